@@ -1,0 +1,151 @@
+//! What the cellar asks of the house: storage, the journal, clocks, encoding. Implemented above, passed in.
+
+use std::io;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::settings_cache::Catalogue;
+use crate::vocabulary::{KeyDigest, KeyId, KeyRecord, Nanos, Receipt, UserId};
+
+/// The database did not answer, or not in a way we understand. Never the caller's fault.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("storage is ill: {0}")]
+pub struct StorageIll(pub String);
+
+/// What changed in the database, told to every process that caches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Changed {
+    /// Settings, channels, mappings, models or prices.
+    Catalogue,
+    /// A user, their quota or one of their keys.
+    User(UserId),
+}
+
+/// A row of the change log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Grows with time.
+    pub id: i64,
+    /// What to reload.
+    pub what: Changed,
+}
+
+/// What a user and their keys had left and had spent when the database was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Money granted so far.
+    pub quota: Nanos,
+    /// Money spent so far.
+    pub used: Nanos,
+    /// Per key.
+    pub keys: Vec<KeySpent>,
+}
+
+/// What one key has spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeySpent {
+    /// The key.
+    pub id: KeyId,
+    /// Money spent in its life.
+    pub used: Nanos,
+    /// The billing day `day_tokens` counts, epoch milliseconds of its midnight.
+    pub day_start: i64,
+    /// Tokens counted on that day.
+    pub day_tokens: i64,
+}
+
+/// Where snapshots, keys and accounts are read from.
+#[async_trait]
+pub trait CatalogueSource: Send + Sync {
+    /// Settings, enabled channels, mappings, models and prices, read in one transaction.
+    async fn catalogue(&self) -> Result<Catalogue, StorageIll>;
+    /// The key with this digest and its owner.
+    async fn key(&self, digest: KeyDigest) -> Result<Option<KeyRecord>, StorageIll>;
+    /// Changes with an id above `after`, oldest first, at most 1,000.
+    async fn changes(&self, after: i64) -> Result<Vec<Change>, StorageIll>;
+    /// A user's money and that of their keys; `None` for an unknown user.
+    async fn account(&self, user: UserId) -> Result<Option<Account>, StorageIll>;
+}
+
+/// Where receipts end up.
+#[async_trait]
+pub trait LedgerStore: Send + Sync {
+    /// Books the receipts that are not booked yet, in one transaction: log rows, ledger rows, balances,
+    /// key totals, roll-ups. Returns how many were new. Booking one twice changes nothing.
+    async fn book(&self, receipts: &[Receipt]) -> Result<usize, StorageIll>;
+}
+
+/// A line of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// An answer was committed; if nothing follows, the process was killed. Holds the receipt for that case.
+    Opened(Receipt),
+    /// A request ended.
+    Closed(Receipt),
+}
+
+/// The append-only file behind the ledger, read back as the queue of what is still to be booked.
+/// Used by one actor on its own thread, so its calls may block.
+pub trait Journal: Send {
+    /// Appends the entries with one write. After it returned, a killed process loses nothing.
+    fn append(&mut self, entries: &[Entry]) -> io::Result<()>;
+    /// The next entries after those read before, at most `limit`.
+    fn read(&mut self, limit: usize) -> io::Result<Vec<Entry>>;
+    /// Goes back to the last mark: what was read since is read again.
+    fn rewind(&mut self);
+    /// Everything read so far is booked. Returns whether whole segments became free.
+    fn mark(&mut self) -> bool;
+    /// Deletes the free segments. Entries of running requests must have been appended again before.
+    fn release(&mut self) -> io::Result<()>;
+    /// Makes what was appended survive a power failure.
+    fn sync(&mut self) -> io::Result<()>;
+    /// Bytes on disk.
+    fn size(&self) -> u64;
+}
+
+/// Wall-clock time.
+pub trait Clock: Send + Sync {
+    /// Epoch milliseconds.
+    fn now_ms(&self) -> i64;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> i64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// A live log entry, encoded once for each kind of reader.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// With channel, upstream model and attempts.
+    pub admin: Bytes,
+    /// What the key's owner may see.
+    pub user: Bytes,
+}
+
+/// Turns receipts into the bytes that live readers get.
+pub trait EntryEncoder: Send + Sync {
+    /// Encodes an entry; `running` marks one that is not finished yet.
+    fn encode(&self, receipt: &Receipt, running: bool) -> Encoded;
+}
+
+/// Named places where tests make things go wrong. The house's own implementation does nothing.
+pub trait Faults: Send + Sync {
+    /// Called when `place` is reached; may panic, or kill the process.
+    fn reached(&self, place: &'static str);
+}
+
+/// No faults.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoFaults;
+
+impl Faults for NoFaults {
+    fn reached(&self, _place: &'static str) {}
+}

@@ -1,0 +1,156 @@
+//! Which channels may serve a request, by names, mappings, scope and price alone: a pure function of the snapshot.
+//!
+//! Admission uses it to refuse and to hold money, routing to order the same offers by health.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::snapshot::{Mapping, Snapshot};
+use crate::vocabulary::model::name_variants;
+use crate::vocabulary::{Channel, ChannelScope, KeyRecord, Protocol, Tariff};
+
+/// A channel that may serve the request, and what it would cost there.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The channel.
+    pub channel: Arc<Channel>,
+    /// The model to ask for there.
+    pub upstream_model: Arc<str>,
+    /// Whether the client's protocol passes unchanged.
+    pub native: bool,
+    /// Its prices and multipliers.
+    pub tariff: Tariff,
+}
+
+/// Why nobody may serve the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoOffer {
+    /// No catalogue row, mapping, price or channel list names the model.
+    UnknownModel,
+    /// The key's model list leaves it out.
+    KeyForbidsModel,
+    /// The catalogue switched it off.
+    ModelDisabled,
+    /// The key's channel scope leaves out every channel that has it.
+    OutOfScope,
+    /// Nobody named a price, and unpriced models are not allowed.
+    Unpriced,
+    /// The model is known, but no enabled channel serves it.
+    NoChannel,
+}
+
+impl Snapshot {
+    /// The channels that may serve `model` to this key in this protocol.
+    ///
+    /// # Errors
+    /// Says which rule left nobody over.
+    pub fn offers(&self, protocol: Protocol, model: &str, key: &KeyRecord) -> Result<Vec<Offer>, NoOffer> {
+        let Some(name) = self.matching_name(protocol, model) else {
+            return Err(NoOffer::UnknownModel);
+        };
+        if !key.allows_model(model) && !key.allows_model(name) {
+            return Err(NoOffer::KeyForbidsModel);
+        }
+        let family = protocol.family();
+        if [model, name].iter().any(|asked| self.model(family, asked).is_some_and(|row| !row.enabled)) {
+            return Err(NoOffer::ModelDisabled);
+        }
+        let served = self.serving(protocol, name);
+        let mut why = NoOffer::NoChannel;
+        let mut offers = Vec::with_capacity(served.len());
+        for (channel, upstream_model) in served {
+            match self.offer(protocol, channel, &upstream_model, key) {
+                Ok(offer) => offers.push(offer),
+                Err(reason) => why = reason,
+            }
+        }
+        if offers.is_empty() { Err(why) } else { Ok(offers) }
+    }
+
+    /// The last resort of the client's family: its fallback channel and model, if the key may use them.
+    pub fn fallback(&self, protocol: Protocol, key: &KeyRecord) -> Option<Offer> {
+        let settings = &self.settings;
+        let (enabled, channel, model) = match protocol.family() {
+            crate::vocabulary::Family::Claude => {
+                (settings.claude_fallback_enabled, settings.claude_fallback_channel_id, &settings.claude_fallback_model)
+            }
+            crate::vocabulary::Family::OpenAi => {
+                (settings.openai_fallback_enabled, settings.openai_fallback_channel_id, &settings.openai_fallback_model)
+            }
+        };
+        let channel = self.channel(channel.filter(|_| enabled)?)?;
+        self.offer(protocol, Arc::clone(channel), model.as_deref()?, key).ok()
+    }
+
+    /// The names this key may ask for in `GET /v1/models`: visible, enabled, and served by somebody.
+    pub fn callable_models(&self, key: &KeyRecord) -> Vec<String> {
+        let mut names: BTreeSet<&String> = self.known.iter().collect();
+        names.retain(|name| {
+            let hidden = [crate::vocabulary::Family::Claude, crate::vocabulary::Family::OpenAi]
+                .iter()
+                .filter_map(|family| self.model(*family, name))
+                .any(|row| !row.visible);
+            let servable = [Protocol::Messages, Protocol::ChatCompletions, Protocol::Responses, Protocol::Embeddings]
+                .iter()
+                .any(|protocol| self.offers(*protocol, name, key).is_ok());
+            !hidden && servable
+        });
+        names.into_iter().cloned().collect()
+    }
+
+    /// The first of the model's name variants that a mapping or a channel's name rules know.
+    fn matching_name<'m>(&self, protocol: Protocol, model: &'m str) -> Option<&'m str> {
+        let serving =
+            name_variants(model).find(|name| !self.mappings_of(protocol, name).is_empty() || self.known.contains(*name));
+        serving.or_else(|| {
+            Some(model).filter(|_| self.settings.allow_unpriced_models && self.channels.iter().any(|c| c.serves_all()))
+        })
+    }
+
+    fn mappings_of(&self, protocol: Protocol, name: &str) -> &[Arc<Mapping>] {
+        self.mappings.get(&protocol.family()).and_then(|by_name| by_name.get(name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Channels that serve `name`, with the model each is asked for.
+    fn serving(&self, protocol: Protocol, name: &str) -> Vec<(Arc<Channel>, Arc<str>)> {
+        let mappings = self.mappings_of(protocol, name);
+        if mappings.is_empty() {
+            let model: Arc<str> = name.into();
+            let serves = |channel: &&Arc<Channel>| channel.serves_all() || channel.lists(name);
+            return self.channels.iter().filter(serves).map(|channel| (Arc::clone(channel), Arc::clone(&model))).collect();
+        }
+        let mut served = Vec::new();
+        for mapping in mappings {
+            let model: Arc<str> = mapping.upstream.as_str().into();
+            for channel in &self.channels {
+                let named = mapping.channels.is_empty() || mapping.channels.contains(&channel.id);
+                if named && channel.family == mapping.target && (channel.serves_all() || channel.lists(&mapping.upstream)) {
+                    served.push((Arc::clone(channel), Arc::clone(&model)));
+                }
+            }
+        }
+        served
+    }
+
+    fn offer(&self, protocol: Protocol, channel: Arc<Channel>, model: &str, key: &KeyRecord) -> Result<Offer, NoOffer> {
+        let native = channel.speaks(protocol);
+        if !native {
+            return Err(NoOffer::NoChannel);
+        }
+        let scoped_out = match key.scope {
+            ChannelScope::All => false,
+            ChannelScope::Family(family) => family != channel.family,
+        };
+        if scoped_out || key.channel.is_some_and(|only| only != channel.id) {
+            return Err(NoOffer::OutOfScope);
+        }
+        if self.model(channel.family, model).is_some_and(|row| !row.enabled) {
+            return Err(NoOffer::ModelDisabled);
+        }
+        let tariff = self.tariff(&channel, model);
+        if tariff.prices.is_none() && protocol.is_billed() && !self.settings.allow_unpriced_models {
+            return Err(NoOffer::Unpriced);
+        }
+        Ok(Offer { channel, upstream_model: model.into(), native, tariff })
+    }
+}

@@ -1,0 +1,23 @@
+//! The nouns spoken in messages: ids, money, usage, models, channels, limits, settings, receipts.
+//!
+//! Everything here is a plain value: no actor, no I/O, no clock.
+
+pub mod caller;
+pub mod channel;
+pub mod ids;
+pub mod limits;
+pub mod model;
+pub mod money;
+pub mod receipt;
+pub mod settings;
+pub mod usage;
+
+pub use caller::{ChannelScope, KeyRecord, KeyStatus, Owner, Role, UserStatus};
+pub use channel::{Channel, Deadlines, OpenAiProtocol};
+pub use ids::{ChannelId, IdMaker, KeyDigest, KeyId, ReceiptId, UserId};
+pub use limits::Limits;
+pub use model::{Family, Protocol};
+pub use money::{Multiplier, Nanos, Price, PriceList, Tariff};
+pub use receipt::{Attempt, Ending, Receipt, Timings};
+pub use settings::Settings;
+pub use usage::Usage;

@@ -1,0 +1,3 @@
+//! api-proxy: a self-hosted gateway for AI APIs. See `ARCHITECTURE.md` for the house and its road.
+
+pub mod store;

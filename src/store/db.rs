@@ -1,0 +1,227 @@
+//! The two databases behind one face: pools, connections, transactions, migrations.
+//!
+//! A PostgreSQL socket belongs to the reactor of the thread that opened it. Every connection is therefore
+//! opened on a thread of its own that lives as long as the process, never on an HTTP worker; the queries
+//! themselves may run anywhere. SQLite has one writer (WAL, `BEGIN IMMEDIATE`) and readers apart.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use actors::ports::StorageIll;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use tokio::runtime::Handle;
+
+/// Longest wait for a free connection.
+const ACQUIRE_DEADLINE: Duration = Duration::from_secs(5);
+/// Longest run of one statement.
+const STATEMENT_DEADLINE: &str = "20s";
+/// Readers beside SQLite's one writer.
+const SQLITE_READERS: u32 = 4;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// Why a statement failed, as far as callers can act on it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A unique index refused the row.
+    #[error("duplicate")]
+    Duplicate,
+    /// A foreign key refused the change: something it names is missing, or something still names it.
+    #[error("still referenced, or a missing reference")]
+    Reference,
+    /// The database did not answer, or not in a way we understand.
+    #[error("storage is ill: {0}")]
+    Ill(sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error.as_database_error().map(sqlx::error::DatabaseError::kind) {
+            Some(sqlx::error::ErrorKind::UniqueViolation) => Self::Duplicate,
+            Some(sqlx::error::ErrorKind::ForeignKeyViolation) => Self::Reference,
+            _ => Self::Ill(error),
+        }
+    }
+}
+
+impl From<StoreError> for StorageIll {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What every store function returns.
+pub type Stored<T> = Result<T, StoreError>;
+
+/// A database, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pools: Pools,
+}
+
+#[derive(Clone, Debug)]
+enum Pools {
+    Lite { readers: SqlitePool, writer: SqlitePool },
+    Pg { pool: PgPool, reactor: Handle },
+}
+
+/// A connection for reading.
+pub(super) enum Reader {
+    Lite(PoolConnection<Sqlite>),
+    Pg(PoolConnection<Postgres>),
+}
+
+/// A transaction for writing.
+pub(super) enum Writer {
+    Lite(Transaction<'static, Sqlite>),
+    Pg(Transaction<'static, Postgres>),
+}
+
+/// Runs one body against either database: `read!(db, conn => query.fetch_one(&mut *conn).await?)`.
+/// The body stands in a function that returns [`Stored`].
+macro_rules! read {
+    ($db:expr, $conn:ident => $body:expr) => {
+        match $db.reader().await? {
+            $crate::store::db::Reader::Lite(mut $conn) => $body,
+            $crate::store::db::Reader::Pg(mut $conn) => $body,
+        }
+    };
+}
+
+/// Runs one body in a transaction of either database and commits it: `write!(db, tx => …)`.
+/// Leaving the body early (`?`, `return`) rolls back.
+macro_rules! write {
+    ($db:expr, $tx:ident => $body:expr) => {
+        match $db.begin().await? {
+            $crate::store::db::Writer::Lite(mut $tx) => {
+                let done = $body;
+                $tx.commit().await?;
+                done
+            }
+            $crate::store::db::Writer::Pg(mut $tx) => {
+                let done = $body;
+                $tx.commit().await?;
+                done
+            }
+        }
+    };
+}
+
+pub(crate) use {read, write};
+
+impl Db {
+    /// Opens (and for SQLite creates) the database at `url`. Does not migrate.
+    ///
+    /// # Errors
+    /// When the URL is of neither database, or nobody answers there.
+    pub async fn open(url: &str, pool_size: u32) -> Stored<Self> {
+        let pools = if url.starts_with("sqlite:") { open_sqlite(url).await? } else { open_postgres(url, pool_size).await? };
+        Ok(Self { pools })
+    }
+
+    /// Whether this is the embedded database.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.pools, Pools::Lite { .. })
+    }
+
+    /// Runs the migrations that have not run yet. `lock_dir` holds the lock file that keeps a second
+    /// process from migrating the same SQLite file; PostgreSQL has an advisory lock of its own.
+    ///
+    /// # Errors
+    /// When a migration fails; then nothing of it stays.
+    pub async fn migrate(&self, lock_dir: &Path) -> Result<(), sqlx::migrate::MigrateError> {
+        match &self.pools {
+            Pools::Lite { writer, .. } => {
+                let lock = std::fs::File::create(lock_dir.join("migrate.lock")).map_err(sqlx::Error::Io)?;
+                lock.lock().map_err(sqlx::Error::Io)?;
+                MIGRATIONS.run(writer).await
+            }
+            Pools::Pg { pool, reactor } => {
+                let pool = pool.clone();
+                let run = reactor.spawn(async move { MIGRATIONS.run(&pool).await });
+                run.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+            }
+        }
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn ping(&self) -> Stored<()> {
+        let _one: i64 = read!(self, conn => sqlx::query_scalar("SELECT CAST(1 AS BIGINT)").fetch_one(&mut *conn).await?);
+        Ok(())
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Lite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Pg { pool, .. } => pool.close().await,
+        }
+    }
+
+    pub(super) async fn reader(&self) -> Stored<Reader> {
+        match &self.pools {
+            Pools::Lite { readers, .. } => Ok(Reader::Lite(readers.acquire().await?)),
+            Pools::Pg { pool, reactor } => {
+                let pool = pool.clone();
+                let acquired = reactor.spawn(async move { pool.acquire().await }).await;
+                Ok(Reader::Pg(acquired.map_err(|_| sqlx::Error::WorkerCrashed)??))
+            }
+        }
+    }
+
+    pub(super) async fn begin(&self) -> Stored<Writer> {
+        match &self.pools {
+            Pools::Lite { writer, .. } => Ok(Writer::Lite(writer.begin_with("BEGIN IMMEDIATE").await?)),
+            Pools::Pg { pool, reactor } => {
+                let pool = pool.clone();
+                let begun = reactor.spawn(async move { pool.begin().await }).await;
+                Ok(Writer::Pg(begun.map_err(|_| sqlx::Error::WorkerCrashed)??))
+            }
+        }
+    }
+}
+
+async fn open_sqlite(url: &str) -> Stored<Pools> {
+    let options = SqliteConnectOptions::from_str(url)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(Duration::from_secs(5))
+        .foreign_keys(true)
+        .statement_cache_capacity(200)
+        .optimize_on_close(true, None);
+    let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(ACQUIRE_DEADLINE);
+    let writer = pool(1).connect_with(options.clone()).await?;
+    let readers = pool(SQLITE_READERS).connect_with(options.read_only(true)).await?;
+    Ok(Pools::Lite { readers, writer })
+}
+
+async fn open_postgres(url: &str, pool_size: u32) -> Stored<Pools> {
+    let options =
+        PgConnectOptions::from_str(url)?.application_name("api-proxy").options([("statement_timeout", STATEMENT_DEADLINE)]);
+    let reactor = start_reactor()?;
+    let connecting = reactor.spawn(async move {
+        PgPoolOptions::new().max_connections(pool_size).acquire_timeout(ACQUIRE_DEADLINE).connect_with(options).await
+    });
+    let pool = connecting.await.map_err(|_| sqlx::Error::WorkerCrashed)??;
+    Ok(Pools::Pg { pool, reactor })
+}
+
+/// Starts the thread whose reactor owns PostgreSQL's sockets.
+fn start_reactor() -> Stored<Handle> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(sqlx::Error::Io)?;
+    let handle = runtime.handle().clone();
+    let run = move || runtime.block_on(std::future::pending::<()>());
+    std::thread::Builder::new().name("storage".to_owned()).spawn(run).map_err(sqlx::Error::Io)?;
+    Ok(handle)
+}
