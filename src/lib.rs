@@ -1,4 +1,14 @@
 //! api-proxy: a self-hosted gateway for AI APIs. See `ARCHITECTURE.md` for the house and its road.
 
+pub mod admission;
+pub mod config;
+pub mod edge;
+pub mod journal;
+pub mod metering;
 pub mod mock_upstream;
+pub mod relay;
+pub mod routing;
 pub mod store;
+pub mod telemetry;
+pub mod translation;
+pub mod upstream;

@@ -34,11 +34,7 @@ pub(super) enum ThinkingAsk {
 
 impl Ask {
     /// Checks and reads a body. The refusals are the vendors' own.
-    pub(super) fn read(
-        protocol: Protocol,
-        vendor: Vendor,
-        body: Value,
-    ) -> Result<Self, VendorError> {
+    pub(super) fn read(protocol: Protocol, vendor: Vendor, body: Value) -> Result<Self, VendorError> {
         let needed: &[&'static str] = match protocol {
             Protocol::Messages => &["model", "max_tokens", "messages"],
             Protocol::Chat => &["model", "messages"],
@@ -52,38 +48,24 @@ impl Ask {
         Self::read_with(Protocol::Messages, vendor, body, &["model", "messages"])
     }
 
-    fn read_with(
-        protocol: Protocol,
-        vendor: Vendor,
-        body: Value,
-        needed: &[&'static str],
-    ) -> Result<Self, VendorError> {
+    fn read_with(protocol: Protocol, vendor: Vendor, body: Value, needed: &[&'static str]) -> Result<Self, VendorError> {
         if !body.is_object() {
-            return Err(VendorError::bad_request(
-                "Input should be a valid dictionary",
-            ));
+            return Err(VendorError::bad_request("Input should be a valid dictionary"));
         }
         let given = |field: &str| body.get(field).is_some_and(|value| !value.is_null());
         // A stored prompt or an earlier response may stand in for the input.
         let stands_in = given("prompt") || given("previous_response_id") || given("conversation");
-        if let Some(field) = needed
-            .iter()
-            .find(|field| !(given(field) || **field == "input" && stands_in))
-        {
+        if let Some(field) = needed.iter().find(|field| !(given(field) || **field == "input" && stands_in)) {
             return Err(VendorError::missing(vendor, field));
         }
         if given("messages") && !body["messages"].is_array() {
-            return Err(VendorError::bad_request(
-                "messages: Input should be a valid list",
-            ));
+            return Err(VendorError::bad_request("messages: Input should be a valid list"));
         }
         Ok(Self {
             protocol,
             model: body["model"].as_str().unwrap_or_default().to_owned(),
             stream: body["stream"].as_bool().unwrap_or(false),
-            include_usage: body["stream_options"]["include_usage"]
-                .as_bool()
-                .unwrap_or(false),
+            include_usage: body["stream_options"]["include_usage"].as_bool().unwrap_or(false),
             input_tokens: text_bytes(&body).div_ceil(4),
             tool: tool_asked_for(protocol, &body),
             thinking: ThinkingAsk::read(protocol, &body),
@@ -99,10 +81,7 @@ impl Ask {
     /// Whether a Responses client wants its reasoning back encrypted.
     pub(super) fn wants_encrypted_reasoning(&self) -> bool {
         let wanted = self.body["include"].as_array();
-        wanted.is_some_and(|list| {
-            list.iter()
-                .any(|item| item == "reasoning.encrypted_content")
-        })
+        wanted.is_some_and(|list| list.iter().any(|item| item == "reasoning.encrypted_content"))
     }
 }
 

@@ -15,10 +15,7 @@ pub(super) struct ToolAsk {
 
 /// The UTF-8 bytes of all text in a request: system prompt, instructions, messages, tool results.
 pub(super) fn text_bytes(body: &Value) -> u64 {
-    ["system", "instructions", "messages", "input"]
-        .iter()
-        .map(|field| text_bytes_of(&body[*field]))
-        .sum()
+    ["system", "instructions", "messages", "input"].iter().map(|field| text_bytes_of(&body[*field])).sum()
 }
 
 fn text_bytes_of(content: &Value) -> u64 {
@@ -27,10 +24,7 @@ fn text_bytes_of(content: &Value) -> u64 {
         Value::Array(items) => items.iter().map(text_bytes_of).sum(),
         Value::Object(fields) => {
             let texts = ["text", "content", "output"].iter();
-            texts
-                .filter_map(|field| fields.get(*field))
-                .map(text_bytes_of)
-                .sum()
+            texts.filter_map(|field| fields.get(*field)).map(text_bytes_of).sum()
         }
         _ => 0,
     }
@@ -40,11 +34,7 @@ fn text_bytes_of(content: &Value) -> u64 {
 /// tool's result.
 pub(super) fn tool_asked_for(protocol: Protocol, body: &Value) -> Option<ToolAsk> {
     let offered = first_tool(body)?;
-    let turns = &body[if protocol == Protocol::Responses {
-        "input"
-    } else {
-        "messages"
-    }];
+    let turns = &body[if protocol == Protocol::Responses { "input" } else { "messages" }];
     if is_tool_result(turns.as_array().and_then(|list| list.last())) {
         return None;
     }
@@ -52,13 +42,8 @@ pub(super) fn tool_asked_for(protocol: Protocol, body: &Value) -> Option<ToolAsk
     if choice == "none" || choice["type"] == "none" {
         return None;
     }
-    if let Some(name) = choice["name"]
-        .as_str()
-        .or_else(|| choice["function"]["name"].as_str())
-    {
-        return Some(ToolAsk {
-            name: name.to_owned(),
-        });
+    if let Some(name) = choice["name"].as_str().or_else(|| choice["function"]["name"].as_str()) {
+        return Some(ToolAsk { name: name.to_owned() });
     }
     let forced = choice == "required" || choice["type"] == "any" || choice["mode"] == "required";
     (forced || users_say_the_words(turns)).then_some(ToolAsk { name: offered })
@@ -67,11 +52,7 @@ pub(super) fn tool_asked_for(protocol: Protocol, body: &Value) -> Option<ToolAsk
 /// The name of the first tool that the client itself runs.
 fn first_tool(body: &Value) -> Option<String> {
     let tools = body["tools"].as_array()?;
-    let names = tools.iter().filter_map(|tool| {
-        tool["name"]
-            .as_str()
-            .or_else(|| tool["function"]["name"].as_str())
-    });
+    let names = tools.iter().filter_map(|tool| tool["name"].as_str().or_else(|| tool["function"]["name"].as_str()));
     names.map(str::to_owned).next()
 }
 
@@ -87,10 +68,7 @@ fn is_tool_result(last: Option<&Value>) -> bool {
 fn users_say_the_words(turns: &Value) -> bool {
     match turns {
         Value::String(text) => text.contains(MAGIC_WORDS),
-        Value::Array(list) => list
-            .iter()
-            .filter(|turn| turn["role"] == "user")
-            .any(|turn| says_the_words(&turn["content"])),
+        Value::Array(list) => list.iter().filter(|turn| turn["role"] == "user").any(|turn| says_the_words(&turn["content"])),
         _ => false,
     }
 }
@@ -98,11 +76,7 @@ fn users_say_the_words(turns: &Value) -> bool {
 fn says_the_words(content: &Value) -> bool {
     match content {
         Value::String(text) => text.contains(MAGIC_WORDS),
-        Value::Array(blocks) => blocks.iter().any(|block| {
-            block["text"]
-                .as_str()
-                .is_some_and(|text| text.contains(MAGIC_WORDS))
-        }),
+        Value::Array(blocks) => blocks.iter().any(|block| block["text"].as_str().is_some_and(|text| text.contains(MAGIC_WORDS))),
         _ => false,
     }
 }

@@ -32,8 +32,7 @@ impl Call {
             Some(body) if self.reply.refusal().is_some() => body.clone(),
             _ => error.body(self.vendor, &id).into(),
         };
-        let status =
-            StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         self.send_whole(status, JSON, body)
     }
 
@@ -42,33 +41,20 @@ impl Call {
             let source = Source::chunks(raw.chunks.iter().cloned());
             return self.send(StatusCode::OK, &raw.content_type, source, None);
         }
-        self.send_whole(
-            StatusCode::OK,
-            &raw.content_type,
-            raw.chunks.concat().into(),
-        )
+        self.send_whole(StatusCode::OK, &raw.content_type, raw.chunks.concat().into())
     }
 
     fn send_whole(self, status: StatusCode, content_type: &str, body: Bytes) -> HttpResponse {
         let course = &self.reply.course;
         // An error event that has no stream to appear in becomes an error.
-        let lacks_stream =
-            course.fails_at_once || matches!(course.twist, Some((_, Twist::ErrorEvent)));
+        let lacks_stream = course.fails_at_once || matches!(course.twist, Some((_, Twist::ErrorEvent)));
         if lacks_stream && status.is_success() {
-            let usual = if self.vendor == Vendor::Claude {
-                529
-            } else {
-                500
-            };
+            let usual = if self.vendor == Vendor::Claude { 529 } else { 500 };
             let error = VendorError::usual(self.vendor, usual);
             return self.refuse(&error);
         }
         let halved = self.reply.has_a_course() && !lacks_stream;
-        let length = if halved {
-            None
-        } else {
-            Some(body.len() as u64)
-        };
+        let length = if halved { None } else { Some(body.len() as u64) };
         self.send(status, content_type, Source::whole(body, halved), length)
     }
 
@@ -78,28 +64,12 @@ impl Call {
     }
 
     pub(super) fn send_stream(self, telling: Telling) -> HttpResponse {
-        self.send(
-            StatusCode::OK,
-            EVENTS,
-            Source::Stream(Box::new(telling)),
-            None,
-        )
+        self.send(StatusCode::OK, EVENTS, Source::Stream(Box::new(telling)), None)
     }
 
-    fn send(
-        mut self,
-        status: StatusCode,
-        content_type: &str,
-        source: Source,
-        length: Option<u64>,
-    ) -> HttpResponse {
-        let scripted = StatusCode::from_u16(self.reply.status_or_ok())
-            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = HttpResponseBuilder::new(if status.is_success() {
-            scripted
-        } else {
-            status
-        });
+    fn send(mut self, status: StatusCode, content_type: &str, source: Source, length: Option<u64>) -> HttpResponse {
+        let scripted = StatusCode::from_u16(self.reply.status_or_ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = HttpResponseBuilder::new(if status.is_success() { scripted } else { status });
         let id = headers::request_id(self.vendor, self.presence.serial);
         response.insert_header(("content-type", content_type));
         response.insert_header((headers::id_name(self.vendor), id));
@@ -116,11 +86,6 @@ impl Call {
             self.presence.finish();
             return response.body(BoxBody::new(Bytes::new()));
         }
-        response.body(BoxBody::new(Performance::new(
-            source,
-            length,
-            self.reply,
-            self.presence,
-        )))
+        response.body(BoxBody::new(Performance::new(source, length, self.reply, self.presence)))
     }
 }

@@ -8,24 +8,10 @@ use super::wire::{data, json, list};
 
 /// A whole answer.
 pub(super) fn whole(answer: &Answer) -> String {
-    let text: Vec<String> = answer
-        .parts
-        .iter()
-        .filter_map(|part| {
-            if let Part::Text(pieces) = part {
-                Some(pieces.whole())
-            } else {
-                None
-            }
-        })
-        .collect();
-    let content = if text.is_empty() && answer.calls_a_tool() {
-        None
-    } else {
-        Some(text.concat())
-    };
-    let mut message =
-        wire!({ "role": "assistant", "content": (content), "refusal": null, "annotations": [] });
+    let text: Vec<String> =
+        answer.parts.iter().filter_map(|part| if let Part::Text(pieces) = part { Some(pieces.whole()) } else { None }).collect();
+    let content = if text.is_empty() && answer.calls_a_tool() { None } else { Some(text.concat()) };
+    let mut message = wire!({ "role": "assistant", "content": (content), "refusal": null, "annotations": [] });
     message.pop();
     for part in &answer.parts {
         if let Part::Thinking { pieces, .. } = part {
@@ -59,30 +45,18 @@ pub(super) fn whole(answer: &Answer) -> String {
 }
 
 fn tool_calls(answer: &Answer) -> String {
-    list(
-        answer
-            .parts
-            .iter()
-            .enumerate()
-            .filter_map(|(at, part)| match part {
-                Part::Tool {
-                    name, arguments, ..
-                } => Some(wire!({
-                    "id": (answer.id("call_", at)),
-                    "type": "function",
-                    "function": { "name": (name), "arguments": (arguments) },
-                })),
-                _ => None,
-            }),
-    )
+    list(answer.parts.iter().enumerate().filter_map(|(at, part)| match part {
+        Part::Tool { name, arguments, .. } => Some(wire!({
+            "id": (answer.id("call_", at)),
+            "type": "function",
+            "function": { "name": (name), "arguments": (arguments) },
+        })),
+        _ => None,
+    }))
 }
 
 fn finish_reason(answer: &Answer) -> &'static str {
-    if answer.calls_a_tool() {
-        "tool_calls"
-    } else {
-        "stop"
-    }
+    if answer.calls_a_tool() { "tool_calls" } else { "stop" }
 }
 
 /// The chunks of a Chat Completions stream.
@@ -103,19 +77,12 @@ impl ChatVoice {
             "system_fingerprint": "fp_mock000000",
         });
         head.pop();
-        Self {
-            include_usage,
-            head,
-        }
+        Self { include_usage, head }
     }
 
     fn chunk(&self, delta: &str, finish_reason: &str) -> Bytes {
         let head = &self.head;
-        let usage = if self.include_usage {
-            ",\"usage\":null"
-        } else {
-            ""
-        };
+        let usage = if self.include_usage { ",\"usage\":null" } else { "" };
         data(format_args!(
             "{head},\"choices\":[{{\"index\":0,\"delta\":{delta},\"logprobs\":null,\
              \"finish_reason\":{finish_reason}}}]{usage}}}"
@@ -124,27 +91,15 @@ impl ChatVoice {
 
     /// Which of the tool calls a part is.
     fn call_index(answer: &Answer, at: usize) -> usize {
-        answer
-            .parts
-            .iter()
-            .take(at)
-            .filter(|part| matches!(part, Part::Tool { .. }))
-            .count()
+        answer.parts.iter().take(at).filter(|part| matches!(part, Part::Tool { .. })).count()
     }
 }
 
 impl Voice for ChatVoice {
     fn opening(&mut self, answer: &Answer) -> Vec<Bytes> {
-        let silent = !answer
-            .parts
-            .iter()
-            .any(|part| matches!(part, Part::Text(_)))
-            && answer.calls_a_tool();
+        let silent = !answer.parts.iter().any(|part| matches!(part, Part::Text(_))) && answer.calls_a_tool();
         let content = if silent { None } else { Some("") };
-        vec![self.chunk(
-            &wire!({ "role": "assistant", "content": (content), "refusal": null }),
-            "null",
-        )]
+        vec![self.chunk(&wire!({ "role": "assistant", "content": (content), "refusal": null }), "null")]
     }
 
     fn begins(&mut self, answer: &Answer, at: usize) -> Vec<Bytes> {
@@ -180,10 +135,7 @@ impl Voice for ChatVoice {
         let mut events = vec![self.chunk("{}", &json(finish_reason(answer)))];
         if let Some(usage) = answer.usage.filter(|_| self.include_usage) {
             let head = &self.head;
-            events.push(data(format_args!(
-                "{head},\"choices\":[],\"usage\":{}}}",
-                usage.chat()
-            )));
+            events.push(data(format_args!("{head},\"choices\":[],\"usage\":{}}}", usage.chat())));
         }
         events.push(data("[DONE]"));
         events

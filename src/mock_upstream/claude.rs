@@ -17,17 +17,11 @@ pub(super) fn whole(answer: &Answer) -> String {
             wire!({ "type": "tool_use", "id": (answer.id("toolu_", at)), "name": (name), "input": (raw arguments) })
         }
     });
-    message(answer, &list(blocks), Some(stop_reason(answer)), |usage| {
-        usage.claude()
-    })
+    message(answer, &list(blocks), Some(stop_reason(answer)), |usage| usage.claude())
 }
 
 fn stop_reason(answer: &Answer) -> &'static str {
-    if answer.calls_a_tool() {
-        "tool_use"
-    } else {
-        "end_turn"
-    }
+    if answer.calls_a_tool() { "tool_use" } else { "end_turn" }
 }
 
 fn message(
@@ -61,10 +55,7 @@ impl Voice for ClaudeVoice {
     fn opening(&mut self, answer: &Answer) -> Vec<Bytes> {
         let message = message(answer, "[]", None, |usage| usage.claude_start());
         vec![
-            event(
-                "message_start",
-                wire!({ "type": "message_start", "message": (raw message) }),
-            ),
+            event("message_start", wire!({ "type": "message_start", "message": (raw message) })),
             event("ping", r#"{"type":"ping"}"#),
         ]
     }
@@ -79,8 +70,7 @@ impl Voice for ClaudeVoice {
             }
             _ => wire!({ "type": "text", "text": "" }),
         };
-        let data =
-            wire!({ "type": "content_block_start", "index": (at), "content_block": (raw block) });
+        let data = wire!({ "type": "content_block_start", "index": (at), "content_block": (raw block) });
         vec![event("content_block_start", data)]
     }
 
@@ -102,14 +92,10 @@ impl Voice for ClaudeVoice {
         let mut events = Vec::with_capacity(2);
         if let Some(Part::Thinking { signature, .. }) = answer.parts.get(at) {
             let delta = wire!({ "type": "signature_delta", "signature": (signature) });
-            let data =
-                wire!({ "type": "content_block_delta", "index": (at), "delta": (raw delta) });
+            let data = wire!({ "type": "content_block_delta", "index": (at), "delta": (raw delta) });
             events.push(event("content_block_delta", data));
         }
-        events.push(event(
-            "content_block_stop",
-            wire!({ "type": "content_block_stop", "index": (at) }),
-        ));
+        events.push(event("content_block_stop", wire!({ "type": "content_block_stop", "index": (at) })));
         events
     }
 
@@ -121,17 +107,11 @@ impl Voice for ClaudeVoice {
             }
             None => wire!({ "type": "message_delta", "delta": (raw delta) }),
         };
-        vec![
-            event("message_delta", data),
-            event("message_stop", r#"{"type":"message_stop"}"#),
-        ]
+        vec![event("message_delta", data), event("message_stop", r#"{"type":"message_stop"}"#)]
     }
 
     fn failure(&mut self, _answer: &Answer) -> Vec<Bytes> {
         let error = wire!({ "type": "overloaded_error", "message": "Overloaded" });
-        vec![event(
-            "error",
-            wire!({ "type": "error", "error": (raw error) }),
-        )]
+        vec![event("error", wire!({ "type": "error", "error": (raw error) }))]
     }
 }

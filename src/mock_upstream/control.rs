@@ -12,22 +12,14 @@ use super::script::{Script, Step};
 use super::wire::list;
 
 /// Answers a control request.
-pub(super) fn answer(
-    request: &HttpRequest,
-    what: &str,
-    body: &[u8],
-    script: &Script,
-) -> HttpResponse {
+pub(super) fn answer(request: &HttpRequest, what: &str, body: &[u8], script: &Script) -> HttpResponse {
     match (request.method().as_str(), what) {
         ("POST", "script") => match steps(body) {
             Ok(steps) => {
                 script.push_all(steps);
                 send(StatusCode::OK, wire!({ "queued": (script.queued()) }))
             }
-            Err(reason) => send(
-                StatusCode::BAD_REQUEST,
-                wire!({ "error": (reason.to_string()) }),
-            ),
+            Err(reason) => send(StatusCode::BAD_REQUEST, wire!({ "error": (reason.to_string()) })),
         },
         ("DELETE", "script") => {
             script.clear();
@@ -38,17 +30,12 @@ pub(super) fn answer(
             script.forget_requests();
             send(StatusCode::OK, wire!({ "count": 0 }))
         }
-        _ => send(
-            StatusCode::NOT_FOUND,
-            wire!({ "error": "no such control route" }),
-        ),
+        _ => send(StatusCode::NOT_FOUND, wire!({ "error": "no such control route" })),
     }
 }
 
 fn send(status: StatusCode, body: String) -> HttpResponse {
-    HttpResponseBuilder::new(status)
-        .content_type("application/json")
-        .body(body)
+    HttpResponseBuilder::new(status).content_type("application/json").body(body)
 }
 
 /// A list of steps, or a single one.
@@ -73,13 +60,9 @@ fn requests(script: &Script) -> String {
 
 /// A request as JSON; its body as JSON if it is that, else as text.
 fn request(seen: &Seen) -> String {
-    let headers: BTreeMap<&str, &str> = seen
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    let body = serde_json::from_slice(&seen.body)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&seen.body).into_owned()));
+    let headers: BTreeMap<&str, &str> = seen.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let body =
+        serde_json::from_slice(&seen.body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&seen.body).into_owned()));
     wire!({
         "order": (seen.order),
         "method": (seen.method),

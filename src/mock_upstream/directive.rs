@@ -90,11 +90,7 @@ fn text_of(value: &Value) -> String {
 impl Directive {
     /// The step it describes.
     pub(super) fn into_step(self) -> Step {
-        let conditions = (
-            self.on_path.clone(),
-            self.on_model.clone(),
-            self.on_key.clone(),
-        );
+        let conditions = (self.on_path.clone(), self.on_model.clone(), self.on_key.clone());
         let times = self.times;
         let mut step = Step::from(self.into_reply());
         (step.on_path, step.on_model, step.on_key) = conditions;
@@ -119,9 +115,7 @@ impl Directive {
 
     fn content(&self, mut reply: Reply) -> Reply {
         match (&self.pieces, &self.text) {
-            (Some(PiecesWanted::These(pieces)), _) => {
-                reply = reply.saying(Pieces::List(pieces.clone()))
-            }
+            (Some(PiecesWanted::These(pieces)), _) => reply = reply.saying(Pieces::List(pieces.clone())),
             (Some(PiecesWanted::Count(count)), text) => {
                 reply = reply.repeat_pieces(*count, text.as_deref().unwrap_or("word "));
             }
@@ -132,11 +126,7 @@ impl Directive {
             reply = reply.thinking(&thinking.text, &thinking.signature);
         }
         for call in &self.tool_calls {
-            let arguments = if call.arguments.is_null() {
-                "{}".to_owned()
-            } else {
-                text_of(&call.arguments)
-            };
+            let arguments = if call.arguments.is_null() { "{}".to_owned() } else { text_of(&call.arguments) };
             reply = reply.tool_call(&call.name, arguments);
         }
         if let Some(usage) = self.usage {
@@ -158,11 +148,7 @@ impl Directive {
             reply = reply.raw_body(&raw.content_type, raw.body.clone());
         }
         if let Some(raw) = &self.raw_chunks {
-            let chunks = raw
-                .chunks
-                .iter()
-                .map(|chunk| Bytes::from(chunk.clone()))
-                .collect();
+            let chunks = raw.chunks.iter().map(|chunk| Bytes::from(chunk.clone())).collect();
             reply = reply.raw_chunks(&raw.content_type, chunks);
         }
         reply

@@ -19,18 +19,11 @@ pub(super) fn answer(body: &Value, reply: &Reply) -> Result<String, VendorError>
     if inputs.is_empty() {
         return Err(VendorError::missing(Vendor::OpenAi, "input"));
     }
-    let dimensions = body["dimensions"]
-        .as_u64()
-        .unwrap_or(DEFAULT_DIMENSIONS)
-        .min(LARGEST_DIMENSIONS);
+    let dimensions = body["dimensions"].as_u64().unwrap_or(DEFAULT_DIMENSIONS).min(LARGEST_DIMENSIONS);
     let packed = body["encoding_format"] == "base64";
     let data = list(inputs.iter().enumerate().map(|(index, input)| {
         let vector = vector(input, dimensions);
-        let embedding = if packed {
-            json(&pack(&vector))
-        } else {
-            json(&vector)
-        };
+        let embedding = if packed { json(&pack(&vector)) } else { json(&vector) };
         wire!({ "object": "embedding", "index": (index), "embedding": (raw embedding) })
     }));
     let tokens = match reply.usage_plan() {
@@ -61,33 +54,22 @@ fn inputs(input: &Value) -> Vec<Input> {
         Value::Array(items) if items.first().is_some_and(Value::is_number) => {
             vec![token_input(input)]
         }
-        Value::Array(items) => items
-            .iter()
-            .map(|item| item.as_str().map_or_else(|| token_input(item), text_input))
-            .collect(),
+        Value::Array(items) => items.iter().map(|item| item.as_str().map_or_else(|| token_input(item), text_input)).collect(),
         _ => Vec::new(),
     }
 }
 
 fn text_input(text: &str) -> Input {
-    Input {
-        tokens: (text.len() as u64).div_ceil(4),
-        seed: seed(text.as_bytes()),
-    }
+    Input { tokens: (text.len() as u64).div_ceil(4), seed: seed(text.as_bytes()) }
 }
 
 fn token_input(tokens: &Value) -> Input {
     let count = tokens.as_array().map_or(0, Vec::len) as u64;
-    Input {
-        tokens: count,
-        seed: seed(json(tokens).as_bytes()),
-    }
+    Input { tokens: count, seed: seed(json(tokens).as_bytes()) }
 }
 
 fn seed(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(2_166_136_261, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(16_777_619)
-    })
+    bytes.iter().fold(2_166_136_261, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(16_777_619))
 }
 
 /// Numbers between -1 and 1 from a small generator.
@@ -104,9 +86,6 @@ fn vector(input: &Input, dimensions: u64) -> Vec<f32> {
 }
 
 fn pack(vector: &[f32]) -> String {
-    let bytes: Vec<u8> = vector
-        .iter()
-        .flat_map(|number| number.to_le_bytes())
-        .collect();
+    let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
     base64(&bytes)
 }

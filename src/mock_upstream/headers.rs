@@ -21,10 +21,7 @@ pub(super) fn usual(vendor: Vendor) -> &'static [(&'static str, &'static str)] {
             ("anthropic-ratelimit-tokens-limit", "2000000"),
             ("anthropic-ratelimit-tokens-remaining", "1000000"),
             ("anthropic-ratelimit-tokens-reset", "2030-01-01T00:00:00Z"),
-            (
-                "anthropic-organization-id",
-                "00000000-0000-4000-8000-000000000000",
-            ),
+            ("anthropic-organization-id", "00000000-0000-4000-8000-000000000000"),
         ],
         Vendor::OpenAi => &[
             ("openai-organization", "mock-organization"),

@@ -74,41 +74,25 @@ impl Script {
 
     /// Waits until so many requests have arrived in all.
     pub async fn wait_for_requests(&self, count: usize) -> Result<(), WaitedInVain> {
-        self.wait(format!("{count} requests"), |recorder| {
-            recorder.arrived() >= count
-        })
-        .await
+        self.wait(format!("{count} requests"), |recorder| recorder.arrived() >= count).await
     }
 
     /// Waits until at least so many requests are in flight at once.
     pub async fn wait_until_in_flight(&self, count: usize) -> Result<(), WaitedInVain> {
-        self.wait(format!("{count} requests in flight"), |recorder| {
-            recorder.in_flight() >= count
-        })
-        .await
+        self.wait(format!("{count} requests in flight"), |recorder| recorder.in_flight() >= count).await
     }
 
     /// Waits until at most so many requests are in flight.
     pub async fn wait_until_in_flight_at_most(&self, count: usize) -> Result<(), WaitedInVain> {
-        self.wait(format!("at most {count} requests in flight"), |recorder| {
-            recorder.in_flight() <= count
-        })
-        .await
+        self.wait(format!("at most {count} requests in flight"), |recorder| recorder.in_flight() <= count).await
     }
 
     /// Waits until so many callers have gone away before their answer was complete.
     pub async fn wait_for_dropped(&self, count: usize) -> Result<(), WaitedInVain> {
-        self.wait(format!("{count} dropped requests"), |recorder| {
-            recorder.dropped() >= count
-        })
-        .await
+        self.wait(format!("{count} dropped requests"), |recorder| recorder.dropped() >= count).await
     }
 
-    async fn wait(
-        &self,
-        what: String,
-        is_so: impl Fn(&Recorder) -> bool,
-    ) -> Result<(), WaitedInVain> {
+    async fn wait(&self, what: String, is_so: impl Fn(&Recorder) -> bool) -> Result<(), WaitedInVain> {
         let recorder = self.recorder();
         let waiting = async {
             loop {
@@ -121,13 +105,11 @@ impl Script {
                 changed.await;
             }
         };
-        tokio::time::timeout(PATIENCE, waiting)
-            .await
-            .map_err(|_| WaitedInVain {
-                what,
-                arrived: recorder.arrived(),
-                in_flight: recorder.in_flight(),
-                dropped: recorder.dropped(),
-            })
+        tokio::time::timeout(PATIENCE, waiting).await.map_err(|_| WaitedInVain {
+            what,
+            arrived: recorder.arrived(),
+            in_flight: recorder.in_flight(),
+            dropped: recorder.dropped(),
+        })
     }
 }

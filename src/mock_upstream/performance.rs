@@ -32,14 +32,7 @@ impl Source {
     /// These chunks; empty ones would end a chunked body and are left out.
     pub(super) fn chunks(chunks: impl IntoIterator<Item = Bytes>) -> Self {
         let chunks = chunks.into_iter().filter(|bytes| !bytes.is_empty());
-        Self::Beats(
-            chunks
-                .map(|bytes| Beat {
-                    bytes,
-                    is_piece: true,
-                })
-                .collect(),
-        )
+        Self::Beats(chunks.map(|bytes| Beat { bytes, is_piece: true }).collect())
     }
 
     fn next(&mut self) -> Option<Beat> {
@@ -85,12 +78,7 @@ pub(super) struct Performance {
 }
 
 impl Performance {
-    pub(super) fn new(
-        source: Source,
-        length: Option<u64>,
-        reply: Arc<Reply>,
-        presence: Presence,
-    ) -> Self {
+    pub(super) fn new(source: Source, length: Option<u64>, reply: Arc<Reply>, presence: Presence) -> Self {
         let mut performance = Self {
             source,
             reply,
@@ -120,11 +108,7 @@ impl Performance {
 
     /// Whether what the script placed after so many pieces is due. "After none" is after the opening events.
     fn is_due(&self, after: usize) -> bool {
-        if after == 0 {
-            self.ahead.as_ref().is_none_or(|beat| beat.is_piece)
-        } else {
-            self.pieces_sent >= after
-        }
+        if after == 0 { self.ahead.as_ref().is_none_or(|beat| beat.is_piece) } else { self.pieces_sent >= after }
     }
 
     /// The first gate that is due and not yet passed, or the pause before the next piece.
@@ -138,10 +122,7 @@ impl Performance {
             return Some(Box::pin(async move { gate.wait().await }));
         }
         let pause = course.chunk_delay.filter(|pause| *pause > Duration::ZERO)?;
-        if self.pieces_sent == 0
-            || self.paused
-            || !self.ahead.as_ref().is_some_and(|beat| beat.is_piece)
-        {
+        if self.pieces_sent == 0 || self.paused || !self.ahead.as_ref().is_some_and(|beat| beat.is_piece) {
             return None;
         }
         self.paused = true;
@@ -166,10 +147,7 @@ impl Performance {
     }
 
     fn awaits_a_twist(&self) -> bool {
-        self.reply
-            .course
-            .twist
-            .is_some_and(|(after, _)| !self.twisted && self.is_due(after))
+        self.reply.course.twist.is_some_and(|(after, _)| !self.twisted && self.is_due(after))
     }
 }
 
@@ -180,10 +158,7 @@ impl MessageBody for Performance {
         self.length.map_or(BodySize::Stream, BodySize::Sized)
     }
 
-    fn poll_next(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, io::Error>>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, io::Error>>> {
         let this = self.get_mut();
         loop {
             if let Some(wait) = &mut this.wait {

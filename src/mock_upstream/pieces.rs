@@ -44,13 +44,7 @@ impl Pieces {
     pub(super) fn halves(text: &str) -> Self {
         let middle = text.floor_char_boundary(text.len() / 2);
         let halves = [&text[..middle], &text[middle..]];
-        Self::List(
-            halves
-                .into_iter()
-                .filter(|half| !half.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        )
+        Self::List(halves.into_iter().filter(|half| !half.is_empty()).map(str::to_owned).collect())
     }
 
     /// How many pieces there are.
@@ -75,9 +69,7 @@ impl Pieces {
         match self {
             Self::List(list) => list.get(at).map(|piece| Cow::Borrowed(piece.as_str())),
             Self::Repeated { text, .. } => Some(Cow::Borrowed(text)),
-            Self::Filler(bytes) => Some(Cow::Owned(
-                "x".repeat((bytes - at * FILLER_PIECE).min(FILLER_PIECE)),
-            )),
+            Self::Filler(bytes) => Some(Cow::Owned("x".repeat((bytes - at * FILLER_PIECE).min(FILLER_PIECE)))),
         }
     }
 

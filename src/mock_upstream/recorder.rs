@@ -34,10 +34,7 @@ pub struct Seen {
 impl Seen {
     /// The first value of a header; the name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(one, _)| one == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(one, _)| one == name).map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON, `null` if it is none.
@@ -53,12 +50,7 @@ impl Seen {
             path: request.path().to_owned(),
             query: request.query_string().to_owned(),
             headers: headers
-                .map(|(name, value)| {
-                    (
-                        name.to_string(),
-                        String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                    )
-                })
+                .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
                 .collect(),
             body,
         }
@@ -90,9 +82,7 @@ impl SeenList {
     fn push(&mut self, seen: Seen) {
         self.body_bytes += seen.body.len();
         self.requests.push_back(seen);
-        while self.requests.len() > MOST_SEEN
-            || (self.body_bytes > MOST_BODY_BYTES && self.requests.len() > 1)
-        {
+        while self.requests.len() > MOST_SEEN || (self.body_bytes > MOST_BODY_BYTES && self.requests.len() > 1) {
             let Some(oldest) = self.requests.pop_front() else {
                 break;
             };
@@ -119,11 +109,7 @@ impl Recorder {
     /// Notes a request that has arrived whole; it is in flight until the presence is dropped.
     pub(super) fn arrives(self: &Arc<Self>, request: &HttpRequest, body: &Bytes) -> Presence {
         if self.records.load(SeqCst) {
-            let body = if self.records_bodies.load(SeqCst) {
-                body.clone()
-            } else {
-                Bytes::new()
-            };
+            let body = if self.records_bodies.load(SeqCst) { body.clone() } else { Bytes::new() };
             // Numbered under the lock, so that the list is in order.
             let mut list = self.list();
             let order = self.arrived.fetch_add(1, SeqCst) + 1;
@@ -135,11 +121,7 @@ impl Recorder {
         self.max_in_flight.fetch_max(now, SeqCst);
         self.changed.notify_waiters();
         let serial = self.serial.fetch_add(1, SeqCst) + 1;
-        Presence {
-            recorder: self.clone(),
-            serial,
-            finished: false,
-        }
+        Presence { recorder: self.clone(), serial, finished: false }
     }
 
     pub(super) fn seen(&self) -> Vec<Seen> {

@@ -127,10 +127,7 @@ impl Reply {
     /// The same piece so many times.
     #[must_use]
     pub fn repeat_pieces(self, count: usize, text: impl Into<String>) -> Self {
-        self.saying(Pieces::Repeated {
-            count,
-            text: text.into(),
-        })
+        self.saying(Pieces::Repeated { count, text: text.into() })
     }
 
     /// Filler instead of text: an answer that is not streamed gets exactly this many bytes (or as few as its
@@ -144,9 +141,7 @@ impl Reply {
     /// One more tool call.
     #[must_use]
     pub fn tool_call(mut self, name: impl Into<String>, json_arguments: impl Into<String>) -> Self {
-        self.content
-            .tools
-            .push((name.into(), json_arguments.into()));
+        self.content.tools.push((name.into(), json_arguments.into()));
         self
     }
 
@@ -188,21 +183,13 @@ impl Reply {
     #[must_use]
     pub fn raw_body(self, content_type: impl Into<String>, body: impl Into<Bytes>) -> Self {
         let chunks = vec![body.into()];
-        self.raw(Raw {
-            content_type: content_type.into(),
-            chunks,
-            chunked: false,
-        })
+        self.raw(Raw { content_type: content_type.into(), chunks, chunked: false })
     }
 
     /// This body in exactly these chunks, each sent by itself.
     #[must_use]
     pub fn raw_chunks(self, content_type: impl Into<String>, chunks: Vec<Bytes>) -> Self {
-        self.raw(Raw {
-            content_type: content_type.into(),
-            chunks,
-            chunked: true,
-        })
+        self.raw(Raw { content_type: content_type.into(), chunks, chunked: true })
     }
 
     fn raw(mut self, raw: Raw) -> Self {

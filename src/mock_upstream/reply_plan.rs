@@ -38,10 +38,7 @@ impl Reply {
     }
 
     pub(super) fn scripted_thinking(&self) -> Option<(&str, &str)> {
-        self.content
-            .thinking
-            .as_ref()
-            .map(|(text, signature)| (text.as_str(), signature.as_str()))
+        self.content.thinking.as_ref().map(|(text, signature)| (text.as_str(), signature.as_str()))
     }
 
     pub(super) fn scripted_tools(&self) -> &[(String, String)] {

@@ -79,19 +79,13 @@ pub(super) fn response(answer: &Answer, echo: &Echo, state: State) -> String {
     let (status, error) = match state {
         State::InProgress => ("in_progress", "null"),
         State::Completed => ("completed", "null"),
-        State::Failed => (
-            "failed",
-            r#"{"code":"server_error","message":"The model failed to generate a response."}"#,
-        ),
+        State::Failed => ("failed", r#"{"code":"server_error","message":"The model failed to generate a response."}"#),
     };
     let output = match completed {
         true => list((0..answer.parts.len()).map(|at| item(answer, echo, at, true))),
         false => "[]".to_owned(),
     };
-    let usage = answer
-        .usage
-        .filter(|_| completed)
-        .map_or("null".to_owned(), |usage| usage.responses());
+    let usage = answer.usage.filter(|_| completed).map_or("null".to_owned(), |usage| usage.responses());
     wire!({
         "id": (answer.id("resp_", 0)),
         "object": "response",

@@ -20,11 +20,7 @@ pub(super) fn item(answer: &Answer, echo: &Echo, at: usize, finished: bool) -> S
     match answer.parts.get(at) {
         Some(Part::Thinking { pieces, signature }) => {
             let told = finished && !pieces.is_empty();
-            let summary = if told {
-                format!("[{}]", summary_part(&pieces.whole()))
-            } else {
-                "[]".to_owned()
-            };
+            let summary = if told { format!("[{}]", summary_part(&pieces.whole())) } else { "[]".to_owned() };
             if echo.encrypted_reasoning {
                 let sealed = if finished { signature.as_str() } else { "" };
                 wire!({ "id": (id), "type": "reasoning", "encrypted_content": (sealed), "summary": (raw summary) })
@@ -32,9 +28,7 @@ pub(super) fn item(answer: &Answer, echo: &Echo, at: usize, finished: bool) -> S
                 wire!({ "id": (id), "type": "reasoning", "summary": (raw summary) })
             }
         }
-        Some(Part::Tool {
-            name, arguments, ..
-        }) => wire!({
+        Some(Part::Tool { name, arguments, .. }) => wire!({
             "id": (id),
             "type": "function_call",
             "status": (status),

@@ -23,10 +23,7 @@ impl ResponsesVoice {
     fn event(&mut self, name: &str, fields: &str) -> Bytes {
         let number = self.sequence;
         self.sequence += 1;
-        event(
-            name,
-            format_args!("{{\"type\":\"{name}\",\"sequence_number\":{number},{fields}}}"),
-        )
+        event(name, format_args!("{{\"type\":\"{name}\",\"sequence_number\":{number},{fields}}}"))
     }
 
     fn about_response(&mut self, name: &str, answer: &Answer, state: State) -> Bytes {
@@ -47,18 +44,13 @@ impl ResponsesVoice {
             Some(Part::Text(_)) => ",\"content_index\":0",
             _ => "",
         };
-        self.event(
-            name,
-            &format!("\"item_id\":{id},\"output_index\":{at}{index},{field}"),
-        )
+        self.event(name, &format!("\"item_id\":{id},\"output_index\":{at}{index},{field}"))
     }
 }
 
 impl Voice for ResponsesVoice {
     fn opening(&mut self, answer: &Answer) -> Vec<Bytes> {
-        ["response.created", "response.in_progress"]
-            .map(|name| self.about_response(name, answer, State::InProgress))
-            .into()
+        ["response.created", "response.in_progress"].map(|name| self.about_response(name, answer, State::InProgress)).into()
     }
 
     fn begins(&mut self, answer: &Answer, at: usize) -> Vec<Bytes> {
@@ -70,12 +62,7 @@ impl Voice for ResponsesVoice {
             }
             Some(Part::Thinking { pieces, .. }) if !pieces.is_empty() => {
                 let part = format!("\"part\":{}", summary_part(""));
-                events.push(self.about_part(
-                    "response.reasoning_summary_part.added",
-                    answer,
-                    at,
-                    &part,
-                ));
+                events.push(self.about_part("response.reasoning_summary_part.added", answer, at, &part));
             }
             _ => {}
         }
@@ -113,28 +100,13 @@ impl Voice for ResponsesVoice {
             Some(Part::Thinking { pieces, .. }) if !pieces.is_empty() => {
                 let text = pieces.whole();
                 let done = format!("\"text\":{}", json(&text));
-                events.push(self.about_part(
-                    "response.reasoning_summary_text.done",
-                    answer,
-                    at,
-                    &done,
-                ));
+                events.push(self.about_part("response.reasoning_summary_text.done", answer, at, &done));
                 let part = format!("\"part\":{}", summary_part(&text));
-                events.push(self.about_part(
-                    "response.reasoning_summary_part.done",
-                    answer,
-                    at,
-                    &part,
-                ));
+                events.push(self.about_part("response.reasoning_summary_part.done", answer, at, &part));
             }
             Some(Part::Tool { arguments, .. }) => {
                 let done = format!("\"arguments\":{}", json(arguments));
-                events.push(self.about_part(
-                    "response.function_call_arguments.done",
-                    answer,
-                    at,
-                    &done,
-                ));
+                events.push(self.about_part("response.function_call_arguments.done", answer, at, &done));
             }
             _ => {}
         }
@@ -148,9 +120,6 @@ impl Voice for ResponsesVoice {
 
     fn failure(&mut self, answer: &Answer) -> Vec<Bytes> {
         let fields = r#""code":"server_error","message":"The model failed to generate a response.","param":null"#;
-        vec![
-            self.event("error", fields),
-            self.about_response("response.failed", answer, State::Failed),
-        ]
+        vec![self.event("error", fields), self.about_response("response.failed", answer, State::Failed)]
     }
 }

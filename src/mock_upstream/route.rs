@@ -59,14 +59,9 @@ impl Route {
             Self::Talk(_) | Self::Embeddings => Vendor::OpenAi,
             _ => {
                 let headers = request.headers();
-                let keyed =
-                    headers.contains_key("x-api-key") && !headers.contains_key("authorization");
+                let keyed = headers.contains_key("x-api-key") && !headers.contains_key("authorization");
                 let about_messages = request.path().contains("/messages");
-                if keyed || about_messages || headers.contains_key("anthropic-version") {
-                    Vendor::Claude
-                } else {
-                    Vendor::OpenAi
-                }
+                if keyed || about_messages || headers.contains_key("anthropic-version") { Vendor::Claude } else { Vendor::OpenAi }
             }
         }
     }
@@ -79,12 +74,7 @@ impl Route {
 
 /// The key a request brought, from any of the headers the vendors read.
 pub(super) fn key_of(request: &HttpRequest) -> Option<&str> {
-    let text = |name: &str| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
+    let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
     text("x-api-key").or(bearer).or_else(|| text("api-key"))
 }

@@ -42,13 +42,7 @@ pub struct Step {
 impl Step {
     /// A step for the next request that makes a model work.
     pub fn new(reply: Reply) -> Self {
-        Self {
-            reply: Arc::new(reply),
-            on_path: None,
-            on_model: None,
-            on_key: None,
-            times: 1,
-        }
+        Self { reply: Arc::new(reply), on_path: None, on_model: None, on_key: None, times: 1 }
     }
 
     /// Only for a path with this end; such a step may also answer routes no model works for.
@@ -85,14 +79,8 @@ impl Step {
             None => asked.generates,
         };
         path_fits
-            && self
-                .on_model
-                .as_deref()
-                .is_none_or(|model| asked.model == Some(model))
-            && self
-                .on_key
-                .as_deref()
-                .is_none_or(|key| asked.key == Some(key))
+            && self.on_model.as_deref().is_none_or(|model| asked.model == Some(model))
+            && self.on_key.as_deref().is_none_or(|key| asked.key == Some(key))
     }
 }
 
@@ -124,11 +112,7 @@ impl Plan {
     }
 
     fn choose(&mut self, asked: &Asked<'_>) -> Option<Arc<Reply>> {
-        if let Some(at) = self
-            .queue
-            .iter()
-            .position(|step| step.times > 0 && step.is_for(asked))
-        {
+        if let Some(at) = self.queue.iter().position(|step| step.times > 0 && step.is_for(asked)) {
             return self.take(at);
         }
         let by_key = asked.key.and_then(|key| self.by_key.get(key));
@@ -184,9 +168,7 @@ impl Script {
 
     /// The reply to callers with this key.
     pub fn for_key(&self, upstream_api_key: impl Into<String>, reply: Reply) {
-        self.plan()
-            .by_key
-            .insert(upstream_api_key.into(), Arc::new(reply));
+        self.plan().by_key.insert(upstream_api_key.into(), Arc::new(reply));
     }
 
     /// From now on only this key, and others named so, are let in; the rest gets the vendor's 401.
@@ -211,8 +193,7 @@ impl Script {
 
     pub(super) fn lets_in(&self, key: Option<&str>) -> bool {
         let plan = self.plan();
-        plan.accepted_keys.is_empty()
-            || key.is_some_and(|key| plan.accepted_keys.iter().any(|one| one == key))
+        plan.accepted_keys.is_empty() || key.is_some_and(|key| plan.accepted_keys.iter().any(|one| one == key))
     }
 
     pub(super) fn listed_models(&self) -> Arc<Vec<String>> {

@@ -19,30 +19,18 @@ use super::vendor_error::VendorError;
 use super::{chat, claude, control, embeddings, models, responses, responses_stream};
 
 /// Answers whatever comes.
-pub(super) async fn serve(
-    request: HttpRequest,
-    body: Bytes,
-    script: web::Data<Script>,
-) -> HttpResponse {
+pub(super) async fn serve(request: HttpRequest, body: Bytes, script: web::Data<Script>) -> HttpResponse {
     let route = Route::of(&request);
     if let Route::Control(what) = &route {
         return control::answer(&request, what, &body, &script);
     }
     let vendor = route.vendor(&request);
-    let mut call = Call {
-        vendor,
-        presence: script.recorder().arrives(&request, &body),
-        reply: Arc::default(),
-    };
+    let mut call = Call { vendor, presence: script.recorder().arrives(&request, &body), reply: Arc::default() };
     if !script.lets_in(key_of(&request)) {
         let bearer = request.headers().contains_key("authorization");
         return call.refuse(&VendorError::wrong_key(vendor, bearer));
     }
-    let json = if route.generates() {
-        Some(serde_json::from_slice::<Value>(&body))
-    } else {
-        None
-    };
+    let json = if route.generates() { Some(serde_json::from_slice::<Value>(&body)) } else { None };
     let parsed = json.as_ref().and_then(|json| json.as_ref().ok());
     call.reply = match chosen_reply(&request, &route, parsed, &script) {
         Ok(reply) => reply,
@@ -75,26 +63,17 @@ fn chosen_reply(
     script: &Script,
 ) -> Result<Arc<Reply>, serde_json::Error> {
     if let Some(header) = request.headers().get("x-mock") {
-        return Ok(Arc::new(
-            serde_json::from_slice::<Directive>(header.as_bytes())?.into_reply(),
-        ));
+        return Ok(Arc::new(serde_json::from_slice::<Directive>(header.as_bytes())?.into_reply()));
     }
     if let Some(wanted) = body.and_then(|body| body.get("x_mock")) {
-        return Ok(Arc::new(
-            serde_json::from_value::<Directive>(wanted.clone())?.into_reply(),
-        ));
+        return Ok(Arc::new(serde_json::from_value::<Directive>(wanted.clone())?.into_reply()));
     }
     let model = match route {
         Route::Model(id) => Some(id.as_str()),
         _ => body.and_then(|body| body["model"].as_str()),
     };
     let (path, generates) = (request.path(), route.generates());
-    Ok(script.choose(&Asked {
-        path,
-        generates,
-        model,
-        key: key_of(request),
-    }))
+    Ok(script.choose(&Asked { path, generates, model, key: key_of(request) }))
 }
 
 /// An answer before it is sent.
@@ -141,21 +120,12 @@ fn whole(ask: &Ask, answer: &Answer) -> String {
     }
 }
 
-fn listed(
-    route: &Route,
-    vendor: Vendor,
-    request: &HttpRequest,
-    script: &Script,
-) -> Result<Said, VendorError> {
+fn listed(route: &Route, vendor: Vendor, request: &HttpRequest, script: &Script) -> Result<Said, VendorError> {
     let known = script.listed_models();
     match route {
         Route::Models => Ok(Said::Whole(models::all(vendor, &known))),
         Route::Model(id) if known.contains(id) => Ok(Said::Whole(models::one(vendor, id))),
         Route::Model(id) => Err(VendorError::no_such_model(vendor, id)),
-        _ => Err(VendorError::no_such_path(
-            vendor,
-            request.method().as_str(),
-            request.path(),
-        )),
+        _ => Err(VendorError::no_such_path(vendor, request.method().as_str(), request.path())),
     }
 }

@@ -40,33 +40,24 @@ impl MockUpstream {
         let (tell_stopped, stopped) = watch::channel(());
         let played = script.clone();
         // A thread of its own: the handle's drop can stop the server though the caller's runtime is ending.
-        std::thread::Builder::new()
-            .name("mock-upstream".to_owned())
-            .spawn(move || {
-                System::new().block_on(async move {
-                    match bind(addr, played) {
-                        Ok((server, addr)) => {
-                            let _ = tell_started.send(Ok((addr, server.handle())));
-                            if let Err(reason) = server.await {
-                                tracing::warn!(%reason, "the scripted provider ended");
-                            }
-                        }
-                        Err(reason) => {
-                            let _ = tell_started.send(Err(reason));
+        std::thread::Builder::new().name("mock-upstream".to_owned()).spawn(move || {
+            System::new().block_on(async move {
+                match bind(addr, played) {
+                    Ok((server, addr)) => {
+                        let _ = tell_started.send(Ok((addr, server.handle())));
+                        if let Err(reason) = server.await {
+                            tracing::warn!(%reason, "the scripted provider ended");
                         }
                     }
-                });
-                drop(tell_stopped);
-            })?;
-        let (addr, handle) = started
-            .await
-            .map_err(|_| io::Error::other("the provider's thread ended"))??;
-        Ok(Self {
-            addr,
-            script,
-            handle,
-            stopped,
-        })
+                    Err(reason) => {
+                        let _ = tell_started.send(Err(reason));
+                    }
+                }
+            });
+            drop(tell_stopped);
+        })?;
+        let (addr, handle) = started.await.map_err(|_| io::Error::other("the provider's thread ended"))??;
+        Ok(Self { addr, script, handle, stopped })
     }
 
     /// Where it listens.
@@ -103,10 +94,7 @@ impl Drop for MockUpstream {
 /// Serves until the process is asked to end (Ctrl-C).
 pub async fn run(addr: SocketAddr) -> io::Result<()> {
     let provider = MockUpstream::start(addr).await?;
-    tracing::info!(
-        base_url = provider.base_url(),
-        "the scripted provider listens"
-    );
+    tracing::info!(base_url = provider.base_url(), "the scripted provider listens");
     tokio::signal::ctrl_c().await?;
     provider.stop().await;
     Ok(())
@@ -115,10 +103,7 @@ pub async fn run(addr: SocketAddr) -> io::Result<()> {
 fn bind(addr: SocketAddr, script: Script) -> io::Result<(Server, SocketAddr)> {
     let script = web::Data::new(script);
     let app = move || {
-        App::new()
-            .app_data(script.clone())
-            .app_data(web::PayloadConfig::new(LARGEST_BODY))
-            .default_service(web::to(serve))
+        App::new().app_data(script.clone()).app_data(web::PayloadConfig::new(LARGEST_BODY)).default_service(web::to(serve))
     };
     let server = HttpServer::new(app)
         .workers(1)
@@ -131,10 +116,6 @@ fn bind(addr: SocketAddr, script: Script) -> io::Result<(Server, SocketAddr)> {
         .disable_signals()
         .shutdown_timeout(1)
         .bind(addr)?;
-    let addr = server
-        .addrs()
-        .first()
-        .copied()
-        .ok_or_else(|| io::Error::other("no address was bound"))?;
+    let addr = server.addrs().first().copied().ok_or_else(|| io::Error::other("no address was bound"))?;
     Ok((server.run(), addr))
 }

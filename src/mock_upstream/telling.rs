@@ -48,12 +48,7 @@ enum Stage {
 
 impl Telling {
     pub(super) fn new(answer: Answer, voice: Box<dyn Voice>) -> Self {
-        Self {
-            answer,
-            voice,
-            ready: VecDeque::new(),
-            next: Stage::Opening,
-        }
+        Self { answer, voice, ready: VecDeque::new(), next: Stage::Opening }
     }
 
     /// The next event, `None` behind the last.
@@ -100,22 +95,11 @@ impl Telling {
     }
 
     fn tell_piece(&mut self, part: usize, piece: usize) {
-        let text = self
-            .answer
-            .parts
-            .get(part)
-            .map(Part::pieces)
-            .and_then(|pieces| pieces.get(piece));
+        let text = self.answer.parts.get(part).map(Part::pieces).and_then(|pieces| pieces.get(piece));
         if let Some(text) = text {
             let bytes = self.voice.piece(&self.answer, part, &text);
-            self.ready.push_back(Beat {
-                bytes,
-                is_piece: true,
-            });
-            self.next = Stage::Piece {
-                part,
-                piece: piece + 1,
-            };
+            self.ready.push_back(Beat { bytes, is_piece: true });
+            self.next = Stage::Piece { part, piece: piece + 1 };
         } else {
             let events = self.voice.ends(&self.answer, part);
             self.queue(events);
@@ -124,9 +108,6 @@ impl Telling {
     }
 
     fn queue(&mut self, events: Vec<Bytes>) {
-        self.ready.extend(events.into_iter().map(|bytes| Beat {
-            bytes,
-            is_piece: false,
-        }));
+        self.ready.extend(events.into_iter().map(|bytes| Beat { bytes, is_piece: false }));
     }
 }

@@ -28,11 +28,7 @@ pub struct Usage {
 impl Usage {
     /// Input and output alone.
     pub fn new(input: u64, output: u64) -> Self {
-        Self {
-            input,
-            output,
-            ..Self::default()
-        }
+        Self { input, output, ..Self::default() }
     }
 
     /// The same with so many tokens read from the cache.

@@ -19,22 +19,12 @@ impl VendorError {
             Vendor::Claude => claude_message(status),
             Vendor::OpenAi => openai_message(status),
         };
-        Self {
-            status,
-            message: message.to_owned(),
-            param: None,
-            code: openai_code(status),
-        }
+        Self { status, message: message.to_owned(), param: None, code: openai_code(status) }
     }
 
     /// A 400 in the given words.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
-        Self {
-            status: 400,
-            message: message.into(),
-            param: None,
-            code: None,
-        }
+        Self { status: 400, message: message.into(), param: None, code: None }
     }
 
     /// A 400 that names the field which is missing.
@@ -78,12 +68,7 @@ impl VendorError {
                 format!("The model '{model}' does not exist or you do not have access to it.")
             }
         };
-        Self {
-            status: 404,
-            message,
-            param: Some("model"),
-            code: Some("model_not_found"),
-        }
+        Self { status: 404, message, param: Some("model"), code: Some("model_not_found") }
     }
 
     /// The 404 for a path nobody serves.
@@ -92,12 +77,7 @@ impl VendorError {
             Vendor::Claude => "Not Found".to_owned(),
             Vendor::OpenAi => format!("Invalid URL ({method} {path})"),
         };
-        Self {
-            status: 404,
-            message,
-            param: None,
-            code: None,
-        }
+        Self { status: 404, message, param: None, code: None }
     }
 
     /// The body of an answer with this error.

@@ -77,11 +77,7 @@ pub(super) fn base64(bytes: &[u8]) -> String {
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         for position in 0..4 {
             let letter = LETTERS[(bits >> (18 - 6 * position) & 63) as usize];
-            out.push(if position > chunk.len() {
-                '='
-            } else {
-                char::from(letter)
-            });
+            out.push(if position > chunk.len() { '=' } else { char::from(letter) });
         }
     }
     out

@@ -89,9 +89,9 @@ impl Breaker {
         decides
     }
 
-    /// The deciding request ended without a verdict: the next one decides.
-    pub(super) fn undecided(&mut self) {
-        self.trying = false;
+    /// A request ended without a verdict; if it was the deciding one, the next one decides.
+    pub(super) fn undecided(&mut self, decides: bool) {
+        self.trying &= !decides;
     }
 
     pub(super) fn succeeded(&mut self, now_ms: i64, decides: bool) {

@@ -15,6 +15,8 @@ use crate::vocabulary::ChannelId;
 const CONVERSATIONS: usize = 50_000;
 /// Models per channel that may rest at the same time.
 const RESTING_MODELS: usize = 1_000;
+/// Longest rest a channel can ask for.
+const LONGEST_REST_MS: i64 = 3_600_000;
 /// How long a model rests on a channel that said it has no such model.
 const MODEL_REST_MS: i64 = 60_000;
 
@@ -45,6 +47,11 @@ pub enum Verdict {
     },
     /// Its own fault. With `Retry-After`, it rests that long.
     Failed {
+        /// What the channel asked for.
+        retry_after: Option<Duration>,
+    },
+    /// It is healthy, but wants a pause.
+    Throttled {
         /// What the channel asked for.
         retry_after: Option<Duration>,
     },
@@ -199,18 +206,20 @@ impl Health {
             Verdict::Failed { retry_after } => {
                 patient.breaker.failed(rules, now_ms, decides);
                 patient.last_failure = Some(now_ms);
-                let rest = retry_after.map_or(0, |rest| i64::try_from(rest.as_millis()).unwrap_or(0));
-                patient.resting_until = patient.resting_until.max(now_ms.saturating_add(rest));
+                patient.rest(retry_after, now_ms);
+            }
+            Verdict::Throttled { retry_after } => {
+                patient.breaker.undecided(decides);
+                patient.rest(retry_after, now_ms);
             }
             Verdict::NoSuchModel => {
-                patient.breaker.undecided();
+                patient.breaker.undecided(decides);
                 patient.models.retain(|_, until| *until > now_ms);
                 if patient.models.len() < RESTING_MODELS {
                     patient.models.insert(Arc::clone(model), now_ms + MODEL_REST_MS);
                 }
             }
-            Verdict::Nothing if decides => patient.breaker.undecided(),
-            Verdict::Nothing => {}
+            Verdict::Nothing => patient.breaker.undecided(decides),
         }
     }
 
@@ -268,6 +277,11 @@ impl Patient {
             Circuit::HalfOpen | Circuit::Closed => 0,
         };
         Some(rest.max(open)).filter(|wait| *wait > 0)
+    }
+
+    fn rest(&mut self, pause: Option<Duration>, now_ms: i64) {
+        let pause = pause.map_or(0, |pause| i64::try_from(pause.as_millis()).unwrap_or(0)).min(LONGEST_REST_MS);
+        self.resting_until = self.resting_until.max(now_ms.saturating_add(pause));
     }
 
     fn is_saturated(&self, max_concurrency: Option<u32>) -> bool {

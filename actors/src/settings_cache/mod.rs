@@ -89,6 +89,11 @@ impl SettingsCache {
         self.line.ask(|| Reload).await.map_err(|unanswered| StorageIll(unanswered.to_string()))?
     }
 
+    /// The key with this digest, if it is in memory.
+    pub fn cached_key(&self, digest: &KeyDigest) -> Option<Arc<KeyRecord>> {
+        self.keys.get(digest)
+    }
+
     /// The key with this digest: from memory, else from the database.
     ///
     /// # Errors

@@ -161,6 +161,12 @@ impl PendingReceipt {
         });
     }
 
+    /// The upstream that accepted the request failed before anything went out: another is tried, and what the
+    /// first one used is the platform's loss.
+    pub fn withdrawn(&mut self) {
+        self.billable = false;
+    }
+
     /// What the upstream has used so far.
     pub fn used(&mut self, usage: Usage, estimated: bool) {
         self.note(|receipt| {
@@ -190,9 +196,21 @@ impl PendingReceipt {
     /// When the journal cannot be written. The ledger keeps trying; the answer must not go out whole.
     pub async fn close(mut self, ending: Ending, status: u16, error: Option<String>) -> Result<(), StorageIll> {
         let Some(entry) = self.finish(ending, status, error) else { return Ok(()) };
-        let posted = self.bookkeeper.ledger.post(&entry).await;
-        self.settle(entry);
-        posted
+        // A task of its own: a client that leaves now drops the caller, but neither bill nor hold.
+        let posting = actix::spawn(async move {
+            let posted = self.bookkeeper.ledger.post(&entry).await;
+            self.settle(entry);
+            posted
+        });
+        posting.await.unwrap_or_else(|_| Err(StorageIll("the receipt could not be posted".to_owned())))
+    }
+
+    /// Ends the request without waiting for the journal: for refusals and failures that cost nothing.
+    pub fn close_later(mut self, ending: Ending, status: u16, error: Option<String>) {
+        if let Some(entry) = self.finish(ending, status, error) {
+            self.bookkeeper.ledger.post_later(entry.clone());
+            self.settle(entry);
+        }
     }
 
     /// The receipt in its last form; `None` for a refusal too many.
@@ -209,7 +227,7 @@ impl PendingReceipt {
             receipt.usage = Usage::default();
             receipt.estimated = false;
         }
-        if ending == Ending::Refused && !self.bookkeeper.may_note_refusal(receipt.key_id, receipt.ts) {
+        if ending == Ending::Refused && !self.billable && !self.bookkeeper.may_note_refusal(receipt.key_id, receipt.ts) {
             self.hold = None;
             return None;
         }
@@ -220,7 +238,7 @@ impl PendingReceipt {
         let Entry::Closed(receipt) = entry else { return };
         if let Some(hold) = self.hold.take() {
             hold.settle(match receipt.ending {
-                Ending::Refused => Settlement::Refused,
+                Ending::Refused if !self.billable => Settlement::Refused,
                 _ if self.billable => {
                     Settlement::Served { usage: receipt.usage, cost: receipt.cost, day_start: receipt.day_start }
                 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::hold::Settlement;
 use super::messages::{Ask, LimitOf, Load, Refusal};
 use super::window::{ChargedAt, Window};
-use crate::ports::Account;
+use crate::ports::{Account, KeySpent};
 use crate::vocabulary::settings::BalancePolicy;
 use crate::vocabulary::{KeyId, Nanos};
 
@@ -261,6 +261,18 @@ impl Books {
     pub(super) fn is_idle(&self, now_ms: i64, idle_ms: i64) -> bool {
         let pages = self.lock();
         pages.holds.is_empty() && pages.waiting == 0 && now_ms - pages.touched_ms >= idle_ms
+    }
+
+    /// The account as this process knows it: ahead of the database by the receipts not booked yet.
+    pub(super) fn account(&self) -> Option<Account> {
+        let pages = self.lock();
+        let keys = pages.keys.iter().map(|(id, key)| KeySpent {
+            id: *id,
+            used: key.used,
+            day_start: key.day_start,
+            day_tokens: key.day_tokens,
+        });
+        pages.purse.map(|purse| Account { quota: purse.quota, used: purse.used, keys: keys.collect() })
     }
 
     /// Everything, for the system page and for tests.

@@ -12,7 +12,7 @@ use super::books::{Books, GateState};
 use super::hold::Hold;
 use super::messages::{Admit, Answer, Ask, Queued, Refresh, Refusal, Withdraw};
 use super::queue::Queue;
-use crate::ports::{CatalogueSource, Clock, Faults};
+use crate::ports::{Account, CatalogueSource, Clock, Faults, StorageIll};
 use crate::supervision::{Crashed, VitalSigns, Vitals};
 use crate::usage_ledger::Backlog;
 use crate::vocabulary::{KeyId, UserId};
@@ -124,6 +124,18 @@ impl UserGates {
                 tracing::warn!(%user, "a gate could not refresh its account");
             }
         }
+    }
+
+    /// A user's money and that of their keys: from their gate if it is open, else from the database.
+    ///
+    /// # Errors
+    /// When storage is ill.
+    pub async fn account(&self, user: UserId) -> Result<Account, StorageIll> {
+        let books = self.shelf.gates.get(&user).map(|slot| Arc::clone(&slot.books));
+        if let Some(account) = books.and_then(|books| books.account()) {
+            return Ok(account);
+        }
+        Ok(self.shelf.source.account(user).await?.unwrap_or_default())
     }
 
     /// One user's books; `None` when their gate is not open.
