@@ -147,10 +147,23 @@ mod tests {
     #[test]
     fn private_hosts_are_known_by_any_spelling() {
         for given in [
-            "http://127.0.0.1/", "http://2130706433/", "http://0x7f.1/", "http://10.1.2.3/", "http://169.254.169.254/",
-            "http://[::1]/", "http://[::ffff:10.0.0.1]/", "http://[fd00::1]/", "http://[fe80::1]/", "http://localhost:1/",
-            "http://a.localhost/", "http://metadata.google.internal/", "http://100.64.0.1/", "http://0.0.0.0/",
-            "http://[64:ff9b::a00:1]/", "http://[2002:a00:1::]/", "http://192.168.0.1./",
+            "http://127.0.0.1/",
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://10.1.2.3/",
+            "http://169.254.169.254/",
+            "http://[::1]/",
+            "http://[::ffff:10.0.0.1]/",
+            "http://[fd00::1]/",
+            "http://[fe80::1]/",
+            "http://localhost:1/",
+            "http://a.localhost/",
+            "http://metadata.google.internal/",
+            "http://100.64.0.1/",
+            "http://0.0.0.0/",
+            "http://[64:ff9b::a00:1]/",
+            "http://[2002:a00:1::]/",
+            "http://192.168.0.1./",
         ] {
             assert!(names_private_host(given), "{given}");
         }

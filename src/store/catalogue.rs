@@ -115,7 +115,11 @@ impl ChannelRow {
             weight: u32::try_from(self.weight.max(0)).unwrap_or(u32::MAX),
             max_concurrency: self.max_concurrency.filter(|most| *most > 0).map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
             test_model: self.test_model,
-            monitor_interval: self.monitor_interval_ms.and_then(|ms| u64::try_from(ms).ok()).filter(|ms| *ms > 0).map(Duration::from_millis),
+            monitor_interval: self
+                .monitor_interval_ms
+                .and_then(|ms| u64::try_from(ms).ok())
+                .filter(|ms| *ms > 0)
+                .map(Duration::from_millis),
             headers,
         })
     }

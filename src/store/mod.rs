@@ -7,6 +7,7 @@ pub mod booking;
 pub mod catalogue;
 pub mod changes;
 pub mod db;
+pub mod retention;
 pub mod source;
 
 pub use booking::Booking;

@@ -39,8 +39,7 @@ impl CatalogueStore {
             u.max_concurrency AS user_concurrency \
             FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.digest = $1 AND u.deleted_at IS NULL";
         let digest = hex(&digest.0);
-        let row: Option<KeyRow> =
-            read!(self.db, conn => sqlx::query_as(SQL).bind(&digest).fetch_optional(&mut *conn).await?);
+        let row: Option<KeyRow> = read!(self.db, conn => sqlx::query_as(SQL).bind(&digest).fetch_optional(&mut *conn).await?);
         row.map(KeyRow::into_record).transpose()
     }
 
@@ -52,12 +51,8 @@ impl CatalogueStore {
             let money = sqlx::query_as(USER).bind(user.0).fetch_optional(&mut *tx).await?;
             (money, sqlx::query_as(KEYS).bind(user.0).fetch_all(&mut *tx).await?)
         });
-        let spent = |(id, used, day_start, day_tokens): KeySums| KeySpent {
-            id: KeyId(id),
-            used: Nanos(used),
-            day_start,
-            day_tokens,
-        };
+        let spent =
+            |(id, used, day_start, day_tokens): KeySums| KeySpent { id: KeyId(id), used: Nanos(used), day_start, day_tokens };
         Ok(money.map(|(quota, used)| Account {
             quota: Nanos(quota),
             used: Nanos(used),

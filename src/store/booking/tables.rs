@@ -175,8 +175,7 @@ macro_rules! booking_tables {
                             .push_bind(receipt.details.as_deref().map(|text| without_nul(text).into_owned()));
                     });
                     insert.push(" ON CONFLICT (id) DO NOTHING RETURNING id");
-                    let ids: Vec<i64> =
-                        insert.build_query_scalar().persistent(false).fetch_all(&mut *self).await?;
+                    let ids: Vec<i64> = insert.build_query_scalar().persistent(false).fetch_all(&mut *self).await?;
                     new.extend(ids);
                 }
                 Ok(new)
@@ -185,7 +184,8 @@ macro_rules! booking_tables {
             async fn lock_users(&mut self, ids: &[i64]) -> Stored<Vec<UserRow>> {
                 let mut users = Vec::with_capacity(ids.len());
                 for chunk in ids.chunks(CHUNK) {
-                    let mut select = QueryBuilder::<$database>::new("SELECT id, quota_nanos, used_nanos FROM users WHERE id IN (");
+                    let mut select =
+                        QueryBuilder::<$database>::new("SELECT id, quota_nanos, used_nanos FROM users WHERE id IN (");
                     push_ids(&mut select.separated(", "), chunk);
                     select.push(concat!(") ORDER BY id", $lock));
                     let rows: Vec<UserRow> = select.build_query_as().persistent(false).fetch_all(&mut *self).await?;
