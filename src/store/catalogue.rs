@@ -8,11 +8,13 @@ use std::time::Duration;
 use actors::settings_cache::{Catalogue, CatalogueModel, Mapping, PriceRow, PriceScope};
 use actors::vocabulary::channel::UpstreamKey;
 use actors::vocabulary::{Channel, ChannelId, Family, Price, PriceList, Settings};
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::FromRow;
 
 use super::base_url;
 use super::db::{Db, Stored, snapshot};
-use super::source::{OpenSealed, json, parsed};
+use super::source::{json, parsed};
+use crate::secrets::{Place, Sealer};
 
 const SETTINGS: &str = "SELECT name, value FROM settings ORDER BY name";
 const CHANNELS: &str = "SELECT id, name, kind, openai_protocol, base_url, api_key_sealed, models, priority, weight, \
@@ -24,11 +26,16 @@ const MODELS: &str = "SELECT provider, model, display_name, visible, enabled FRO
 const PRICES: &str = "SELECT provider, channel_id, model, input_price, output_price, cache_read_price, \
     cache_creation_price, cache_creation_1h_price FROM model_prices ORDER BY id";
 
+/// Where a channel's sealed key lives.
+pub const API_KEY: &str = "channels.api_key";
+/// Where a channel's sealed headers live.
+pub const HEADERS: &str = "channels.headers";
+
 /// Everything the snapshot is made of, as of one moment.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn load(db: &Db, sealer: &dyn OpenSealed) -> Stored<Catalogue> {
+pub async fn load(db: &Db, sealer: &Sealer) -> Stored<Catalogue> {
     let rows = snapshot!(db, tx => Rows {
         settings: sqlx::query_as(SETTINGS).fetch_all(&mut *tx).await?,
         channels: sqlx::query_as(CHANNELS).fetch_all(&mut *tx).await?,
@@ -94,11 +101,11 @@ struct ChannelRow {
 }
 
 impl ChannelRow {
-    fn into_channel(self, sealer: &dyn OpenSealed) -> Result<Channel, String> {
-        const SEALED: &str = "its secrets were sealed with another APP_SECRET";
-        let api_key = sealer.open_sealed(&self.api_key_sealed).ok_or(SEALED)?;
-        let headers = sealer.open_sealed(&self.headers_sealed).ok_or(SEALED)?;
-        let headers: BTreeMap<String, String> = serde_json::from_str(&headers).map_err(|_| "its headers are damaged")?;
+    fn into_channel(self, sealer: &Sealer) -> Result<Channel, String> {
+        let api_key = open(sealer, API_KEY, self.id, &self.api_key_sealed)?;
+        let headers = open(sealer, HEADERS, self.id, &self.headers_sealed)?;
+        let headers: BTreeMap<String, String> =
+            serde_json::from_str(headers.expose_secret()).map_err(|_| "its headers are damaged")?;
         let mut models: Vec<String> = json("channels.models", &self.models).map_err(|e| e.to_string())?;
         if models.iter().any(|model| model == "*") {
             models.clear();
@@ -109,7 +116,7 @@ impl ChannelRow {
             family: parsed("channels.kind", &self.kind).map_err(|e| e.to_string())?,
             open_ai_protocol: parsed("channels.openai_protocol", &self.openai_protocol).map_err(|e| e.to_string())?,
             base_url: base_url::normalise(&self.base_url).map_err(|e| e.to_string())?,
-            api_key: UpstreamKey::new(&api_key),
+            api_key: UpstreamKey::new(api_key.expose_secret()),
             models,
             priority: i32::try_from(self.priority).unwrap_or(if self.priority < 0 { i32::MIN } else { i32::MAX }),
             weight: u32::try_from(self.weight.max(0)).unwrap_or(u32::MAX),
@@ -209,6 +216,10 @@ impl CataloguePriceRow {
 
 fn family(text: &str) -> Result<Family, String> {
     text.parse().map_err(|_| format!("unknown provider {text:?}"))
+}
+
+fn open(sealer: &Sealer, column: &str, row: i64, sealed: &str) -> Result<SecretString, String> {
+    sealer.open(Place { column, row: &row.to_string() }, sealed).map_err(|why| format!("{column}: {why}"))
 }
 
 /// Keeps what could be read; says what could not.

@@ -1,65 +1,49 @@
-//! The change log: what every process that caches something has to read again.
+//! The change log: tells every process that shares the database what to reload.
 //!
 //! Row 0 is the counter. Taking the next id locks it until the commit, so ids appear in the order of
 //! commits and a poller that reads "above the last id I saw" misses nothing, whatever the clocks say.
 
 use actors::ports::{Change, Changed};
 use actors::vocabulary::{IdMaker, UserId};
-use async_trait::async_trait;
 
-use super::db::{Db, Stored, read, write};
+use super::db::{Db, Stored, on_both, read, write};
 
 /// How long a change is kept: longer than any process may be away without starting anew.
 const KEPT_MS: i64 = 3_600_000;
 /// The most changes given at once.
 const BATCH: i64 = 1_000;
 
-/// Changes are noted inside the transaction that makes them, as its last statement.
-#[async_trait]
-pub(super) trait NoteChange {
-    /// Appends a row to the change log. `now_ms` is epoch milliseconds.
-    async fn note_change(&mut self, what: Changed, now_ms: i64) -> Stored<()>;
-}
-
-macro_rules! note_change {
-    ($($connection:ty),+) => {$(
-        #[async_trait]
-        impl NoteChange for $connection {
-            async fn note_change(&mut self, what: Changed, now_ms: i64) -> Stored<()> {
-                let id: i64 = sqlx::query_scalar(NEXT_ID).bind(IdMaker::floor_at(now_ms)).fetch_one(&mut *self).await?;
-                let (kind, subject) = described(what);
-                sqlx::query("INSERT INTO changes (id, kind, subject) VALUES ($1, $2, $3)")
-                    .bind(id)
-                    .bind(kind)
-                    .bind(subject)
-                    .execute(&mut *self)
-                    .await?;
-                Ok(())
-            }
-        }
-    )+};
-}
-
-note_change!(sqlx::SqliteConnection, sqlx::PgConnection);
-
+/// The next id: the fresh one, or one above the last, whichever is larger.
 const NEXT_ID: &str = "INSERT INTO changes (id, kind, subject) VALUES (0, 'catalogue', $1) \
     ON CONFLICT (id) DO UPDATE SET subject = \
     CASE WHEN changes.subject >= excluded.subject THEN changes.subject + 1 ELSE excluded.subject END \
     RETURNING subject";
 
-fn described(what: Changed) -> (&'static str, i64) {
-    match what {
-        Changed::Catalogue => ("catalogue", 0),
-        Changed::User(user) => ("user", user.0),
-    }
+/// Notes a change in the transaction that makes it, as its last statement: `tx.note(id, Changed::Catalogue)`.
+pub(super) trait Note {
+    /// `id` is a fresh one.
+    async fn note(&mut self, id: i64, what: Changed) -> Stored<()>;
 }
 
-/// Notes a change on its own, for changes made outside a store function.
+on_both!(Note {
+    async fn note(&mut self, id: i64, what: Changed) -> Stored<()> {
+        let (kind, subject) = match what {
+            Changed::Catalogue => ("catalogue", 0),
+            Changed::User(user) => ("user", user.0),
+        };
+        let id: i64 = sqlx::query_scalar(NEXT_ID).bind(id).fetch_one(&mut *self).await?;
+        let insert = "INSERT INTO changes (id, kind, subject) VALUES ($1, $2, $3)";
+        sqlx::query(insert).bind(id).bind(kind).bind(subject).execute(self).await?;
+        Ok(())
+    }
+});
+
+/// Notes a change on its own, for changes made outside a store function. `id` is a fresh one.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn note(db: &Db, what: Changed, now_ms: i64) -> Stored<()> {
-    write!(db, tx => tx.note_change(what, now_ms).await?);
+pub async fn note(db: &Db, id: i64, what: Changed) -> Stored<()> {
+    write!(db, tx => tx.note(id, what).await?);
     Ok(())
 }
 
@@ -92,7 +76,7 @@ pub async fn newest(db: &Db) -> Stored<i64> {
 /// # Errors
 /// When the database does not answer.
 pub async fn prune(db: &Db, now_ms: i64) -> Stored<u64> {
+    const SQL: &str = "DELETE FROM changes WHERE id > 0 AND id < $1";
     let before = IdMaker::floor_at(now_ms - KEPT_MS);
-    let done = write!(db, tx => sqlx::query("DELETE FROM changes WHERE id > 0 AND id < $1").bind(before).execute(&mut *tx).await?.rows_affected());
-    Ok(done)
+    Ok(write!(db, tx => sqlx::query(SQL).bind(before).execute(&mut *tx).await?.rows_affected()))
 }

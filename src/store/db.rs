@@ -124,7 +124,16 @@ macro_rules! snapshot {
     };
 }
 
-pub(crate) use {read, snapshot, write};
+/// Implements a crate-private trait for the connections of both databases with one text:
+/// `on_both!(Trait { async fn … })`. Its methods can then be called on any transaction or connection.
+macro_rules! on_both {
+    ($trait:ident { $($body:tt)* }) => {
+        impl $trait for sqlx::SqliteConnection { $($body)* }
+        impl $trait for sqlx::PgConnection { $($body)* }
+    };
+}
+
+pub(crate) use {on_both, read, snapshot, write};
 
 impl Db {
     /// Opens (and for SQLite creates) the database at `url`. Does not migrate.

@@ -2,14 +2,21 @@
 //!
 //! One SQL text with `$n` placeholders serves SQLite and PostgreSQL. Ids and times come from above.
 
+pub mod audit;
 pub mod base_url;
 pub mod booking;
 pub mod catalogue;
 pub mod changes;
 pub mod db;
+mod locks;
+pub mod paging;
 pub mod retention;
 pub mod source;
+pub mod trail;
 
+pub use audit::AuditRow;
 pub use booking::Booking;
 pub use db::{Db, StoreError, Stored};
-pub use source::{CatalogueStore, OpenSealed};
+pub use paging::{Sorts, Window};
+pub use source::CatalogueStore;
+pub use trail::Trail;

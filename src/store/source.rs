@@ -11,23 +11,18 @@ use sqlx::FromRow;
 
 use super::db::{Db, Stored, read, snapshot};
 use super::{catalogue, changes};
-
-/// Opens what the house sealed before it was stored.
-pub trait OpenSealed: Send + Sync {
-    /// The secret; `None` when it was sealed with another key or damaged.
-    fn open_sealed(&self, sealed: &str) -> Option<String>;
-}
+use crate::secrets::{Sealer, hex};
 
 /// Where snapshots, keys and accounts are read from.
 #[derive(Clone)]
 pub struct CatalogueStore {
     db: Db,
-    sealer: Arc<dyn OpenSealed>,
+    sealer: Sealer,
 }
 
 impl CatalogueStore {
     /// Reads from `db`; `sealer` opens upstream keys and headers.
-    pub fn new(db: Db, sealer: Arc<dyn OpenSealed>) -> Self {
+    pub fn new(db: Db, sealer: Sealer) -> Self {
         Self { db, sealer }
     }
 
@@ -64,7 +59,7 @@ impl CatalogueStore {
 #[async_trait]
 impl CatalogueSource for CatalogueStore {
     async fn catalogue(&self) -> Result<Catalogue, StorageIll> {
-        Ok(catalogue::load(&self.db, &*self.sealer).await?)
+        Ok(catalogue::load(&self.db, &self.sealer).await?)
     }
 
     async fn key(&self, digest: KeyDigest) -> Result<Option<KeyRecord>, StorageIll> {
@@ -160,13 +155,4 @@ pub(super) fn parsed<T: std::str::FromStr>(column: &'static str, text: &str) -> 
 
 fn damaged(column: &'static str) -> super::StoreError {
     super::StoreError::Ill(sqlx::Error::Decode(format!("{column} holds no value this version knows").into()))
-}
-
-/// Lowercase hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = std::write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -1,30 +1,28 @@
-use std::sync::Arc;
-
 use actors::ports::{CatalogueSource, Changed};
 use actors::settings_cache::PriceScope;
-use actors::vocabulary::{ChannelId, Family, KeyDigest, KeyStatus, Nanos, UserId, UserStatus};
-use api_proxy::store::{CatalogueStore, OpenSealed, changes};
+use actors::vocabulary::{ChannelId, Family, IdMaker, KeyDigest, KeyStatus, Nanos, UserId, UserStatus};
+use api_proxy::secrets::{Place, Sealer};
+use api_proxy::store::{CatalogueStore, changes};
+use secrecy::SecretString;
 
 use crate::database::{DAY, Database, NOON, on_both};
 
-/// Opens `sealed:…` and nothing else.
-struct Opener;
-
-impl OpenSealed for Opener {
-    fn open_sealed(&self, sealed: &str) -> Option<String> {
-        sealed.strip_prefix("sealed:").map(str::to_owned)
-    }
+fn sealer() -> Sealer {
+    Sealer::new(&SecretString::from("a secret of the tests"), &[]).unwrap()
 }
 
 fn source(d: &Database) -> CatalogueStore {
-    CatalogueStore::new(d.db.clone(), Arc::new(Opener))
+    CatalogueStore::new(d.db.clone(), sealer())
 }
 
 async fn channel(d: &Database, id: i64, key: &str, enabled: bool) {
+    let seal = |column, text| sealer().seal(Place { column, row: &id.to_string() }, text).unwrap();
+    let key = if key == "damaged" { key.to_owned() } else { seal("channels.api_key", key) };
+    let headers = seal("channels.headers", r#"{"x-team":"a"}"#);
     d.run(&format!(
         "INSERT INTO channels (id, name, kind, base_url, api_key_sealed, api_key_last4, models, headers_sealed, header_names, \
          enabled, monitor_interval_ms, created_at, updated_at) VALUES ({id}, 'c{id}', 'openai', 'https://c.example/', '{key}', \
-         'last', '[\"m1\"]', 'sealed:{{\"x-team\":\"a\"}}', '[\"x-team\"]', {enabled}, 500, 1, 1)"
+         'last', '[\"m1\"]', '{headers}', '[\"x-team\"]', {enabled}, 500, 1, 1)"
     ))
     .await;
 }
@@ -32,9 +30,9 @@ async fn channel(d: &Database, id: i64, key: &str, enabled: bool) {
 #[actix_web::test]
 async fn the_catalogue_is_read_whole_and_damaged_rows_are_left_out() {
     on_both(|d| async move {
-        channel(&d, 1, "sealed:sk-one", true).await;
+        channel(&d, 1, "sk-one", true).await;
         channel(&d, 2, "damaged", true).await;
-        channel(&d, 3, "sealed:sk-three", false).await;
+        channel(&d, 3, "sk-three", false).await;
         d.run("INSERT INTO settings VALUES ('proxyMaxRetries', '7', 1), ('timezone', 'Asia/Shanghai', 1), ('circuitMinRequests', 'many', 1), ('noSuchKey', '1', 1)").await;
         d.run("INSERT INTO model_mappings VALUES (1, 'claude', 'openai', 'up', TRUE, 1, 1), (2, 'claude', 'openai', 'off', FALSE, 1, 1)").await;
         d.run("INSERT INTO model_mapping_inbounds VALUES (1, 'b'), (1, 'a'), (2, 'c')").await;
@@ -97,8 +95,8 @@ async fn an_account_is_its_money_and_that_of_its_keys() {
 #[actix_web::test]
 async fn changes_are_numbered_in_the_order_of_commits_whatever_the_clocks_say() {
     on_both(|d| async move {
-        changes::note(&d.db, Changed::Catalogue, NOON).await.unwrap();
-        changes::note(&d.db, Changed::User(UserId(4)), NOON - 60_000).await.unwrap();
+        changes::note(&d.db, IdMaker::floor_at(NOON), Changed::Catalogue).await.unwrap();
+        changes::note(&d.db, IdMaker::floor_at(NOON - 60_000), Changed::User(UserId(4))).await.unwrap();
         let seen = source(&d).changes(0).await.unwrap();
         assert_eq!(seen.iter().map(|change| change.what).collect::<Vec<_>>(), [Changed::Catalogue, Changed::User(UserId(4))]);
         assert!(seen[0].id < seen[1].id);
@@ -106,7 +104,7 @@ async fn changes_are_numbered_in_the_order_of_commits_whatever_the_clocks_say() 
         assert_eq!(source(&d).changes(seen[0].id).await.unwrap(), seen[1..]);
         assert_eq!(changes::prune(&d.db, NOON + 3_599_000).await.unwrap(), 0);
         assert_eq!(changes::prune(&d.db, NOON + 3_601_000).await.unwrap(), 2);
-        changes::note(&d.db, Changed::Catalogue, NOON).await.unwrap();
+        changes::note(&d.db, IdMaker::floor_at(NOON), Changed::Catalogue).await.unwrap();
         assert_eq!(source(&d).changes(seen[1].id).await.unwrap().len(), 1);
     })
     .await;
