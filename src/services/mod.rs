@@ -4,6 +4,7 @@
 //! [`Actor`] second.
 
 pub mod actor;
+pub mod credentials;
 pub mod error;
 pub mod language;
 pub mod passwords;
