@@ -2,34 +2,24 @@
 //!
 //! A row that cannot be used is left out with a warning: one damaged channel is no outage.
 
-use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use std::collections::HashMap;
 
 use actors::settings_cache::{Catalogue, CatalogueModel, Mapping, PriceRow, PriceScope};
-use actors::vocabulary::channel::UpstreamKey;
-use actors::vocabulary::{Channel, ChannelId, Family, Price, PriceList, Settings};
-use secrecy::{ExposeSecret, SecretString};
+use actors::vocabulary::{ChannelId, Family, Price, PriceList, Settings};
 use sqlx::FromRow;
 
-use super::base_url;
+use super::channels::ChannelRow;
 use super::db::{Db, Stored, snapshot};
-use super::source::{json, parsed};
-use crate::secrets::{Place, Sealer};
+use crate::secrets::Sealer;
 
 const SETTINGS: &str = "SELECT name, value FROM settings ORDER BY name";
-const CHANNELS: &str = "SELECT id, name, kind, openai_protocol, base_url, api_key_sealed, models, priority, weight, \
-    max_concurrency, test_model, monitor_interval_ms, headers_sealed FROM channels WHERE enabled ORDER BY id";
+const CHANNELS: &str = "SELECT * FROM channels WHERE enabled ORDER BY id";
 const MAPPINGS: &str = "SELECT id, provider, target_provider, upstream_model FROM model_mappings WHERE enabled ORDER BY id";
 const INBOUNDS: &str = "SELECT mapping_id, model FROM model_mapping_inbounds ORDER BY mapping_id, model";
 const MAPPED_CHANNELS: &str = "SELECT mapping_id, channel_id FROM model_mapping_channels ORDER BY mapping_id, channel_id";
 const MODELS: &str = "SELECT provider, model, display_name, visible, enabled FROM catalogue_models ORDER BY id";
 const PRICES: &str = "SELECT provider, channel_id, model, input_price, output_price, cache_read_price, \
     cache_creation_price, cache_creation_1h_price FROM model_prices ORDER BY id";
-
-/// Where a channel's sealed key lives.
-pub const API_KEY: &str = "channels.api_key";
-/// Where a channel's sealed headers live.
-pub const HEADERS: &str = "channels.headers";
 
 /// Everything the snapshot is made of, as of one moment.
 ///
@@ -47,7 +37,7 @@ pub async fn load(db: &Db, sealer: &Sealer) -> Stored<Catalogue> {
     });
     Ok(Catalogue {
         settings: settings_in_force(db, rows.settings),
-        channels: rows.channels.into_iter().filter_map(|row| usable("channel", row.id, row.into_channel(sealer))).collect(),
+        channels: rows.channels.into_iter().filter_map(|row| usable("channel", row.id, row.opened(sealer))).collect(),
         mappings: mappings(rows.mappings, rows.inbounds, rows.mapped_channels),
         models: rows.models.into_iter().filter_map(|row| usable("model", 0, row.into_model())).collect(),
         prices: rows.prices.into_iter().filter_map(|row| usable("price", 0, row.into_price())).collect(),
@@ -81,55 +71,6 @@ struct Rows {
     mapped_channels: Vec<(i64, i64)>,
     models: Vec<ModelRow>,
     prices: Vec<CataloguePriceRow>,
-}
-
-#[derive(FromRow)]
-struct ChannelRow {
-    id: i64,
-    name: String,
-    kind: String,
-    openai_protocol: String,
-    base_url: String,
-    api_key_sealed: String,
-    models: String,
-    priority: i64,
-    weight: i64,
-    max_concurrency: Option<i64>,
-    test_model: Option<String>,
-    monitor_interval_ms: Option<i64>,
-    headers_sealed: String,
-}
-
-impl ChannelRow {
-    fn into_channel(self, sealer: &Sealer) -> Result<Channel, String> {
-        let api_key = open(sealer, API_KEY, self.id, &self.api_key_sealed)?;
-        let headers = open(sealer, HEADERS, self.id, &self.headers_sealed)?;
-        let headers: BTreeMap<String, String> =
-            serde_json::from_str(headers.expose_secret()).map_err(|_| "its headers are damaged")?;
-        let mut models: Vec<String> = json("channels.models", &self.models).map_err(|e| e.to_string())?;
-        if models.iter().any(|model| model == "*") {
-            models.clear();
-        }
-        Ok(Channel {
-            id: ChannelId(self.id),
-            name: self.name,
-            family: parsed("channels.kind", &self.kind).map_err(|e| e.to_string())?,
-            open_ai_protocol: parsed("channels.openai_protocol", &self.openai_protocol).map_err(|e| e.to_string())?,
-            base_url: base_url::normalise(&self.base_url).map_err(|e| e.to_string())?,
-            api_key: UpstreamKey::new(api_key.expose_secret()),
-            models,
-            priority: i32::try_from(self.priority).unwrap_or(if self.priority < 0 { i32::MIN } else { i32::MAX }),
-            weight: u32::try_from(self.weight.max(0)).unwrap_or(u32::MAX),
-            max_concurrency: self.max_concurrency.filter(|most| *most > 0).map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
-            test_model: self.test_model,
-            monitor_interval: self
-                .monitor_interval_ms
-                .and_then(|ms| u64::try_from(ms).ok())
-                .filter(|ms| *ms > 0)
-                .map(Duration::from_millis),
-            headers,
-        })
-    }
 }
 
 #[derive(FromRow)]
@@ -216,10 +157,6 @@ impl CataloguePriceRow {
 
 fn family(text: &str) -> Result<Family, String> {
     text.parse().map_err(|_| format!("unknown provider {text:?}"))
-}
-
-fn open(sealer: &Sealer, column: &str, row: i64, sealed: &str) -> Result<SecretString, String> {
-    sealer.open(Place { column, row: &row.to_string() }, sealed).map_err(|why| format!("{column}: {why}"))
 }
 
 /// Keeps what could be read; says what could not.

@@ -7,10 +7,16 @@ pub mod base_url;
 pub mod booking;
 pub mod catalogue;
 pub mod changes;
+pub mod channel_tests;
+pub mod channels;
 pub mod db;
 mod locks;
+pub mod mappings;
+pub mod models;
 pub mod paging;
+pub mod prices;
 pub mod retention;
+pub mod settings;
 pub mod source;
 pub mod trail;
 
