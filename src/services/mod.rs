@@ -3,6 +3,7 @@
 //! Free functions by concern; each takes [`Services`] first and, where it acts for somebody, the
 //! [`Actor`] second.
 
+pub mod accounts;
 pub mod actor;
 pub mod credentials;
 pub mod error;
