@@ -4,6 +4,8 @@
 //! [`table::RouteTable`] reads permission, inputs and outputs off it for `/api/openapi.json`, and nothing
 //! can be routed without passing through that table.
 
+mod catalogue;
+mod channels;
 pub mod client;
 pub mod door;
 pub mod error;
@@ -13,12 +15,14 @@ mod openapi;
 mod origin;
 pub mod reply;
 mod routes;
+mod site;
 pub mod table;
 
 use crate::config::TrustedProxies;
 use crate::services::Services;
 
 pub use routes::routes;
+pub use site::probes;
 pub use table::Routes;
 
 /// What the door itself needs.

@@ -3,11 +3,16 @@
 //! Free functions by concern; each takes [`Services`] first and, where it acts for somebody, the
 //! [`Actor`] second.
 
+pub mod accounts;
 pub mod actor;
+pub mod catalogue;
+pub mod channels;
 pub mod credentials;
 pub mod error;
 pub mod language;
 pub mod passwords;
+pub mod site;
+pub mod system;
 pub mod throttle;
 pub mod values;
 

@@ -2,6 +2,8 @@
 //!
 //! One SQL text with `$n` placeholders serves SQLite and PostgreSQL. Ids and times come from above.
 
+pub mod admin_tokens;
+pub mod api_keys;
 pub mod audit;
 pub mod base_url;
 pub mod booking;
@@ -10,15 +12,18 @@ pub mod changes;
 pub mod channel_tests;
 pub mod channels;
 pub mod db;
+pub mod ledger;
 mod locks;
 pub mod mappings;
 pub mod models;
 pub mod paging;
 pub mod prices;
 pub mod retention;
+pub mod sessions;
 pub mod settings;
 pub mod source;
 pub mod trail;
+pub mod users;
 
 pub use audit::AuditRow;
 pub use booking::Booking;

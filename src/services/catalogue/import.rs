@@ -13,8 +13,8 @@ use super::prices::{NewPrice, Price, checked_figures, refused};
 use crate::services::error::NOT_JSON;
 use crate::services::values::{Usd, check};
 use crate::services::{Actor, Deed, Served, ServiceError, Services};
-use crate::store::prices::{self, PriceRow};
 use crate::store::channels;
+use crate::store::prices::{self, PriceRow};
 
 /// Rows of one import at most.
 const MOST: usize = 10_000;
@@ -156,7 +156,11 @@ fn litellm_row(model: &str, entry: &str) -> Served<Option<NewPrice>> {
     Ok(Some(NewPrice {
         provider: Some(provider.to_owned()),
         channel_id: None,
-        model: model.split_once('/').filter(|(owner, _)| ["anthropic", "openai"].contains(owner)).map_or(model, |(_, name)| name).to_owned(),
+        model: model
+            .split_once('/')
+            .filter(|(owner, _)| ["anthropic", "openai"].contains(owner))
+            .map_or(model, |(_, name)| name)
+            .to_owned(),
         input_price_per_m_tok: per_million(model, input.get())?,
         output_price_per_m_tok: usd(entry.output_cost_per_token)?.unwrap_or_default(),
         cache_read_price_per_m_tok: usd(entry.cache_read_input_token_cost)?,
@@ -237,7 +241,13 @@ mod tests {
 
     #[test]
     fn a_cost_per_token_becomes_a_price_per_million_exactly() {
-        for (cost, nanos) in [("3e-06", 3_000_000_000), ("0.000015", 15_000_000_000), ("1.25e-7", 125_000_000), ("0", 0), ("2.5E-06", 2_500_000_000)] {
+        for (cost, nanos) in [
+            ("3e-06", 3_000_000_000),
+            ("0.000015", 15_000_000_000),
+            ("1.25e-7", 125_000_000),
+            ("0", 0),
+            ("2.5E-06", 2_500_000_000),
+        ] {
             assert_eq!(per_million("m", cost).unwrap(), Usd(Nanos(nanos)), "{cost}");
         }
         assert!(per_million("m", "\"free\"").is_err());

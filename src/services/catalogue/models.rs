@@ -8,8 +8,8 @@ use super::{model_name, provider};
 use crate::services::error::{NOT_FOUND, TAKEN};
 use crate::services::values::{ListQuery, Page, Patch, check};
 use crate::services::{Actor, Deed, Served, ServiceError, Services};
-use crate::store::models::{self, ModelFilter, ModelRow};
 use crate::store::StoreError;
+use crate::store::models::{self, ModelFilter, ModelRow};
 
 /// A model of the catalogue.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -176,7 +176,9 @@ async fn find(services: &Services, id: i64) -> Served<ModelRow> {
 }
 
 fn display_name(given: Option<&str>, model: &str) -> Served<String> {
-    given.filter(|name| !name.trim().is_empty()).map_or_else(|| Ok(model.to_owned()), |name| check::name("displayName", name, 200))
+    given
+        .filter(|name| !name.trim().is_empty())
+        .map_or_else(|| Ok(model.to_owned()), |name| check::name("displayName", name, 200))
 }
 
 fn taken(error: StoreError) -> ServiceError {

@@ -221,7 +221,11 @@ async fn find(services: &Services, id: i64) -> Served<PriceRow> {
 }
 
 fn either(provider: Option<&str>, channel: Option<i64>) -> Served<()> {
-    if provider.is_some() != channel.is_some() { Ok(()) } else { Err(check::bad("provider", "either provider or channelId is needed")) }
+    if provider.is_some() != channel.is_some() {
+        Ok(())
+    } else {
+        Err(check::bad("provider", "either provider or channelId is needed"))
+    }
 }
 
 async fn channel_exists(services: &Services, channel: Option<i64>) -> Served<()> {
@@ -231,7 +235,11 @@ async fn channel_exists(services: &Services, channel: Option<i64>) -> Served<()>
 }
 
 fn price(field: &str, usd: Usd) -> Served<i64> {
-    if (0..=DEAREST).contains(&usd.0.0) { Ok(usd.0.0) } else { Err(check::bad(field, "USD per million tokens, from 0 to 1000000")) }
+    if (0..=DEAREST).contains(&usd.0.0) {
+        Ok(usd.0.0)
+    } else {
+        Err(check::bad(field, "USD per million tokens, from 0 to 1000000"))
+    }
 }
 
 /// What a refusal by the database means here.

@@ -67,7 +67,8 @@ pub async fn model_square(services: &Services) -> Served<ModelSquare> {
             output_price_per_m_tok: price.and_then(|price| pays(price.output_price)),
             cache_read_price_per_m_tok: price.and_then(|price| pays(price.cache_read_price)),
             cache_creation_price_per_m_tok: price.and_then(|price| pays(price.cache_creation_price)),
-            cache_creation1h_price_per_m_tok: price.and_then(|p| pays(p.cache_creation_1h_price.unwrap_or(p.cache_creation_price))),
+            cache_creation1h_price_per_m_tok: price
+                .and_then(|p| pays(p.cache_creation_1h_price.unwrap_or(p.cache_creation_price))),
             provider: row.provider,
             model: row.model,
             display_name: row.display_name,

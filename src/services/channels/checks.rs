@@ -17,8 +17,20 @@ const MOST_MODELS: usize = 2_000;
 const MOST_HEADERS: usize = 50;
 /// Headers that belong to the connection or to the gateway itself.
 const FORBIDDEN_HEADERS: &[&str] = &[
-    "host", "content-length", "content-type", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
-    "proxy-authorization", "proxy-connection", "accept-encoding", "cookie",
+    "host",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "proxy-authorization",
+    "proxy-connection",
+    "accept-encoding",
+    "cookie",
 ];
 
 pub(super) fn kind(word: &str) -> Served<String> {

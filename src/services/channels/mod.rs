@@ -6,8 +6,8 @@ pub mod upstreams;
 mod values;
 
 pub use probes::{
-    ChannelStatus, ChannelStatusList, ChannelTest, ChannelTestLog, CircuitChange, TestAllResult, TestRequest, UpstreamModels, change_circuit,
-    status, test, test_all, test_logs, upstream_models,
+    ChannelStatus, ChannelStatusList, ChannelTest, ChannelTestLog, CircuitChange, TestAllResult, TestRequest, UpstreamModels,
+    change_circuit, status, test, test_all, test_logs, upstream_models,
 };
 pub use values::{Channel, ChannelPatch, ChannelQuery, NewChannel};
 
@@ -81,7 +81,8 @@ pub async fn update(services: &Services, actor: &Actor, id: ChannelId, patch: Ch
     if let Some(kind) = &patch.kind {
         row.kind = checks::kind(kind)?;
     }
-    row.openai_protocol = patch.open_ai_protocol.try_map(|word| checks::protocol(&word))?.over(row.openai_protocol, "auto".to_owned());
+    row.openai_protocol =
+        patch.open_ai_protocol.try_map(|word| checks::protocol(&word))?.over(row.openai_protocol, "auto".to_owned());
     row.models = patch.models.try_map(models)?.over(row.models, "[]".to_owned());
     row.priority = patch.priority.try_map(|n| check::range("priority", n, -1_000_000, 1_000_000))?.over(row.priority, 0);
     row.weight = patch.weight.try_map(|n| check::range("weight", n, 0, 1_000_000))?.over(row.weight, 1);

@@ -204,7 +204,8 @@ pub async fn change_circuit(
 /// # Errors
 /// When the database is ill.
 pub async fn status(services: &Services, upstreams: &dyn Upstreams) -> Served<ChannelStatusList> {
-    let mut states: HashMap<i64, ChannelState> = upstreams.health().await.into_iter().map(|state| (state.channel.0, state)).collect();
+    let mut states: HashMap<i64, ChannelState> =
+        upstreams.health().await.into_iter().map(|state| (state.channel.0, state)).collect();
     let channels = channels::all(&services.db).await?.into_iter().map(|row| ChannelStatus {
         channel_id: row.id,
         state: states.remove(&row.id).unwrap_or_else(|| ChannelState::unknown(ChannelId(row.id))),
@@ -221,7 +222,12 @@ fn opened(services: &Services, row: ChannelRow) -> Served<OpenChannel> {
 }
 
 /// Tests a channel and keeps what was found.
-async fn tested(services: &Services, upstreams: &dyn Upstreams, channel: &OpenChannel, model: Option<&str>) -> Served<TestResult> {
+async fn tested(
+    services: &Services,
+    upstreams: &dyn Upstreams,
+    channel: &OpenChannel,
+    model: Option<&str>,
+) -> Served<TestResult> {
     let result = upstreams.test(channel, model).await;
     let row = ChannelTestRow {
         id: services.id(),

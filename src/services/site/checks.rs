@@ -60,7 +60,8 @@ fn address(key: &str, given: Option<&str>, path_will_do: bool) -> Served<()> {
 /// `*`, or origins separated by commas.
 fn origins(text: &str) -> Served<()> {
     let is_origin = |text: &str| {
-        Url::parse(text).is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == text.trim_end_matches('/'))
+        Url::parse(text)
+            .is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == text.trim_end_matches('/'))
     };
     let fine = text.trim() == "*" || text.split(',').map(str::trim).filter(|part| !part.is_empty()).all(is_origin);
     if fine { Ok(()) } else { Err(check::bad("corsOrigins", "*, or origins such as https://app.example, separated by commas")) }
