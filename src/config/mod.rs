@@ -1,11 +1,15 @@
 //! What the process is told by its environment, read once from a passed-in source.
 
+mod proxies;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
+
+pub use proxies::TrustedProxies;
 
 /// Shortest `APP_SECRET`.
 const LEAST_SECRET_BYTES: usize = 32;
@@ -80,7 +84,7 @@ pub struct Config {
     /// When the journal is synced.
     pub journal_sync: JournalSync,
     /// Proxies whose `X-Forwarded-*` is believed.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: TrustedProxies,
     /// Longest wait for running streams at the end.
     pub shutdown_timeout: Duration,
     /// What the first registration needs when the process listens beyond loopback.
@@ -207,11 +211,11 @@ fn journal_sync(get: &impl Fn(&str) -> Option<String>) -> Result<JournalSync, Ba
     }
 }
 
-fn trusted_proxies(get: &impl Fn(&str) -> Option<String>) -> Result<Vec<IpNet>, BadConfig> {
+fn trusted_proxies(get: &impl Fn(&str) -> Option<String>) -> Result<TrustedProxies, BadConfig> {
     let list = get("TRUSTED_PROXIES").unwrap_or_default();
     let network = |text: &str| text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     let networks = list.split(',').map(str::trim).filter(|text| !text.is_empty()).map(network);
-    networks.collect::<Result<_, _>>().map_err(|_| bad("TRUSTED_PROXIES", "networks such as 10.0.0.0/8, comma-separated"))
+    networks.collect::<Result<_, _>>().map(TrustedProxies::new).map_err(|_| bad("TRUSTED_PROXIES", "networks such as 10.0.0.0/8, comma-separated"))
 }
 
 #[cfg(test)]

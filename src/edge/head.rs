@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponseBuilder};
 use actors::vocabulary::Family;
-use ipnet::IpNet;
 
+use crate::config::TrustedProxies;
 use crate::upstream::may_go_upstream;
 
 /// Longest client id kept as a label.
@@ -73,20 +73,8 @@ pub(super) fn forwarded(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// Where a request came from: the peer, or what a trusted proxy in front of it says.
-pub fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
-    let peer = request.peer_addr()?.ip().to_canonical();
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
-    if !is_trusted(&peer) {
-        return Some(peer);
-    }
-    let chain = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
-    let mut hops: Vec<IpAddr> = chain.flat_map(|list| list.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
-    // The rightmost hop that is no proxy of ours; everything to its left is the client's own claim.
-    while let Some(hop) = hops.pop() {
-        let hop = hop.to_canonical();
-        if !is_trusted(&hop) {
-            return Some(hop);
-        }
-    }
-    Some(peer)
+pub(super) fn client_address(request: &HttpRequest, proxies: &TrustedProxies) -> Option<IpAddr> {
+    let forwarded = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+    let forwarded = forwarded.collect::<Vec<_>>().join(",");
+    request.peer_addr().map(|peer| proxies.client(peer.ip(), &forwarded))
 }

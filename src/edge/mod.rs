@@ -16,12 +16,11 @@ use actix_cors::Cors;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use actors::vocabulary::{Family, Protocol};
-use ipnet::IpNet;
 
-pub use head::{RequestId, client_address};
+use head::{RequestId, client_address};
 
 use crate::admission::{Caller, Head, Inbound, Stopped, recognise};
-use crate::config::Patience;
+use crate::config::{Patience, TrustedProxies};
 use crate::relay::{Failure, Road, relay};
 use crate::translation::{Ask, Fault};
 
@@ -35,7 +34,7 @@ const MOST_RECORDED_BYTES: usize = 64 << 10;
 #[derive(Clone, Debug)]
 pub struct Door {
     /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Arc<[IpNet]>,
+    pub trusted_proxies: TrustedProxies,
     /// Bounds on slow clients.
     pub patience: Patience,
 }

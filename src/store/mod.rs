@@ -2,6 +2,32 @@
 //!
 //! One SQL text with `$n` placeholders serves SQLite and PostgreSQL. Ids and times come from above.
 
+pub mod admin_tokens;
+pub mod api_keys;
+pub mod audit;
+pub mod base_url;
+pub mod booking;
+pub mod catalogue;
+pub mod changes;
+pub mod channel_tests;
+pub mod channels;
 pub mod db;
+pub mod ledger;
+mod locks;
+pub mod mappings;
+pub mod models;
+pub mod paging;
+pub mod prices;
+pub mod retention;
+pub mod sessions;
+pub mod settings;
+pub mod source;
+pub mod trail;
+pub mod users;
 
+pub use audit::AuditRow;
+pub use booking::Booking;
 pub use db::{Db, StoreError, Stored};
+pub use paging::{Sorts, Window};
+pub use source::CatalogueStore;
+pub use trail::Trail;

@@ -194,7 +194,7 @@ async fn whole_body(mut response: Response, by: Instant) -> Result<Bytes, Miss> 
     }
 }
 
-async fn error_body(mut response: Response) -> Bytes {
+pub(super) async fn error_body(mut response: Response) -> Bytes {
     let mut body = BytesMut::new();
     let reading = async {
         while let Some(Ok(chunk)) = response.next().await {

@@ -1,0 +1,35 @@
+//! The JSON door: `/api`, for scripts and the console.
+//!
+//! A handler only extracts, calls a service and renders. Its signature is its documentation: the
+//! [`table::RouteTable`] reads permission, inputs and outputs off it for `/api/openapi.json`, and nothing
+//! can be routed without passing through that table.
+
+mod catalogue;
+mod channels;
+pub mod client;
+pub mod door;
+pub mod error;
+pub mod extract;
+pub mod guard;
+mod openapi;
+mod origin;
+pub mod reply;
+mod routes;
+mod site;
+pub mod table;
+
+use crate::config::TrustedProxies;
+use crate::services::Services;
+
+pub use routes::routes;
+pub use site::probes;
+pub use table::Routes;
+
+/// What the door itself needs.
+#[derive(Clone)]
+pub struct ApiContext {
+    /// The services behind it.
+    pub services: Services,
+    /// Whose forwarding headers are believed.
+    pub proxies: TrustedProxies,
+}

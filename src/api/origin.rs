@@ -1,0 +1,66 @@
+//! Refuses changes that another site made a browser send.
+//!
+//! The session cookie goes along with requests of any page the browser shows; what tells them apart is
+//! `Sec-Fetch-Site` and `Origin`, which pages cannot forge. Scripts send neither and pass.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{HOST, ORIGIN};
+use url::Url;
+
+use super::ApiContext;
+use super::client::joined;
+use crate::services::error::CROSS_SITE;
+use crate::services::{Served, ServiceError};
+
+/// Passes requests that only read, come from our own pages, or come from no page at all.
+///
+/// # Errors
+/// `cross_site`.
+pub(super) fn check(request: &HttpRequest, context: &ApiContext) -> Served<()> {
+    if request.method().is_safe() {
+        return Ok(());
+    }
+    let header =
+        |name| request.headers().get(name).map(|value: &actix_web::http::header::HeaderValue| value.to_str().unwrap_or("null"));
+    let origin = header(ORIGIN.as_str());
+    let own = match header("sec-fetch-site") {
+        Some("same-origin" | "none") => true,
+        Some("same-site") => origin.is_some_and(|origin| is_own(request, context, origin)),
+        Some(_) => false,
+        None => origin.is_none_or(|origin| is_own(request, context, origin)),
+    };
+    if own { Ok(()) } else { Err(ServiceError::new(&CROSS_SITE)) }
+}
+
+/// Whether `origin` is the host this request was sent to, or the configured address of the site.
+fn is_own(request: &HttpRequest, context: &ApiContext, origin: &str) -> bool {
+    let Ok(origin) = Url::parse(origin) else { return false };
+    let trusted = request.peer_addr().is_some_and(|peer| context.proxies.trusts(peer.ip()));
+    let forwarded = if trusted { joined(request.headers(), "x-forwarded-host") } else { String::new() };
+    let host = request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let site = context.services.settings.settings().site_url.and_then(|site| Url::parse(&site).ok());
+    [host, forwarded.as_str()].into_iter().any(|host| is_host(&origin, host))
+        || site.is_some_and(|site| site.origin() == origin.origin())
+}
+
+/// Compares host and port, filling in the default port of the origin's scheme.
+fn is_host(origin: &Url, host: &str) -> bool {
+    let Ok(own) = Url::parse(&format!("{}://{}", origin.scheme(), host.trim())) else { return false };
+    !host.is_empty() && own.host() == origin.host() && own.port_or_known_default() == origin.port_or_known_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_ours_by_host_and_port() {
+        let own = |origin: &str, host: &str| is_host(&Url::parse(origin).unwrap(), host);
+        assert!(own("http://127.0.0.1:3000", "127.0.0.1:3000"));
+        assert!(own("https://gate.example", "gate.example:443"));
+        assert!(own("https://GATE.example", "gate.example"));
+        assert!(!own("https://gate.example", "gate.example:8443"));
+        assert!(!own("https://evil.example", "gate.example"));
+        assert!(!own("https://evil.example", ""));
+    }
+}

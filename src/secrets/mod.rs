@@ -1,0 +1,9 @@
+//! Randomness, digests and sealed values: everything that turns a secret into something storable.
+//!
+//! No I/O but the kernel's randomness. Nothing in here prints a secret.
+
+mod sealer;
+mod tokens;
+
+pub use sealer::{Place, Sealer, Unsealable};
+pub use tokens::{NewKey, NoRandomness, digest, hex, new_admin_token, new_relay_key, new_session_token, random_base62};

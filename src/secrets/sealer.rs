@@ -1,0 +1,140 @@
+//! Encrypts what must be read back (upstream keys, mail passwords) before it is stored.
+//!
+//! ChaCha20-Poly1305 under a key derived from `APP_SECRET` by HKDF-SHA256. The text form is
+//! `v1.<nonce>.<cipher>`; the row a value belongs to is authenticated with it, so that a value copied into
+//! another row does not open there.
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use ring::hkdf::{HKDF_SHA256, Salt};
+use secrecy::{ExposeSecret, SecretString};
+
+const VERSION: &str = "v1";
+const NONCE_BYTES: usize = 12;
+
+/// Where a sealed value lives. It opens only there.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The table and column, such as `channels.api_key`.
+    pub column: &'a str,
+    /// The row's id, or its name where names are the key.
+    pub row: &'a str,
+}
+
+/// Why a value could not be sealed or opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsealable {
+    /// The system has no randomness.
+    #[error("the system has no randomness to give")]
+    NoRandomness,
+    /// Not our text form.
+    #[error("not a sealed value")]
+    Shape,
+    /// Sealed under another secret, for another row, or altered.
+    #[error("sealed under another APP_SECRET, or altered")]
+    Foreign,
+}
+
+/// Seals under the current secret, opens what was sealed under it or under an earlier one. Cheap to clone.
+#[derive(Clone)]
+pub struct Sealer {
+    keys: Arc<[LessSafeKey]>,
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer(…)")
+    }
+}
+
+impl Sealer {
+    /// `previous` are the secrets of earlier rotations, kept so that old values still open.
+    ///
+    /// # Errors
+    /// Never with the algorithms in use; the types of the crypto library allow for it.
+    pub fn new(current: &SecretString, previous: &[SecretString]) -> Result<Self, Unsealable> {
+        let keys: Result<Vec<_>, _> = std::iter::once(current).chain(previous).map(derive).collect();
+        Ok(Self { keys: keys?.into() })
+    }
+
+    /// Encrypts `plain` for `place`.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn seal(&self, place: Place<'_>, plain: &str) -> Result<String, Unsealable> {
+        let mut nonce = [0u8; NONCE_BYTES];
+        getrandom::fill(&mut nonce).map_err(|_| Unsealable::NoRandomness)?;
+        let key = self.keys.first().ok_or(Unsealable::Foreign)?;
+        let mut cipher = plain.as_bytes().to_vec();
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), associated(place), &mut cipher)
+            .map_err(|_| Unsealable::Shape)?;
+        Ok(format!("{VERSION}.{}.{}", URL_SAFE_NO_PAD.encode(nonce), URL_SAFE_NO_PAD.encode(cipher)))
+    }
+
+    /// Decrypts what was sealed for `place`.
+    ///
+    /// # Errors
+    /// When the text is none of ours, belongs elsewhere, or was sealed under a secret we don't have.
+    pub fn open(&self, place: Place<'_>, sealed: &str) -> Result<SecretString, Unsealable> {
+        let mut parts = sealed.splitn(3, '.');
+        let (Some(VERSION), Some(nonce), Some(cipher)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(Unsealable::Shape);
+        };
+        let nonce = URL_SAFE_NO_PAD.decode(nonce).map_err(|_| Unsealable::Shape)?;
+        let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| Unsealable::Shape)?;
+        let cipher = URL_SAFE_NO_PAD.decode(cipher).map_err(|_| Unsealable::Shape)?;
+        for key in self.keys.iter() {
+            let mut attempt = cipher.clone();
+            if let Ok(plain) = key.open_in_place(Nonce::assume_unique_for_key(nonce), associated(place), &mut attempt) {
+                let plain = std::str::from_utf8(plain).map_err(|_| Unsealable::Shape)?;
+                return Ok(SecretString::from(plain));
+            }
+        }
+        Err(Unsealable::Foreign)
+    }
+}
+
+fn associated(place: Place<'_>) -> Aad<Vec<u8>> {
+    Aad::from(format!("{VERSION}:{}:{}", place.column, place.row).into_bytes())
+}
+
+fn derive(secret: &SecretString) -> Result<LessSafeKey, Unsealable> {
+    let salt = Salt::new(HKDF_SHA256, b"api-proxy");
+    let pseudo_random = salt.extract(secret.expose_secret().as_bytes());
+    let material = pseudo_random.expand(&[b"sealed values v1"], &CHACHA20_POLY1305).map_err(|_| Unsealable::Shape)?;
+    Ok(LessSafeKey::new(UnboundKey::from(material)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: Place<'_> = Place { column: "channels.api_key", row: "7" };
+
+    fn sealer(current: &str, previous: &[&str]) -> Sealer {
+        let previous: Vec<_> = previous.iter().map(|secret| SecretString::from(*secret)).collect();
+        Sealer::new(&SecretString::from(current), &previous).unwrap()
+    }
+
+    #[test]
+    fn a_value_opens_in_its_own_row_alone() {
+        let sealer = sealer("one", &[]);
+        let sealed = sealer.seal(HERE, "sk-upstream").unwrap();
+        assert!(!sealed.contains("upstream"));
+        assert_eq!(sealer.open(HERE, &sealed).unwrap().expose_secret(), "sk-upstream");
+        let elsewhere = Place { row: "8", ..HERE };
+        assert_eq!(sealer.open(elsewhere, &sealed).unwrap_err(), Unsealable::Foreign);
+    }
+
+    #[test]
+    fn a_rotated_secret_still_opens_old_values() {
+        let sealed = sealer("one", &[]).seal(HERE, "x").unwrap();
+        assert_eq!(sealer("two", &["one"]).open(HERE, &sealed).unwrap().expose_secret(), "x");
+        assert_eq!(sealer("two", &[]).open(HERE, &sealed).unwrap_err(), Unsealable::Foreign);
+        assert_eq!(sealer("one", &[]).open(HERE, "plain text").unwrap_err(), Unsealable::Shape);
+    }
+}

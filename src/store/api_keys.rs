@@ -1,0 +1,231 @@
+//! Relay keys as their owners and admins manage them.
+
+use sqlx::{AssertSqlSafe, FromRow};
+
+use super::db::{Db, Stored, on_both, read, write};
+use super::paging::{Sorts, Window};
+use super::trail::{Leave, Trail};
+
+/// A relay key.
+#[derive(Clone, Debug, Default, FromRow)]
+pub struct ApiKeyRow {
+    /// Its id.
+    pub id: i64,
+    /// Whose it is.
+    pub user_id: i64,
+    /// Its name.
+    pub name: String,
+    /// Its visible start.
+    pub prefix: String,
+    /// SHA-256 of it, hexadecimal.
+    pub digest: String,
+    /// `active` or `disabled`.
+    pub status: String,
+    /// Tokens a day; 0 = no quota.
+    pub daily_tokens: i64,
+    /// Money it may spend in its life, in nano-dollars.
+    pub budget_nanos: Option<i64>,
+    /// Epoch milliseconds.
+    pub expires_at: Option<i64>,
+    /// Models it may ask for, a JSON list; empty = all.
+    pub models: String,
+    /// Networks it may be used from, a JSON list of CIDRs; empty = all.
+    pub allowed_ips: String,
+    /// `all`, `claude` or `openai`.
+    pub channel_scope: String,
+    /// The one channel it may use.
+    pub channel_id: Option<i64>,
+    /// The owner's limit (`None` = default, 0 = unlimited).
+    pub rate_limit_rpm: Option<i64>,
+    /// The owner's limit.
+    pub rate_limit_tpm: Option<i64>,
+    /// The owner's limit.
+    pub max_concurrency: Option<i64>,
+    /// An admin's limit.
+    pub admin_rate_limit_rpm: Option<i64>,
+    /// An admin's limit.
+    pub admin_rate_limit_tpm: Option<i64>,
+    /// An admin's limit.
+    pub admin_max_concurrency: Option<i64>,
+    /// Money spent so far, in nano-dollars.
+    pub used_nanos: i64,
+    /// Requests so far.
+    pub used_requests: i64,
+    /// The day `day_tokens` counts.
+    pub day_start: i64,
+    /// Tokens counted on that day.
+    pub day_tokens: i64,
+    /// Epoch milliseconds.
+    pub last_used_at: Option<i64>,
+    /// Epoch milliseconds.
+    pub created_at: i64,
+    /// Epoch milliseconds.
+    pub updated_at: i64,
+}
+
+/// A key with its owner.
+#[derive(Clone, Debug, FromRow)]
+pub struct OwnedKey {
+    /// The key.
+    #[sqlx(flatten)]
+    pub key: ApiKeyRow,
+    /// Its owner's name.
+    pub username: String,
+    /// Its owner's role.
+    pub role: String,
+}
+
+/// Which keys are wanted; `None` = all.
+#[derive(Clone, Debug, Default)]
+pub struct KeyFilter {
+    /// Those of one account.
+    pub user_id: Option<i64>,
+    /// Those of one status.
+    pub status: Option<String>,
+}
+
+/// How a change went.
+#[derive(Debug)]
+pub enum Changing<E> {
+    /// Done; the key as it is now.
+    Done(Box<ApiKeyRow>),
+    /// No such key.
+    Missing,
+    /// The edit itself said no.
+    Refused(E),
+}
+
+/// What keys may be sorted by.
+pub const SORTS: Sorts = &[
+    ("createdAt", "k.created_at"),
+    ("name", "lower(k.name)"),
+    ("status", "k.status"),
+    ("usedUsd", "k.used_nanos"),
+    ("lastUsedAt", "k.last_used_at"),
+    ("expiresAt", "k.expires_at"),
+    ("username", "lower(u.username)"),
+];
+
+const FROM: &str = "FROM api_keys k JOIN users u ON u.id = k.user_id";
+const MATCHES: &str = "(CAST($1 AS BIGINT) IS NULL OR k.user_id = $1) AND (CAST($2 AS TEXT) IS NULL OR k.status = $2) \
+     AND (CAST($3 AS TEXT) IS NULL OR lower(k.name) LIKE $3 ESCAPE '\\' OR lower(k.prefix) LIKE $3 ESCAPE '\\' \
+     OR lower(u.username) LIKE $3 ESCAPE '\\')";
+
+/// Adds a key.
+///
+/// # Errors
+/// `Duplicate` when this very key exists, `Reference` when its owner or channel does not.
+pub async fn add(db: &Db, key: &ApiKeyRow, trail: &Trail) -> Stored<()> {
+    write!(db, tx => {
+        tx.insert_key(key).await?;
+        tx.leave(trail).await?;
+        Ok(())
+    })
+}
+
+/// Changes one key: `edit` gets it as it is, locked. What it has used is never written here.
+///
+/// # Errors
+/// `Reference` when its channel does not exist.
+pub async fn change<E>(
+    db: &Db,
+    id: i64,
+    now_ms: i64,
+    edit: impl FnOnce(&mut ApiKeyRow) -> Result<Trail, E>,
+) -> Stored<Changing<E>> {
+    write!(db, tx => {
+        let Some(mut key) = tx.lock_key(id).await? else { return Ok(Changing::Missing) };
+        let trail = match edit(&mut key) {
+            Ok(trail) => trail,
+            Err(refusal) => return Ok(Changing::Refused(refusal)),
+        };
+        key.updated_at = now_ms;
+        tx.update_key(&key).await?;
+        tx.leave(&trail).await?;
+        Ok(Changing::Done(Box::new(key)))
+    })
+}
+
+/// Removes a key; `false` when it is gone already.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn remove(db: &Db, id: i64, trail: &Trail) -> Stored<bool> {
+    write!(db, tx => {
+        let gone = sqlx::query("DELETE FROM api_keys WHERE id = $1").bind(id).execute(&mut *tx).await?.rows_affected() > 0;
+        if gone {
+            tx.leave(trail).await?;
+        }
+        Ok(gone)
+    })
+}
+
+/// One key with its owner.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn by_id(db: &Db, id: i64) -> Stored<Option<OwnedKey>> {
+    let select = format!("SELECT k.*, u.username, u.role {FROM} WHERE k.id = $1");
+    read!(db, conn => Ok(sqlx::query_as(AssertSqlSafe(select)).bind(id).fetch_optional(&mut *conn).await?))
+}
+
+/// One page of keys, and how many match in all.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn list(db: &Db, filter: &KeyFilter, window: &Window) -> Stored<(Vec<OwnedKey>, i64)> {
+    let rows = format!("SELECT k.*, u.username, u.role {FROM} WHERE {MATCHES}{}", window.tail("k.id"));
+    let count = format!("SELECT count(*) {FROM} WHERE {MATCHES}");
+    let pattern = window.pattern();
+    read!(db, conn => {
+        let found = sqlx::query_as(AssertSqlSafe(rows))
+            .bind(filter.user_id).bind(&filter.status).bind(&pattern).fetch_all(&mut *conn).await?;
+        let total = sqlx::query_scalar(AssertSqlSafe(count))
+            .bind(filter.user_id).bind(&filter.status).bind(&pattern).fetch_one(&mut *conn).await?;
+        Ok((found, total))
+    })
+}
+
+/// The single statements of this aggregate.
+trait Statements {
+    async fn insert_key(&mut self, key: &ApiKeyRow) -> Stored<()>;
+    async fn lock_key(&mut self, id: i64) -> Stored<Option<ApiKeyRow>>;
+    async fn update_key(&mut self, key: &ApiKeyRow) -> Stored<()>;
+}
+
+on_both!(Statements {
+    async fn insert_key(&mut self, key: &ApiKeyRow) -> Stored<()> {
+        let insert = "INSERT INTO api_keys (id, user_id, name, prefix, digest, status, daily_tokens, budget_nanos, expires_at, models, \
+             allowed_ips, channel_scope, channel_id, rate_limit_rpm, rate_limit_tpm, max_concurrency, admin_rate_limit_rpm, \
+             admin_rate_limit_tpm, admin_max_concurrency, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
+        sqlx::query(insert)
+            .bind(key.id).bind(key.user_id).bind(&key.name).bind(&key.prefix).bind(&key.digest).bind(&key.status)
+            .bind(key.daily_tokens).bind(key.budget_nanos).bind(key.expires_at).bind(&key.models).bind(&key.allowed_ips)
+            .bind(&key.channel_scope).bind(key.channel_id).bind(key.rate_limit_rpm).bind(key.rate_limit_tpm)
+            .bind(key.max_concurrency).bind(key.admin_rate_limit_rpm).bind(key.admin_rate_limit_tpm)
+            .bind(key.admin_max_concurrency).bind(key.created_at).bind(key.updated_at)
+            .execute(self).await?;
+        Ok(())
+    }
+
+    /// A write that changes nothing: it locks the row on both databases.
+    async fn lock_key(&mut self, id: i64) -> Stored<Option<ApiKeyRow>> {
+        let lock = "UPDATE api_keys SET updated_at = updated_at WHERE id = $1 RETURNING *";
+        Ok(sqlx::query_as(lock).bind(id).fetch_optional(self).await?)
+    }
+
+    async fn update_key(&mut self, key: &ApiKeyRow) -> Stored<()> {
+        let update = "UPDATE api_keys SET name = $2, prefix = $3, digest = $4, status = $5, daily_tokens = $6, budget_nanos = $7, \
+             expires_at = $8, models = $9, allowed_ips = $10, channel_scope = $11, channel_id = $12, rate_limit_rpm = $13, \
+             rate_limit_tpm = $14, max_concurrency = $15, admin_rate_limit_rpm = $16, admin_rate_limit_tpm = $17, \
+             admin_max_concurrency = $18, updated_at = $19 WHERE id = $1";
+        sqlx::query(update)
+            .bind(key.id).bind(&key.name).bind(&key.prefix).bind(&key.digest).bind(&key.status).bind(key.daily_tokens)
+            .bind(key.budget_nanos).bind(key.expires_at).bind(&key.models).bind(&key.allowed_ips).bind(&key.channel_scope)
+            .bind(key.channel_id).bind(key.rate_limit_rpm).bind(key.rate_limit_tpm).bind(key.max_concurrency)
+            .bind(key.admin_rate_limit_rpm).bind(key.admin_rate_limit_tpm).bind(key.admin_max_concurrency).bind(key.updated_at)
+            .execute(self).await?;
+        Ok(())
+    }
+});
