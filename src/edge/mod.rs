@@ -10,6 +10,8 @@ mod respond;
 mod usage;
 
 use std::sync::Arc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use actix_cors::Cors;
@@ -37,6 +39,24 @@ pub struct Door {
     pub trusted_proxies: TrustedProxies,
     /// Bounds on slow clients.
     pub patience: Patience,
+    /// Requests under way, their answers included.
+    pub in_flight: Arc<AtomicUsize>,
+}
+
+/// Counts a request until its answer has gone out.
+pub(crate) struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    fn begin(door: &Door) -> Self {
+        door.in_flight.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(&door.in_flight))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// Registers the routes. `road` belongs to this worker.
@@ -87,6 +107,7 @@ fn resource(
 /// One relayed request.
 async fn serve(protocol: Protocol, request: HttpRequest, payload: Payload, road: Data<Road>, door: Data<Door>) -> HttpResponse {
     let arrived = Instant::now();
+    let under_way = UnderWay::begin(&door);
     let id = RequestId::new();
     let inbound = match read(protocol, &request, payload, &road, &door, &id, arrived).await {
         Ok(inbound) => inbound,
@@ -94,7 +115,7 @@ async fn serve(protocol: Protocol, request: HttpRequest, payload: Payload, road:
         Err(Unread::Body(bad, caller)) => return bad_body(&bad, *caller, &id),
     };
     match relay(&road, inbound).await {
-        Ok(answer) => respond::respond(answer, &id),
+        Ok(answer) => respond::respond(answer, &id, under_way),
         Err(failure) => failure::answer(failure, protocol.family(), &id),
     }
 }

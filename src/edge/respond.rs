@@ -7,12 +7,13 @@ use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use futures_util::stream;
 
+use super::UnderWay;
 use super::head::RequestId;
 use crate::metering::{Answer, Body};
 use crate::upstream::comes_back;
 
 /// Turns an answer into the response.
-pub(super) fn respond(answer: Answer, id: &RequestId) -> HttpResponse {
+pub(super) fn respond(answer: Answer, id: &RequestId, under_way: UnderWay) -> HttpResponse {
     let mut response = HttpResponse::build(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK));
     id.write(answer.protocol.family(), &mut response);
     pass_headers(&answer, &mut response);
@@ -23,8 +24,8 @@ pub(super) fn respond(answer: Answer, id: &RequestId) -> HttpResponse {
             response.insert_header((header::CACHE_CONTROL, "no-cache"));
             response.insert_header(("x-accel-buffering", "no"));
             // The state machine is dropped with the body: a client that leaves ends it at once.
-            response.streaming(stream::unfold(metered, |mut metered| async move {
-                metered.next().await.map(|bytes| (Ok::<_, Infallible>(bytes), metered))
+            response.streaming(stream::unfold((metered, under_way), |(mut metered, under_way)| async move {
+                metered.next().await.map(|bytes| (Ok::<_, Infallible>(bytes), (metered, under_way)))
             }))
         }
     }
