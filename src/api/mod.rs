@@ -4,16 +4,21 @@
 //! [`table::RouteTable`] reads permission, inputs and outputs off it for `/api/openapi.json`, and nothing
 //! can be routed without passing through that table.
 
+mod admin;
+mod auth;
 pub mod client;
 pub mod door;
 pub mod error;
 pub mod extract;
 pub mod guard;
+mod keys;
+mod me;
 mod openapi;
 mod origin;
 pub mod reply;
 mod routes;
 pub mod table;
+mod users;
 
 use crate::config::TrustedProxies;
 use crate::services::Services;

@@ -127,7 +127,12 @@ pub async fn add(db: &Db, key: &ApiKeyRow, trail: &Trail) -> Stored<()> {
 ///
 /// # Errors
 /// `Reference` when its channel does not exist.
-pub async fn change<E>(db: &Db, id: i64, now_ms: i64, edit: impl FnOnce(&mut ApiKeyRow) -> Result<Trail, E>) -> Stored<Changing<E>> {
+pub async fn change<E>(
+    db: &Db,
+    id: i64,
+    now_ms: i64,
+    edit: impl FnOnce(&mut ApiKeyRow) -> Result<Trail, E>,
+) -> Stored<Changing<E>> {
     write!(db, tx => {
         let Some(mut key) = tx.lock_key(id).await? else { return Ok(Changing::Missing) };
         let trail = match edit(&mut key) {

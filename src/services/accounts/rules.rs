@@ -11,7 +11,6 @@ use crate::store::ledger::LedgerRow;
 use crate::store::users::UserRow;
 use crate::store::{StoreError, users};
 
-
 /// Limits of a user or a key in a request: null = system default, 0 = unlimited.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -79,7 +78,12 @@ pub(in crate::services) fn opening_row(services: &Services, user: &UserRow, by: 
 }
 
 /// Says which field a duplicate account collides on; passes other errors.
-pub(in crate::services) async fn add_failure(services: &Services, error: StoreError, email: &str, own: Option<i64>) -> ServiceError {
+pub(in crate::services) async fn add_failure(
+    services: &Services,
+    error: StoreError,
+    email: &str,
+    own: Option<i64>,
+) -> ServiceError {
     if !matches!(error, StoreError::Duplicate) {
         return error.into();
     }
