@@ -6,17 +6,22 @@
 
 mod catalogue;
 mod channels;
+mod admin;
+mod auth;
 pub mod client;
 pub mod door;
 pub mod error;
 pub mod extract;
 pub mod guard;
+mod keys;
+mod me;
 mod openapi;
 mod origin;
 pub mod reply;
 mod routes;
 mod site;
 pub mod table;
+mod users;
 
 use crate::config::TrustedProxies;
 use crate::services::Services;

@@ -4,16 +4,21 @@
 //! [`Actor`] second.
 
 pub mod accounts;
+pub mod activity;
 pub mod actor;
 pub mod catalogue;
 pub mod channels;
+pub mod admin_tokens;
 pub mod credentials;
 pub mod error;
+pub mod keys;
 pub mod language;
+pub mod ledger;
 pub mod passwords;
 pub mod site;
 pub mod system;
 pub mod throttle;
+pub mod users;
 pub mod values;
 
 use std::sync::Arc;

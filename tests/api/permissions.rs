@@ -1,0 +1,99 @@
+//! Each route called by a stranger, its owner, another user, an admin and a super admin.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Caller, PASSWORD, Storage, TestApp};
+
+/// What a route's `{id}` is in a test.
+enum Subject {
+    None,
+    /// A user made for this call.
+    User,
+    /// A key of `uma`'s made for this call.
+    Key,
+    /// A session of `uma`'s made for this call.
+    Session,
+    /// An admin token of `anna`'s made for this call.
+    Token,
+}
+
+/// Statuses for stranger, `uma` (the owner), `otto` (another user), `anna` (admin), `root` (super admin).
+struct Expectation {
+    subject: Subject,
+    body: Value,
+    statuses: [u16; 5],
+}
+
+fn expectation(method: &str, path: &str) -> Option<Expectation> {
+    use Subject::{Key, None as Nothing, Session, Token, User};
+    let everyone = |status| [status; 5];
+    let signed_in = [401, 200, 200, 200, 200];
+    let admins = [401, 403, 403, 200, 200];
+    let admins_create = [401, 403, 403, 201, 201];
+    let (subject, body, statuses) = match (method, path) {
+        ("GET", "/api/openapi.json") => (Nothing, json!(null), everyone(200)),
+        ("POST", "/api/auth/register") => (Nothing, json!({"username": "x"}), everyone(400)),
+        ("POST", "/api/auth/login") => (Nothing, json!({"account": "root", "password": PASSWORD}), everyone(200)),
+        ("POST", "/api/auth/logout") => (Nothing, json!({}), everyone(200)),
+        ("GET", "/api/me" | "/api/me/sessions" | "/api/me/ledger") => (Nothing, json!(null), signed_in),
+        ("PATCH", "/api/me") => (Nothing, json!({"theme": "dark"}), signed_in),
+        ("POST", "/api/me/password") => (Nothing, json!({"currentPassword": PASSWORD, "newPassword": PASSWORD}), signed_in),
+        ("DELETE", "/api/me/sessions") => (Nothing, json!(null), signed_in),
+        ("DELETE", "/api/me/sessions/{id}") => (Session, json!(null), [401, 200, 404, 404, 404]),
+        ("GET", "/api/users" | "/api/admin-tokens" | "/api/activity") => (Nothing, json!(null), admins),
+        ("POST", "/api/users") => {
+            (Nothing, json!({"username": "NAME", "email": "NAME@x.y", "password": PASSWORD}), admins_create)
+        }
+        ("GET", "/api/users/{id}" | "/api/users/{id}/ledger" | "/api/users/{id}/quota") => (User, json!(null), admins),
+        ("PATCH", "/api/users/{id}") => (User, json!({"displayName": "x"}), admins),
+        ("DELETE", "/api/users/{id}") => (User, json!(null), admins),
+        ("PATCH", "/api/users/{id}/quota") => (User, json!({"adjustUsd": 1, "reason": "x"}), admins),
+        ("GET", "/api/keys") => (Nothing, json!(null), signed_in),
+        ("POST", "/api/keys") => (Nothing, json!({"name": "x"}), [401, 201, 201, 201, 201]),
+        ("PATCH", "/api/keys/{id}") => (Key, json!({"name": "y"}), [401, 200, 404, 200, 200]),
+        ("DELETE", "/api/keys/{id}") => (Key, json!(null), [401, 200, 404, 200, 200]),
+        ("POST", "/api/keys/{id}/rotate") => (Key, json!({}), [401, 200, 404, 200, 200]),
+        ("POST", "/api/admin-tokens") => (Nothing, json!({"name": "x"}), admins_create),
+        ("DELETE", "/api/admin-tokens/{id}") => (Token, json!(null), admins),
+        _ => return None,
+    };
+    Some(Expectation { subject, body, statuses })
+}
+
+async fn subject_id(app: &TestApp, root: &Caller, subject: &Subject, name: &str) -> i64 {
+    let id = |value: Value| value["id"].as_i64().unwrap();
+    match subject {
+        Subject::None => 0,
+        Subject::User => root.makes_user(name, "user").await,
+        Subject::Key => id(app.signs_in("uma").await.makes_key(json!({"name": name})).await),
+        Subject::Session => {
+            let uma = app.signs_in("uma").await;
+            let list = uma.get("/api/me/sessions").await.expects(200);
+            id(list["rows"].as_array().unwrap().iter().find(|row| row["current"] == json!(true)).unwrap().clone())
+        }
+        Subject::Token => {
+            let anna = app.signs_in("anna").await;
+            id(anna.post("/api/admin-tokens", json!({"name": name})).await.expects(201))
+        }
+    }
+}
+
+#[actix_web::test]
+async fn every_route_lets_in_whom_it_should() {
+    let app = TestApp::start(Storage::Sqlite).await;
+    let people = app.people().await;
+    for (number, route) in app.routes.all().enumerate() {
+        let (method, path) = (route.method.as_str(), route.path.as_str());
+        let expectation = expectation(method, path).unwrap_or_else(|| panic!("{method} {path} has no expectation: add one"));
+        for (who, expected) in ["stranger", "uma", "otto", "anna", "root"].into_iter().zip(expectation.statuses) {
+            let name = format!("subject-{number}-{who}");
+            let id = subject_id(&app, &people.root, &expectation.subject, &name).await;
+            let caller = if who == "stranger" { app.stranger() } else { app.signs_in(who).await };
+            let body = Some(expectation.body.to_string().replace("NAME", &name)).filter(|body| body != "null");
+            let path = path.replace("{id}", &id.to_string());
+            let reply = caller.send(Method::from_bytes(method.as_bytes()).unwrap(), &path, body).await;
+            assert_eq!(reply.status.as_u16(), expected, "{who}: {method} {path}: {}", reply.text);
+        }
+    }
+}
