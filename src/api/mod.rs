@@ -14,6 +14,7 @@ pub mod guard;
 mod openapi;
 mod origin;
 pub mod reply;
+mod reports;
 mod routes;
 mod site;
 pub mod table;

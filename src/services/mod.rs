@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod error;
 pub mod language;
 pub mod passwords;
+pub mod reports;
 pub mod site;
 pub mod system;
 pub mod throttle;
