@@ -18,6 +18,7 @@ mod me;
 mod openapi;
 mod origin;
 pub mod reply;
+mod reports;
 mod routes;
 mod site;
 pub mod table;

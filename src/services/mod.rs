@@ -15,6 +15,7 @@ pub mod keys;
 pub mod language;
 pub mod ledger;
 pub mod passwords;
+pub mod reports;
 pub mod site;
 pub mod system;
 pub mod throttle;

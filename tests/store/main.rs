@@ -3,4 +3,5 @@
 mod booking;
 mod catalogue;
 mod database;
+mod reports;
 mod retention;
