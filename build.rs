@@ -1,1 +1,5 @@
-fn main() {}
+//! Embeds the page templates into the binary.
+
+fn main() {
+    minijinja_embed::embed_templates!("templates");
+}

@@ -55,7 +55,6 @@ macro_rules! handlers {
                 R::describe(operation);
             }
 
-            #[expect(unused_variables, unused_mut, reason = "one text for handlers with any number of inputs")]
             fn answer(self, request: HttpRequest, mut payload: Payload) -> LocalBoxFuture<'static, HttpResponse> {
                 Box::pin(async move {
                     let run = async {

@@ -73,21 +73,15 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let settings = cellar.cache.reader().clone();
     let desk = Desk { cellar: cellar.clone(), ids, clock: Arc::clone(&clock), throttle: Arc::new(Throttle::default()) };
     let origins = Arc::new(ResponseOrigins::default());
-    let door = Door {
-        trusted_proxies: config.trusted_proxies.clone(),
-        patience: config.patience,
-        in_flight: Arc::clone(&in_flight),
-    };
+    let door =
+        Door { trusted_proxies: config.trusted_proxies.clone(), patience: config.patience, in_flight: Arc::clone(&in_flight) };
     let providers = Arc::new(Providers::start(Arc::clone(&tls), settings.clone(), cellar.health.clone()));
     let upstreams = UpstreamsHandle(providers);
-    let system = SystemHandle(Arc::new(Process {
-        cellar: cellar.clone(),
-        started_at: clock.now_ms(),
-        in_flight: Arc::clone(&in_flight),
-    }));
+    let system =
+        SystemHandle(Arc::new(Process { cellar: cellar.clone(), started_at: clock.now_ms(), in_flight: Arc::clone(&in_flight) }));
     let api_routes = api::routes();
     let context = ApiContext { services: services.clone(), proxies: config.trusted_proxies.clone() };
-    let chores = rt::spawn(chores::run(services.clone(), upstreams.clone()));
+    let chores = rt::spawn(chores::run(services.clone(), upstreams.clone(), settings.clone()));
     let (patience, workers) = (config.patience, config.workers);
     let factory = {
         let (upstreams, system) = (Data::new(upstreams), Data::new(system));

@@ -10,7 +10,6 @@ mod respond;
 mod usage;
 
 use std::sync::Arc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
