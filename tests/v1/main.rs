@@ -9,5 +9,6 @@ mod caller;
 mod database;
 mod reply;
 
+mod fidelity;
 mod refusals;
 mod streams;

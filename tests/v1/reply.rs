@@ -86,7 +86,7 @@ impl Reply {
         let kind = serde_json::from_str::<Value>(data).ok().and_then(|event| event["type"].as_str().map(str::to_owned));
         match self.protocol {
             Protocol::Messages => matches!(name.as_str(), "message_stop" | "error") && kind.as_deref() == Some(name),
-            Protocol::ChatCompletions => data == "[DONE]",
+            Protocol::ChatCompletions => data == "[DONE]" || data.starts_with("{\"error\""),
             _ => matches!(kind.as_deref(), Some("response.completed" | "response.incomplete" | "response.failed" | "error")),
         }
     }
