@@ -10,5 +10,7 @@ mod database;
 mod reply;
 
 mod fidelity;
+mod money;
 mod refusals;
+mod routing;
 mod streams;
