@@ -13,4 +13,5 @@ mod fidelity;
 mod money;
 mod refusals;
 mod routing;
+mod settings;
 mod streams;
