@@ -10,8 +10,10 @@ mod database;
 mod reply;
 
 mod fidelity;
+mod models;
 mod money;
 mod refusals;
 mod routing;
 mod settings;
 mod streams;
+mod supervision;
