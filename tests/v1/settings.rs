@@ -152,7 +152,10 @@ async fn has_its_effect(app: &TestApp, key: &str) -> Option<bool> {
         }
         "proxyRetryNetwork" => {
             app.sets(json!({"circuitEnabled": false, key: false})).await;
-            after(app, Scripted::new().cut_connection_after(0), false).await == 502
+            app.provider().always(Scripted::new().cut_connection_after(0));
+            let failed = status(app, false).await == 502;
+            let attempts: Value = serde_json::from_str(&app.detail(&app.only_row().await).await.attempts).unwrap();
+            failed && attempts.as_array().unwrap().len() == 1
         }
         "proxyTreatEmptyOutputAsFailure" => {
             app.sets(json!({"circuitEnabled": false})).await;

@@ -26,8 +26,6 @@ use crate::supervision::{Line, VitalSigns, Vitals};
 
 /// Longest wait for the journal to take an entry.
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
-/// How often an entry is posted again whose acknowledgement a restart lost.
-const POSTS: usize = 4;
 
 /// When what the journal took is made to survive a power failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,10 +123,13 @@ impl UsageLedger {
     /// # Errors
     /// When the journal cannot be written. The ledger keeps trying by itself.
     pub async fn post(&self, entry: &Entry) -> Result<(), StorageIll> {
-        for _ in 0..POSTS {
+        // However often the actor restarts under it: an entry that was posted is written sooner or later, so
+        // giving up early would refuse an answer that is billed.
+        let until = tokio::time::Instant::now() + WRITE_DEADLINE;
+        while tokio::time::Instant::now() < until {
             let posted = self.line.ask(|| Post(entry.clone())).await;
             let written = posted.map_err(|unanswered| StorageIll(unanswered.to_string()))?;
-            match tokio::time::timeout(WRITE_DEADLINE, written).await {
+            match tokio::time::timeout_at(until, written).await {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(_actor_restarted)) => {}
                 Err(_) => break,
