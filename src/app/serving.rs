@@ -68,8 +68,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let bound = TcpListener::bind(config.listen).and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (listening, listener) =
         bound.map_err(|error| StartError::Io { what: format!("cannot listen on {}", config.listen), error })?;
-    let own_certificates = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
-    let tls = tls_config(own_certificates);
+    let tls = tls_config(config.own_certificates);
     let settings = cellar.cache.reader().clone();
     let desk = Desk { cellar: cellar.clone(), ids, clock: Arc::clone(&clock), throttle: Arc::new(Throttle::default()) };
     let origins = Arc::new(ResponseOrigins::default());
