@@ -1,1 +1,3 @@
+//! Embeds what the binary carries along.
+
 fn main() {}
