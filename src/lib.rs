@@ -1,7 +1,19 @@
 //! api-proxy: a self-hosted gateway for AI APIs. See `ARCHITECTURE.md` for the house and its road.
 
+pub mod admission;
 pub mod api;
+pub mod app;
+pub mod cli;
 pub mod config;
+pub mod edge;
+pub mod journal;
+pub mod metering;
+pub mod mock_upstream;
+pub mod relay;
+pub mod routing;
 pub mod secrets;
 pub mod services;
 pub mod store;
+pub mod telemetry;
+pub mod translation;
+pub mod upstream;

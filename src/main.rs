@@ -1,3 +1,10 @@
 //! The binary: parses the command line and runs one command.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    api_proxy::cli::run()
+}

@@ -4,6 +4,8 @@
 //! [`table::RouteTable`] reads permission, inputs and outputs off it for `/api/openapi.json`, and nothing
 //! can be routed without passing through that table.
 
+mod catalogue;
+mod channels;
 mod admin;
 mod auth;
 pub mod client;
@@ -16,7 +18,9 @@ mod me;
 mod openapi;
 mod origin;
 pub mod reply;
+mod reports;
 mod routes;
+mod site;
 pub mod table;
 mod users;
 
@@ -24,6 +28,7 @@ use crate::config::TrustedProxies;
 use crate::services::Services;
 
 pub use routes::routes;
+pub use site::probes;
 pub use table::Routes;
 
 /// What the door itself needs.

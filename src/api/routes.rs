@@ -1,7 +1,7 @@
 //! Every route below `/api`.
 
 use super::table::{RouteTable, Routes};
-use super::{admin, auth, keys, me, users};
+use super::{admin, auth, catalogue, channels, keys, me, reports, site, users};
 
 /// The table of all routes.
 pub fn routes() -> Routes {
@@ -37,5 +37,9 @@ pub fn routes() -> Routes {
         .post("/admin-tokens", "Make an admin token; the only answer that shows it", admin::create_token)
         .delete("/admin-tokens/{id}", "Remove an admin token", admin::remove_token)
         .get("/activity", "Who changed what", admin::activity);
+    catalogue::routes(&mut table);
+    channels::routes(&mut table);
+    reports::routes(&mut table);
+    site::routes(&mut table);
     table.build()
 }

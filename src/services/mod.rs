@@ -6,6 +6,8 @@
 pub mod accounts;
 pub mod activity;
 pub mod actor;
+pub mod catalogue;
+pub mod channels;
 pub mod admin_tokens;
 pub mod credentials;
 pub mod error;
@@ -13,6 +15,9 @@ pub mod keys;
 pub mod language;
 pub mod ledger;
 pub mod passwords;
+pub mod reports;
+pub mod site;
+pub mod system;
 pub mod throttle;
 pub mod users;
 pub mod values;

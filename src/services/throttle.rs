@@ -23,6 +23,8 @@ pub struct Throttles {
     pub register_address: Throttle,
     /// Gift card codes by account.
     pub redeem_account: Throttle,
+    /// Unknown relay keys by address.
+    pub key_address: Throttle,
 }
 
 impl Default for Throttles {
@@ -32,6 +34,7 @@ impl Default for Throttles {
             sign_in_account: Throttle::new(10, 30_000),
             register_address: Throttle::new(60, 10_000),
             redeem_account: Throttle::new(10, 60_000),
+            key_address: Throttle::new(30, 10_000),
         }
     }
 }

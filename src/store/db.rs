@@ -19,6 +19,8 @@ use tokio::runtime::Handle;
 const ACQUIRE_DEADLINE: Duration = Duration::from_secs(5);
 /// Longest run of one statement.
 const STATEMENT_DEADLINE: &str = "20s";
+/// How a transaction begins on PostgreSQL that reads one moment.
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Readers beside SQLite's one writer.
 const SQLITE_READERS: u32 = 4;
 
@@ -111,6 +113,17 @@ macro_rules! write {
     };
 }
 
+/// Runs one body in a read-only transaction of either database, so that all its statements see one moment:
+/// `snapshot!(db, tx => …)`.
+macro_rules! snapshot {
+    ($db:expr, $tx:ident => $body:expr) => {
+        match $db.begin_snapshot().await? {
+            $crate::store::db::Writer::Lite(mut $tx) => $body,
+            $crate::store::db::Writer::Pg(mut $tx) => $body,
+        }
+    };
+}
+
 /// Implements a crate-private trait for the connections of both databases with one text:
 /// `on_both!(Trait { async fn … })`. Its methods can then be called on any transaction or connection.
 macro_rules! on_both {
@@ -120,7 +133,7 @@ macro_rules! on_both {
     };
 }
 
-pub(crate) use {on_both, read, write};
+pub(crate) use {on_both, read, snapshot, write};
 
 impl Db {
     /// Opens (and for SQLite creates) the database at `url`. Does not migrate.
@@ -184,6 +197,17 @@ impl Db {
                 let pool = pool.clone();
                 let acquired = reactor.spawn(async move { pool.acquire().await }).await;
                 Ok(Reader::Pg(acquired.map_err(|_| sqlx::Error::WorkerCrashed)??))
+            }
+        }
+    }
+
+    pub(super) async fn begin_snapshot(&self) -> Stored<Writer> {
+        match &self.pools {
+            Pools::Lite { readers, .. } => Ok(Writer::Lite(readers.begin().await?)),
+            Pools::Pg { pool, reactor } => {
+                let pool = pool.clone();
+                let begun = reactor.spawn(async move { pool.begin_with(SNAPSHOT).await }).await;
+                Ok(Writer::Pg(begun.map_err(|_| sqlx::Error::WorkerCrashed)??))
             }
         }
     }

@@ -59,10 +59,10 @@ fn shift_decimal(mut value: i128, shift: i64) -> Result<i128, BadDecimal> {
     if value == 0 {
         return Ok(0);
     }
-    for _ in 0..shift.max(0).min(40) {
+    for _ in 0..shift.clamp(0, 40) {
         value = value.checked_mul(10).ok_or(BadDecimal::TooLarge)?;
     }
-    for _ in 0..(-shift).max(0).min(40) {
+    for _ in 0..(-shift).clamp(0, 40) {
         if value % 10 != 0 {
             return Err(BadDecimal::TooPrecise);
         }

@@ -1,0 +1,290 @@
+//! Every channel's health in memory: the actor's heart.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use quick_cache::unsync::Cache;
+
+use super::breaker::{Breaker, Circuit, Rules};
+use super::choice::{Standing, order};
+use crate::vocabulary::ChannelId;
+
+/// Conversations whose channel is remembered.
+const CONVERSATIONS: usize = 50_000;
+/// Models per channel that may rest at the same time.
+const RESTING_MODELS: usize = 1_000;
+/// Longest rest a channel can ask for.
+const LONGEST_REST_MS: i64 = 3_600_000;
+/// How long a model rests on a channel that said it has no such model.
+const MODEL_REST_MS: i64 = 60_000;
+
+/// A channel that could serve a request.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The model it would be asked for.
+    pub model: Arc<str>,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Share inside one priority.
+    pub weight: u32,
+    /// The client's protocol passes unchanged.
+    pub native: bool,
+    /// Its slots; `None` = unlimited.
+    pub max_concurrency: Option<u32>,
+}
+
+/// What an attempt showed of its channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It answered; milliseconds to the head.
+    Answered {
+        /// Milliseconds to the head.
+        head_ms: i64,
+    },
+    /// Its own fault. With `Retry-After`, it rests that long.
+    Failed {
+        /// What the channel asked for.
+        retry_after: Option<Duration>,
+    },
+    /// It is healthy, but wants a pause.
+    Throttled {
+        /// What the channel asked for.
+        retry_after: Option<Duration>,
+    },
+    /// It does not have that model.
+    NoSuchModel,
+    /// Nothing can be said: the caller's fault, or the client left.
+    Nothing,
+}
+
+/// A channel's health at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelState {
+    /// The channel.
+    pub channel: ChannelId,
+    /// Its circuit.
+    pub circuit: Circuit,
+    /// End of the rest it asked for itself (`Retry-After`), epoch milliseconds.
+    pub resting_until_ms: Option<i64>,
+    /// Attempts under way.
+    pub in_flight: u32,
+    /// Attempts in the last 60 seconds.
+    pub requests: i64,
+    /// Those that failed by the channel's fault.
+    pub failures: i64,
+    /// Smoothed milliseconds to the head.
+    pub head_ms: Option<i64>,
+    /// Last success, epoch milliseconds.
+    pub last_success_ms: Option<i64>,
+    /// Last failure, epoch milliseconds.
+    pub last_failure_ms: Option<i64>,
+    /// Models it said it does not have.
+    pub resting_models: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Patient {
+    breaker: Breaker,
+    resting_until: i64,
+    models: HashMap<Arc<str>, i64>,
+    in_flight: Arc<AtomicU32>,
+    head_ms: Option<i64>,
+    last_success: Option<i64>,
+    last_failure: Option<i64>,
+}
+
+/// Why nobody can be tried now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoneLive {
+    /// Milliseconds until the first candidate may be tried again.
+    pub retry_ms: i64,
+}
+
+/// Everything the actor knows. A restart forgets it, but for the slots.
+pub(super) struct Health {
+    patients: HashMap<ChannelId, Patient>,
+    served_last: Cache<u64, ChannelId>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { patients: HashMap::new(), served_last: Cache::new(CONVERSATIONS) }
+    }
+}
+
+impl Health {
+    /// Forgets health, keeps the slot counters that guards under way share.
+    pub(super) fn forget(&mut self) {
+        self.served_last = Cache::new(CONVERSATIONS);
+        for patient in self.patients.values_mut() {
+            *patient = Patient { in_flight: Arc::clone(&patient.in_flight), ..Patient::default() };
+        }
+    }
+
+    /// Indexes of the live candidates in the order to try.
+    pub(super) fn choose(
+        &mut self,
+        candidates: &[Candidate],
+        conversation: Option<u64>,
+        random: u64,
+        rules: &Rules,
+        now_ms: i64,
+    ) -> Result<Vec<usize>, NoneLive> {
+        let last = conversation.and_then(|conversation| self.served_last.get(&conversation).copied());
+        let mut live = Vec::with_capacity(candidates.len());
+        let mut standings = Vec::with_capacity(candidates.len());
+        let mut soonest = i64::MAX;
+        for (index, candidate) in candidates.iter().enumerate() {
+            let patient = self.patients.entry(candidate.channel).or_default();
+            match patient.back_in(&candidate.model, rules, now_ms) {
+                Some(wait) => soonest = soonest.min(wait),
+                None => {
+                    live.push(index);
+                    standings.push(Standing {
+                        saturated: patient.is_saturated(candidate.max_concurrency),
+                        priority: candidate.priority,
+                        native: candidate.native,
+                        served_last: last == Some(candidate.channel),
+                        weight: candidate.weight,
+                    });
+                }
+            }
+        }
+        if live.is_empty() {
+            return Err(NoneLive { retry_ms: if soonest == i64::MAX { 1_000 } else { soonest } });
+        }
+        Ok(order(&standings, random).into_iter().map(|place| live[place]).collect())
+    }
+
+    /// Takes a slot of the first candidate that is live and has one free. Answers its index, the counter to
+    /// give back, and whether the attempt decides a half-open circuit; `Err(true)` when one is only saturated.
+    pub(super) fn begin(
+        &mut self,
+        candidates: &[Candidate],
+        rules: &Rules,
+        now_ms: i64,
+    ) -> Result<(usize, Arc<AtomicU32>, bool), bool> {
+        let mut some_saturated = false;
+        for (index, candidate) in candidates.iter().enumerate() {
+            let patient = self.patients.entry(candidate.channel).or_default();
+            if patient.back_in(&candidate.model, rules, now_ms).is_some() {
+                continue;
+            }
+            if patient.is_saturated(candidate.max_concurrency) {
+                some_saturated = true;
+                continue;
+            }
+            patient.in_flight.fetch_add(1, Ordering::AcqRel);
+            let decides = patient.breaker.begin(rules, now_ms);
+            return Ok((index, Arc::clone(&patient.in_flight), decides));
+        }
+        Err(some_saturated)
+    }
+
+    /// Takes in what an attempt showed.
+    pub(super) fn report(
+        &mut self,
+        channel: ChannelId,
+        model: &Arc<str>,
+        verdict: Verdict,
+        decides: bool,
+        rules: &Rules,
+        now_ms: i64,
+    ) {
+        let patient = self.patients.entry(channel).or_default();
+        match verdict {
+            Verdict::Answered { head_ms } => {
+                patient.breaker.succeeded(now_ms, decides);
+                patient.models.remove(model);
+                patient.last_success = Some(now_ms);
+                patient.head_ms = Some(patient.head_ms.map_or(head_ms, |before| (before * 7 + head_ms) / 8));
+            }
+            Verdict::Failed { retry_after } => {
+                patient.breaker.failed(rules, now_ms, decides);
+                patient.last_failure = Some(now_ms);
+                patient.rest(retry_after, now_ms);
+            }
+            Verdict::Throttled { retry_after } => {
+                patient.breaker.undecided(decides);
+                patient.rest(retry_after, now_ms);
+            }
+            Verdict::NoSuchModel => {
+                patient.breaker.undecided(decides);
+                patient.models.retain(|_, until| *until > now_ms);
+                if patient.models.len() < RESTING_MODELS {
+                    patient.models.insert(Arc::clone(model), now_ms + MODEL_REST_MS);
+                }
+            }
+            Verdict::Nothing => patient.breaker.undecided(decides),
+        }
+    }
+
+    /// Remembers which channel served a conversation.
+    pub(super) fn remember(&mut self, conversation: u64, channel: ChannelId) {
+        self.served_last.insert(conversation, channel);
+    }
+
+    /// Ends every rest of a channel.
+    pub(super) fn close(&mut self, channel: ChannelId) {
+        if let Some(patient) = self.patients.get_mut(&channel) {
+            patient.breaker.close();
+            patient.resting_until = 0;
+            patient.models.clear();
+        }
+    }
+
+    /// Every channel seen so far.
+    pub(super) fn observe(&mut self, rules: &Rules, now_ms: i64) -> Vec<ChannelState> {
+        let states = self.patients.iter_mut().map(|(channel, patient)| {
+            let (requests, failures) = patient.breaker.sums(now_ms);
+            ChannelState {
+                channel: *channel,
+                circuit: patient.breaker.circuit(rules, now_ms),
+                resting_until_ms: Some(patient.resting_until).filter(|until| *until > now_ms && rules.enabled),
+                in_flight: patient.in_flight.load(Ordering::Acquire),
+                requests,
+                failures,
+                head_ms: patient.head_ms,
+                last_success_ms: patient.last_success,
+                last_failure_ms: patient.last_failure,
+                resting_models: patient
+                    .models
+                    .iter()
+                    .filter(|(_, until)| **until > now_ms)
+                    .map(|(model, _)| model.to_string())
+                    .collect(),
+            }
+        });
+        states.collect()
+    }
+}
+
+impl Patient {
+    /// `None` when it may be tried now, else milliseconds until it may.
+    fn back_in(&self, model: &Arc<str>, rules: &Rules, now_ms: i64) -> Option<i64> {
+        if !rules.enabled {
+            return None;
+        }
+        let model_rests = self.models.get(model).copied().unwrap_or(0);
+        let rest = (self.resting_until.max(model_rests) - now_ms).max(0);
+        let open = match self.breaker.circuit(rules, now_ms) {
+            Circuit::Open { until_ms } => until_ms - now_ms,
+            Circuit::HalfOpen if !self.breaker.admits(rules, now_ms) => 1_000,
+            Circuit::HalfOpen | Circuit::Closed => 0,
+        };
+        Some(rest.max(open)).filter(|wait| *wait > 0)
+    }
+
+    fn rest(&mut self, pause: Option<Duration>, now_ms: i64) {
+        let pause = pause.map_or(0, |pause| i64::try_from(pause.as_millis()).unwrap_or(0)).min(LONGEST_REST_MS);
+        self.resting_until = self.resting_until.max(now_ms.saturating_add(pause));
+    }
+
+    fn is_saturated(&self, max_concurrency: Option<u32>) -> bool {
+        max_concurrency.is_some_and(|limit| self.in_flight.load(Ordering::Acquire) >= limit)
+    }
+}

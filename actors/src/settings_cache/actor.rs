@@ -1,0 +1,173 @@
+//! The shell: loads snapshots and keys, and follows the database's change log.
+
+use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use arc_swap::ArcSwap;
+use futures_util::FutureExt;
+
+use super::keys::Keys;
+use super::snapshot::Snapshot;
+use crate::ports::{CatalogueSource, Change, Changed, Clock, Faults, StorageIll};
+use crate::supervision::{Crashed, Vitals, guard};
+use crate::vocabulary::{IdMaker, KeyDigest, KeyRecord, UserId};
+
+/// Messages that may wait before senders do.
+const MAILBOX: usize = 4_096;
+/// How often the change log is read.
+const POLL: Duration = Duration::from_millis(500);
+/// Longest wait for the database.
+const READ_DEADLINE: Duration = Duration::from_secs(5);
+/// Transactions may commit out of the order of their ids; so much older changes are looked for again.
+const LOOK_BACK_MS: i64 = 30_000;
+
+pub(super) type Refreshed = Arc<dyn Fn(UserId) + Send + Sync>;
+
+/// What the actor is made of, kept over its deaths.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub(super) current: Arc<ArcSwap<Snapshot>>,
+    pub(super) keys: Arc<Keys>,
+    pub(super) source: Arc<dyn CatalogueSource>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) faults: Arc<dyn Faults>,
+    pub(super) vitals: Arc<Vitals>,
+    /// Told when another process changed a user.
+    pub(super) refreshed: Refreshed,
+}
+
+/// The actor.
+pub(super) struct SettingsCacheActor {
+    parts: Parts,
+    seen: HashMap<i64, Changed>,
+    polling: bool,
+}
+
+#[derive(Message)]
+#[rtype(result = "Result<Result<(), StorageIll>, Crashed>")]
+pub(super) struct Reload;
+
+#[derive(Message)]
+#[rtype(result = "Result<Result<Option<Arc<KeyRecord>>, StorageIll>, Crashed>")]
+pub(super) struct LoadKey(pub(super) KeyDigest);
+
+/// Reads the change log, and sends itself again.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Poll;
+
+impl SettingsCacheActor {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self { parts, seen: HashMap::new(), polling: false }
+    }
+
+    fn followed(&mut self, changes: Vec<Change>, ctx: &mut Context<Self>) {
+        let horizon = IdMaker::floor_at(self.parts.clock.now_ms() - 2 * LOOK_BACK_MS);
+        self.seen.retain(|id, _| *id >= horizon);
+        let fresh: HashSet<Changed> = changes
+            .into_iter()
+            .filter(|change| self.seen.insert(change.id, change.what).is_none())
+            .map(|change| change.what)
+            .collect();
+        for what in fresh {
+            match what {
+                Changed::Catalogue => ctx.notify(Reload),
+                Changed::User(user) => {
+                    self.parts.keys.forget(user);
+                    (self.parts.refreshed)(user);
+                }
+            }
+        }
+    }
+}
+
+impl Actor for SettingsCacheActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        ctx.notify_later(Poll, POLL);
+    }
+}
+
+impl Supervised for SettingsCacheActor {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.polling = false;
+    }
+}
+
+impl Handler<Reload> for SettingsCacheActor {
+    type Result = ResponseFuture<Result<Result<(), StorageIll>, Crashed>>;
+
+    fn handle(&mut self, _: Reload, ctx: &mut Self::Context) -> Self::Result {
+        let parts = self.parts.clone();
+        let vitals = Arc::clone(&parts.vitals);
+        let begun = guard(&vitals, ctx, |_| self.parts.faults.reached("settings_cache.reload"));
+        let reading = async move {
+            begun?;
+            let read = tokio::time::timeout(READ_DEADLINE, parts.source.catalogue()).await;
+            Ok(match read {
+                Ok(Ok(catalogue)) => {
+                    parts.current.store(Arc::new(Snapshot::new(catalogue)));
+                    Ok(())
+                }
+                Ok(Err(ill)) => Err(ill),
+                Err(_) => Err(StorageIll("the settings were not read in time".to_owned())),
+            })
+        };
+        Box::pin(AssertUnwindSafe(reading).catch_unwind().map(|read| read.unwrap_or(Err(Crashed))))
+    }
+}
+
+impl Handler<LoadKey> for SettingsCacheActor {
+    type Result = ResponseFuture<Result<Result<Option<Arc<KeyRecord>>, StorageIll>, Crashed>>;
+
+    fn handle(&mut self, LoadKey(digest): LoadKey, ctx: &mut Self::Context) -> Self::Result {
+        let parts = self.parts.clone();
+        let vitals = Arc::clone(&parts.vitals);
+        let begun = guard(&vitals, ctx, |_| self.parts.faults.reached("settings_cache.key"));
+        let reading = async move {
+            begun?;
+            if let Some(record) = parts.keys.get(&digest) {
+                return Ok(Ok(Some(record)));
+            }
+            let generation = parts.keys.generation();
+            let read = tokio::time::timeout(READ_DEADLINE, parts.source.key(digest)).await;
+            Ok(match read {
+                Ok(Ok(Some(record))) => {
+                    let record = Arc::new(record);
+                    parts.keys.keep(digest, &record, generation);
+                    Ok(Some(record))
+                }
+                Ok(Ok(None)) => Ok(None),
+                Ok(Err(ill)) => Err(ill),
+                Err(_) => Err(StorageIll("the key was not read in time".to_owned())),
+            })
+        };
+        Box::pin(AssertUnwindSafe(reading).catch_unwind().map(|read| read.unwrap_or(Err(Crashed))))
+    }
+}
+
+impl Handler<Poll> for SettingsCacheActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Poll, ctx: &mut Self::Context) {
+        ctx.notify_later(Poll, POLL);
+        if std::mem::replace(&mut self.polling, true) {
+            return;
+        }
+        let source = Arc::clone(&self.parts.source);
+        let after = IdMaker::floor_at(self.parts.clock.now_ms() - LOOK_BACK_MS);
+        let reading = async move { tokio::time::timeout(READ_DEADLINE, source.changes(after)).await };
+        let reading = AssertUnwindSafe(reading).catch_unwind().into_actor(self).map(|read, actor, ctx| {
+            actor.polling = false;
+            if let Ok(Ok(Ok(changes))) = read {
+                actor.followed(changes, ctx);
+            }
+        });
+        ctx.spawn(reading);
+    }
+}

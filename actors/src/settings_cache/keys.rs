@@ -1,0 +1,58 @@
+//! Keys and their owners, loaded by digest on first use into a bounded map.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quick_cache::sync::Cache;
+
+use crate::vocabulary::{KeyDigest, KeyRecord, UserId};
+
+/// Keys kept in memory.
+const KEYS: usize = 100_000;
+
+/// The bounded map. Only found keys are kept: unknown ones cost a look-up each and are throttled at the door.
+#[derive(Debug)]
+pub(super) struct Keys {
+    known: Cache<KeyDigest, Arc<KeyRecord>>,
+    generation: AtomicU64,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self { known: Cache::new(KEYS), generation: AtomicU64::new(0) }
+    }
+}
+
+impl Keys {
+    pub(super) fn get(&self, digest: &KeyDigest) -> Option<Arc<KeyRecord>> {
+        self.known.get(digest)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Taken before a key is read, so that one read before a change is not kept after it.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    pub(super) fn keep(&self, digest: KeyDigest, record: &Arc<KeyRecord>, generation: u64) {
+        self.known.insert(digest, Arc::clone(record));
+        if self.generation() != generation {
+            self.known.remove(&digest);
+        }
+    }
+
+    /// Forgets every key of a user.
+    pub(super) fn forget(&self, user: UserId) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.known.retain(|_, record| record.owner.id != user);
+    }
+
+    /// Forgets all.
+    pub(super) fn forget_all(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.known.clear();
+    }
+}

@@ -1,0 +1,137 @@
+//! Starts the cellar, looks at it, drains it.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use actix::Arbiter;
+
+use crate::channel_health::ChannelHealth;
+use crate::log_broadcaster::LogBroadcaster;
+use crate::ports::{CatalogueSource, Changed, Clock, EntryEncoder, Faults, Journal, LedgerStore, StorageIll};
+use crate::settings_cache::SettingsCache;
+use crate::supervision::VitalSigns;
+use crate::usage_ledger::{Backlog, Bookkeeper, Recovered, Sync, UsageLedger, recover};
+use crate::user_gate::{GateParts, UserGates};
+use crate::vocabulary::UserId;
+
+/// What the house gives the cellar.
+pub struct CellarParts {
+    /// Where snapshots, keys and accounts are read from.
+    pub source: Arc<dyn CatalogueSource>,
+    /// Where receipts end up.
+    pub store: Arc<dyn LedgerStore>,
+    /// The file behind the ledger.
+    pub journal: Box<dyn Journal>,
+    /// When it is synced.
+    pub sync: Sync,
+    /// Encodes live entries.
+    pub encoder: Arc<dyn EntryEncoder>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Faults; [`NoFaults`](crate::ports::NoFaults) outside tests.
+    pub faults: Arc<dyn Faults>,
+    /// How long an idle user's gate stays.
+    pub gate_idle_after: Duration,
+}
+
+/// All actors, behind their handles.
+#[derive(Clone, Debug)]
+pub struct Cellar {
+    /// One gate per active user.
+    pub gates: UserGates,
+    /// Channel health.
+    pub health: ChannelHealth,
+    /// Settings, catalogue, keys.
+    pub cache: SettingsCache,
+    /// Live log entries.
+    pub logs: LogBroadcaster,
+    /// Receipts.
+    pub ledger: UsageLedger,
+    /// Opens receipts.
+    pub bookkeeper: Bookkeeper,
+    /// What the journal held when the process started.
+    pub recovered: Recovered,
+}
+
+impl Cellar {
+    /// Replays the journal, starts every actor, loads the first snapshot. Must run inside an actix system.
+    /// Gates, health, cache and broadcaster share one thread; the ledger, whose writes block, has its own.
+    ///
+    /// # Errors
+    /// When journal or database cannot be used.
+    pub async fn start(mut parts: CellarParts) -> Result<Self, StorageIll> {
+        let recovered = recover(parts.journal.as_mut(), parts.store.as_ref()).await?;
+        let (state_thread, ledger_thread) = (Arbiter::new(), Arbiter::new());
+        let state = state_thread.handle();
+        let backlog = Backlog::default();
+        let ledger = UsageLedger::start(
+            ledger_thread.handle(),
+            parts.journal,
+            parts.store,
+            parts.sync,
+            backlog.clone(),
+            Arc::clone(&parts.faults),
+        );
+        let logs = LogBroadcaster::start(state.clone(), parts.encoder, Arc::clone(&parts.faults));
+        let gates_slot: Arc<OnceLock<UserGates>> = Arc::default();
+        let cache = SettingsCache::start(
+            state.clone(),
+            Arc::clone(&parts.source),
+            Arc::clone(&parts.clock),
+            Arc::clone(&parts.faults),
+            refresher(&gates_slot),
+        );
+        let health =
+            ChannelHealth::start(state.clone(), cache.reader().clone(), Arc::clone(&parts.clock), Arc::clone(&parts.faults));
+        let forgetful = cache.clone();
+        let gates = UserGates::new(GateParts {
+            arbiter: state,
+            source: parts.source,
+            clock: parts.clock,
+            faults: parts.faults,
+            backlog,
+            idle_after: parts.gate_idle_after,
+            retired: Box::new(move |user| forgetful.forget(user)),
+        });
+        let _first = gates_slot.set(gates.clone());
+        cache.reload().await?;
+        let bookkeeper = Bookkeeper::new(ledger.clone(), logs.clone());
+        Ok(Self { gates, health, cache, logs, ledger, bookkeeper, recovered })
+    }
+
+    /// Puts a change that was just committed in force; it is when this returns.
+    pub async fn changed(&self, what: Changed) {
+        match what {
+            Changed::Catalogue => {
+                if let Err(ill) = self.cache.reload().await {
+                    tracing::warn!(%ill, "a change is saved, but not in force yet");
+                }
+            }
+            Changed::User(user) => {
+                self.cache.forget(user);
+                self.gates.refresh(user).await;
+            }
+        }
+    }
+
+    /// Every actor's counters.
+    pub fn vital_signs(&self) -> [VitalSigns; 5] {
+        [
+            self.gates.vital_signs(),
+            self.health.vital_signs(),
+            self.cache.vital_signs(),
+            self.logs.vital_signs(),
+            self.ledger.vital_signs(),
+        ]
+    }
+}
+
+/// Tells the gates when another process changed a user. The gates start after the cache, hence the slot.
+fn refresher(gates: &Arc<OnceLock<UserGates>>) -> Arc<dyn Fn(UserId) + Send + std::marker::Sync> {
+    let gates = Arc::clone(gates);
+    Arc::new(move |user| {
+        if let Some(gates) = gates.get().cloned() {
+            actix::spawn(async move { gates.refresh(user).await });
+        }
+    })
+}

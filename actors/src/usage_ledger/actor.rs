@@ -1,0 +1,325 @@
+//! The shell: groups what is posted into one journal write, and books what the journal holds.
+
+use std::collections::HashMap;
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix::prelude::*;
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+
+use super::{Backlog, Sync};
+use crate::ports::{Entry, Faults, Journal, LedgerStore, StorageIll};
+use crate::supervision::{Crashed, Vitals, guard};
+use crate::vocabulary::{Receipt, ReceiptId};
+
+/// Messages that may wait before senders do.
+const MAILBOX: usize = 16_384;
+/// Entries read from the journal for one transaction.
+pub(super) const BATCH: usize = 500;
+/// How long a first receipt waits for others to share its transaction.
+const BOOKING_PAUSE: Duration = Duration::from_millis(50);
+/// Longest transaction.
+const BOOKING_DEADLINE: Duration = Duration::from_secs(60);
+/// Pauses after a failed booking: doubling from the first to the last.
+const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// Pause after a failed journal write.
+const REWRITE_PAUSE: Duration = Duration::from_millis(100);
+
+/// What outlives the actor's deaths.
+#[derive(Clone)]
+pub(super) struct Parts {
+    /// Locked by the actor alone; behind a lock so that a successor finds it where its predecessor left it.
+    pub(super) journal: Arc<Mutex<Box<dyn Journal>>>,
+    /// Committed answers whose receipt has not been posted yet.
+    pub(super) running: Arc<Mutex<HashMap<ReceiptId, Receipt>>>,
+    pub(super) store: Arc<dyn LedgerStore>,
+    pub(super) backlog: Backlog,
+    pub(super) sync: Sync,
+    pub(super) faults: Arc<dyn Faults>,
+    pub(super) vitals: Arc<Vitals>,
+}
+
+/// The actor.
+pub(super) struct UsageLedgerActor {
+    parts: Parts,
+    unwritten: Vec<Entry>,
+    acknowledgements: Vec<oneshot::Sender<()>>,
+    flush_planned: bool,
+    booking: bool,
+    booking_planned: bool,
+    retry_pause: Duration,
+    draining: Vec<oneshot::Sender<()>>,
+}
+
+/// Posts an entry; answered when it is in the journal.
+#[derive(Message)]
+#[rtype(result = "Result<oneshot::Receiver<()>, Crashed>")]
+pub(super) struct Post(pub(super) Entry);
+
+/// Posts an entry from a place that cannot wait.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct PostLater(pub(super) Entry);
+
+/// Answered when everything posted before is booked.
+#[derive(Message)]
+#[rtype(result = "Result<oneshot::Receiver<()>, Crashed>")]
+pub(super) struct Drain;
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Flush;
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Book;
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct SyncNow;
+
+impl UsageLedgerActor {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            unwritten: Vec::new(),
+            acknowledgements: Vec::new(),
+            flush_planned: false,
+            booking: false,
+            booking_planned: false,
+            retry_pause: RETRY_PAUSE.0,
+            draining: Vec::new(),
+        }
+    }
+
+    fn with_journal<T>(&self, work: impl FnOnce(&mut dyn Journal) -> T) -> T {
+        let mut journal = self.parts.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        work(journal.as_mut())
+    }
+
+    fn take(&mut self, entry: Entry, ctx: &mut Context<Self>) {
+        self.parts.faults.reached("usage_ledger.post");
+        let mut running = self.parts.running.lock().unwrap_or_else(PoisonError::into_inner);
+        match &entry {
+            Entry::Opened(receipt) => drop(running.insert(receipt.id, receipt.clone())),
+            Entry::Closed(receipt) => {
+                running.remove(&receipt.id);
+                self.parts.backlog.grow(1);
+            }
+        }
+        drop(running);
+        self.unwritten.push(entry);
+        // Notified after the mailbox is empty: all that is waiting in it shares one write.
+        if !std::mem::replace(&mut self.flush_planned, true) {
+            ctx.notify(Flush);
+        }
+    }
+
+    fn flush(&mut self, ctx: &mut Context<Self>) {
+        self.flush_planned = false;
+        let written = self.with_journal(|journal| {
+            journal.append(&self.unwritten)?;
+            if self.parts.sync == Sync::Always { journal.sync() } else { Ok(()) }
+        });
+        match written {
+            Ok(()) => {
+                self.parts.faults.reached("usage_ledger.journal_written");
+                self.unwritten.clear();
+                for acknowledgement in self.acknowledgements.drain(..) {
+                    let _caller_left = acknowledgement.send(());
+                }
+                self.plan_booking(BOOKING_PAUSE, ctx);
+            }
+            Err(error) => {
+                tracing::error!(%error, "the usage journal cannot be written; answers wait for it");
+                self.flush_planned = true;
+                ctx.notify_later(Flush, REWRITE_PAUSE);
+            }
+        }
+    }
+
+    fn plan_booking(&mut self, pause: Duration, ctx: &mut Context<Self>) {
+        if !self.booking && !std::mem::replace(&mut self.booking_planned, true) {
+            ctx.notify_later(Book, pause);
+        }
+    }
+
+    /// Reads a batch from the journal and books it; then the next, until nothing is left.
+    fn book(&mut self, ctx: &mut Context<Self>) {
+        self.booking_planned = false;
+        if self.booking {
+            return;
+        }
+        let entries = match self.with_journal(|journal| journal.read(BATCH)) {
+            Ok(entries) => entries,
+            Err(error) => return self.booking_failed(&error.to_string(), ctx),
+        };
+        if entries.is_empty() && !self.unwritten.is_empty() {
+            return;
+        }
+        if entries.is_empty() {
+            for waiting in self.draining.drain(..) {
+                let _caller_left = waiting.send(());
+            }
+            return;
+        }
+        self.booking = true;
+        let receipts: Vec<Receipt> = entries.into_iter().filter_map(closed).collect();
+        let store = Arc::clone(&self.parts.store);
+        let booking = async move {
+            if receipts.is_empty() {
+                return Ok(0);
+            }
+            let booked = tokio::time::timeout(BOOKING_DEADLINE, store.book(&receipts)).await;
+            booked.unwrap_or_else(|_| Err(StorageIll("a booking took too long".to_owned()))).map(|_| receipts.len() as u64)
+        };
+        let booking = AssertUnwindSafe(booking).catch_unwind().into_actor(self).map(|booked, actor, ctx| {
+            actor.booking = false;
+            match booked {
+                Ok(Ok(count)) => actor.booked(count, ctx),
+                Ok(Err(ill)) => actor.booking_failed(&ill.to_string(), ctx),
+                Err(_) => actor.booking_failed("the booking panicked", ctx),
+            }
+        });
+        ctx.spawn(booking);
+    }
+
+    fn booked(&mut self, count: u64, ctx: &mut Context<Self>) {
+        self.parts.faults.reached("usage_ledger.booked");
+        self.retry_pause = RETRY_PAUSE.0;
+        self.parts.backlog.shrink(count);
+        let let_go = self.with_journal(|journal| if journal.mark() { self.carry_over(journal) } else { Ok(()) });
+        if let Err(error) = let_go {
+            tracing::error!(%error, "booked journal segments could not be let go");
+        }
+        self.plan_booking(Duration::ZERO, ctx);
+    }
+
+    /// Before old segments go, the requests still running are noted again in the newest.
+    fn carry_over(&self, journal: &mut dyn Journal) -> io::Result<()> {
+        let running = self.parts.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let running: Vec<Entry> = running.values().cloned().map(Entry::Opened).collect();
+        journal.append(&running)?;
+        journal.release()
+    }
+
+    fn booking_failed(&mut self, reason: &str, ctx: &mut Context<Self>) {
+        tracing::warn!(reason, backlog = self.parts.backlog.len(), "usage could not be booked; it stays in the journal");
+        self.with_journal(|journal| journal.rewind());
+        self.plan_booking(self.retry_pause, ctx);
+        self.retry_pause = (self.retry_pause * 2).min(RETRY_PAUSE.1);
+    }
+}
+
+fn closed(entry: Entry) -> Option<Receipt> {
+    match entry {
+        Entry::Closed(receipt) => Some(receipt),
+        Entry::Opened(_) => None,
+    }
+}
+
+impl Actor for UsageLedgerActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        if let Sync::Every(pause) = self.parts.sync {
+            ctx.notify_later(SyncNow, pause);
+        }
+        // Whatever a predecessor had read but not booked is read again: booking twice changes nothing.
+        self.with_journal(|journal| journal.rewind());
+        if !self.unwritten.is_empty() {
+            self.flush_planned = true;
+            ctx.notify(Flush);
+        }
+        self.plan_booking(Duration::ZERO, ctx);
+    }
+}
+
+impl Supervised for UsageLedgerActor {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        // What was posted but not written keeps its callers waiting no longer: they post again.
+        self.unwritten.retain(|entry| matches!(entry, Entry::Closed(_)));
+        self.acknowledgements.clear();
+        self.draining.clear();
+        (self.flush_planned, self.booking, self.booking_planned) = (false, false, false);
+    }
+}
+
+impl Handler<Post> for UsageLedgerActor {
+    type Result = MessageResult<Post>;
+
+    fn handle(&mut self, Post(entry): Post, ctx: &mut Self::Context) -> Self::Result {
+        let vitals = Arc::clone(&self.parts.vitals);
+        MessageResult(guard(&vitals, ctx, |ctx| {
+            let (written, when_written) = oneshot::channel();
+            self.take(entry, ctx);
+            self.acknowledgements.push(written);
+            when_written
+        }))
+    }
+}
+
+impl Handler<PostLater> for UsageLedgerActor {
+    type Result = ();
+
+    fn handle(&mut self, PostLater(entry): PostLater, ctx: &mut Self::Context) {
+        let vitals = Arc::clone(&self.parts.vitals);
+        let kept = entry.clone();
+        if guard(&vitals, ctx, |ctx| self.take(entry, ctx)).is_err() {
+            self.unwritten.push(kept);
+        }
+    }
+}
+
+impl Handler<Drain> for UsageLedgerActor {
+    type Result = MessageResult<Drain>;
+
+    fn handle(&mut self, _: Drain, ctx: &mut Self::Context) -> Self::Result {
+        let vitals = Arc::clone(&self.parts.vitals);
+        MessageResult(guard(&vitals, ctx, |ctx| {
+            let (booked, when_booked) = oneshot::channel();
+            self.draining.push(booked);
+            if self.unwritten.is_empty() {
+                self.plan_booking(Duration::ZERO, ctx);
+            }
+            when_booked
+        }))
+    }
+}
+
+impl Handler<Flush> for UsageLedgerActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Flush, ctx: &mut Self::Context) {
+        let vitals = Arc::clone(&self.parts.vitals);
+        let _crash_is_counted = guard(&vitals, ctx, |ctx| self.flush(ctx));
+    }
+}
+
+impl Handler<Book> for UsageLedgerActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Book, ctx: &mut Self::Context) {
+        let vitals = Arc::clone(&self.parts.vitals);
+        let _crash_is_counted = guard(&vitals, ctx, |ctx| self.book(ctx));
+    }
+}
+
+impl Handler<SyncNow> for UsageLedgerActor {
+    type Result = ();
+
+    fn handle(&mut self, _: SyncNow, ctx: &mut Self::Context) {
+        if let Sync::Every(pause) = self.parts.sync {
+            ctx.notify_later(SyncNow, pause);
+        }
+        let vitals = Arc::clone(&self.parts.vitals);
+        let synced = guard(&vitals, ctx, |_| self.with_journal(|journal| journal.sync()));
+        if let Ok(Err(error)) = synced {
+            tracing::error!(%error, "the usage journal could not be synced");
+        }
+    }
+}

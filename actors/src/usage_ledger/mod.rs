@@ -1,0 +1,170 @@
+//! Receipts → journal on disk → batches into the database, exactly once.
+//!
+//! The journal is the queue: what is posted is appended and acknowledged, what is booked is read back from
+//! it, so memory holds no backlog however long the database is away. Booking is idempotent by receipt id,
+//! so anything may be read again after a crash. **A restart loses** nothing: callers whose
+//! acknowledgement was lost post again; a killed process replays its journal ([`recover`]).
+
+mod actor;
+mod pending;
+mod recovery;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix::prelude::*;
+
+pub use pending::{Bookkeeper, PendingReceipt, Who};
+pub use recovery::{Recovered, recover};
+
+use actor::{Drain, Parts, Post, PostLater, UsageLedgerActor};
+
+use crate::ports::{Entry, Faults, Journal, LedgerStore, StorageIll};
+use crate::supervision::{Line, VitalSigns, Vitals};
+
+/// Longest wait for the journal to take an entry.
+const WRITE_DEADLINE: Duration = Duration::from_secs(5);
+/// How often an entry is posted again whose acknowledgement a restart lost.
+const POSTS: usize = 4;
+
+/// When what the journal took is made to survive a power failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// Before each acknowledgement.
+    Always,
+    /// This often.
+    Every(Duration),
+    /// When the system sees fit.
+    Never,
+}
+
+/// Receipts in the journal that are not in the database yet.
+#[derive(Clone, Debug, Default)]
+pub struct Backlog(Arc<AtomicU64>);
+
+impl Backlog {
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Whether the database has them all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn grow(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::AcqRel);
+    }
+
+    fn shrink(&self, count: u64) {
+        let _never_negative = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| Some(n.saturating_sub(count)));
+    }
+}
+
+/// The ledger at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LedgerState {
+    /// Receipts not booked yet.
+    pub backlog: u64,
+    /// Committed answers under way.
+    pub running: usize,
+    /// Bytes of the journal on disk.
+    pub journal_bytes: u64,
+}
+
+/// The handle.
+#[derive(Clone, Debug)]
+pub struct UsageLedger {
+    line: Arc<Line<UsageLedgerActor>>,
+    parts: LedgerParts,
+}
+
+#[derive(Clone)]
+struct LedgerParts(Parts);
+
+impl std::fmt::Debug for LedgerParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "backlog {}", self.0.backlog.len())
+    }
+}
+
+impl UsageLedger {
+    /// Starts the actor on `arbiter`, which should be its own: its journal writes block. The journal must
+    /// have been [recovered](recover).
+    pub fn start(
+        arbiter: ArbiterHandle,
+        journal: Box<dyn Journal>,
+        store: Arc<dyn LedgerStore>,
+        sync: Sync,
+        backlog: Backlog,
+        faults: Arc<dyn Faults>,
+    ) -> Self {
+        let vitals = Vitals::new("UsageLedger");
+        let parts = Parts {
+            journal: Arc::new(Mutex::new(journal)),
+            running: Arc::new(Mutex::new(HashMap::new())),
+            store,
+            backlog,
+            sync,
+            faults,
+            vitals: Arc::clone(&vitals),
+        };
+        let kept = LedgerParts(parts.clone());
+        let line = Line::open(vitals, move || {
+            let parts = parts.clone();
+            Supervisor::start_in_arbiter(&arbiter, |_| UsageLedgerActor::new(parts))
+        });
+        Self { line: Arc::new(line), parts: kept }
+    }
+
+    /// Posts an entry; when this returns, a killed process cannot lose it any more.
+    ///
+    /// # Errors
+    /// When the journal cannot be written. The ledger keeps trying by itself.
+    pub async fn post(&self, entry: &Entry) -> Result<(), StorageIll> {
+        for _ in 0..POSTS {
+            let posted = self.line.ask(|| Post(entry.clone())).await;
+            let written = posted.map_err(|unanswered| StorageIll(unanswered.to_string()))?;
+            match tokio::time::timeout(WRITE_DEADLINE, written).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(_actor_restarted)) => {}
+                Err(_) => break,
+            }
+        }
+        Err(StorageIll("the usage journal could not be written in time".to_owned()))
+    }
+
+    /// Posts an entry from a place that cannot wait.
+    pub fn post_later(&self, entry: Entry) {
+        self.line.tell(PostLater(entry));
+    }
+
+    /// Returns when everything posted before is in the database; `false` when that took longer than `patience`.
+    pub async fn drain(&self, patience: Duration) -> bool {
+        let until = tokio::time::Instant::now() + patience;
+        loop {
+            let Ok(booked) = self.line.ask(|| Drain).await else { return false };
+            match tokio::time::timeout_at(until, booked).await {
+                Ok(Ok(())) => return true,
+                Ok(Err(_actor_restarted)) => {}
+                Err(_late) => return false,
+            }
+        }
+    }
+
+    /// The ledger now.
+    pub fn observe(&self) -> LedgerState {
+        let Parts { journal, running, backlog, .. } = &self.parts.0;
+        let journal_bytes = journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner).size();
+        let running = running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len();
+        LedgerState { backlog: backlog.len(), running, journal_bytes }
+    }
+
+    /// The actor's counters.
+    pub fn vital_signs(&self) -> VitalSigns {
+        self.line.vitals().signs()
+    }
+}

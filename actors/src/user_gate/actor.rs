@@ -1,0 +1,202 @@
+//! The shell around a user's books and queue: one actor per active user.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use actix::WeakAddr;
+use actix::prelude::*;
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+
+use super::books::{Books, HoldId, Turn};
+use super::hold::Hold;
+use super::messages::{Admit, Answer, Ask, Extend, Queued, Refresh, Refusal, Wake, Withdraw};
+use super::queue::{Charged, Queue};
+use super::registry::Shelf;
+use crate::supervision::{Crashed, guard};
+use crate::vocabulary::UserId;
+
+/// Messages that may wait before senders do.
+const MAILBOX: usize = 1_024;
+/// Longest wait for the database when the account is read.
+const LOAD_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The actor.
+pub(super) struct UserGate {
+    pub(super) user: UserId,
+    pub(super) shelf: Weak<Shelf>,
+    pub(super) books: Arc<Books>,
+    pub(super) queue: Queue,
+    pub(super) loading: Vec<oneshot::Sender<Result<(), Refusal>>>,
+    pub(super) is_loading: bool,
+    pub(super) retired: bool,
+}
+
+impl Actor for UserGate {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        if let Some(shelf) = self.shelf.upgrade() {
+            ctx.run_interval(shelf.idle_after / 2, Self::retire_if_idle);
+        }
+    }
+}
+
+impl Supervised for UserGate {
+    /// Those who waited are dropped with the queue; their handles ask again. Holds live in the books.
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.queue = Queue::default();
+        self.loading.clear();
+        self.is_loading = false;
+        self.books.set_waiting(0);
+    }
+}
+
+impl UserGate {
+    fn now_ms(&self) -> i64 {
+        self.shelf.upgrade().map_or(0, |shelf| shelf.clock.now_ms())
+    }
+
+    fn hold(&self, id: HoldId, gate: WeakAddr<Self>) -> Hold {
+        Hold { books: Arc::clone(&self.books), gate, id, open: true }
+    }
+
+    fn admit(&mut self, ask: Ask, ctx: &mut Context<Self>) -> Result<Answer, Refusal> {
+        if let Some(shelf) = self.shelf.upgrade() {
+            shelf.faults.reached("user_gate.admit");
+        }
+        if !self.books.is_loaded() {
+            let (read, when_read) = oneshot::channel();
+            self.loading.push(read);
+            self.load(ctx);
+            return Ok(Answer::Loading(when_read));
+        }
+        let now = self.now_ms();
+        self.books.check(&ask)?;
+        let mut charged = Charged::new(&self.books, ask, now)?;
+        let gate = ctx.address().downgrade();
+        let in_the_way = if self.queue.is_empty() {
+            match charged.take_turn(now) {
+                Turn::Granted(id) => return Ok(Answer::Granted(self.hold(id, gate))),
+                Turn::Never(refusal) => return Err(refusal),
+                Turn::UserFull(refusal) | Turn::KeyFull(refusal) => Some(refusal),
+            }
+        } else {
+            None
+        };
+        let (ticket, decision) = self.queue.join(charged, in_the_way)?;
+        self.advance(&gate);
+        Ok(Answer::Queued(Queued { ticket, decision }))
+    }
+
+    fn advance(&mut self, gate: &WeakAddr<Self>) {
+        let books = &self.books;
+        let hold = |id| Hold { books: Arc::clone(books), gate: gate.clone(), id, open: true };
+        self.queue.advance(self.shelf.upgrade().map_or(0, |shelf| shelf.clock.now_ms()), hold);
+        self.books.set_waiting(self.queue.len());
+    }
+
+    /// Reads the account; those who came meanwhile ask again when it is there.
+    fn load(&mut self, ctx: &mut Context<Self>) {
+        let Some(shelf) = self.shelf.upgrade().filter(|_| !self.is_loading) else { return };
+        self.is_loading = true;
+        let user = self.user;
+        let reading = async move { tokio::time::timeout(LOAD_DEADLINE, shelf.source.account(user)).await };
+        let reading = std::panic::AssertUnwindSafe(reading).catch_unwind();
+        ctx.spawn(reading.into_actor(self).map(|read, gate, _| {
+            gate.is_loading = false;
+            let account = match read {
+                Ok(Ok(Ok(account))) => Ok(account.unwrap_or_default()),
+                Ok(Ok(Err(_)) | Err(_)) | Err(_) => Err(Refusal::StorageIll),
+            };
+            if let Ok(account) = &account {
+                gate.books.load(account);
+            }
+            for waiting in std::mem::take(&mut gate.loading) {
+                let _caller_left = waiting.send(account.as_ref().map(|_| ()).map_err(Clone::clone));
+            }
+        }));
+    }
+
+    /// Leaves the shelf when nothing is held, awaited, counting or unbooked; at the next tick it ends.
+    fn retire_if_idle(&mut self, ctx: &mut Context<Self>) {
+        let Some(shelf) = self.shelf.upgrade() else { return ctx.stop() };
+        if self.retired {
+            return ctx.stop();
+        }
+        let idle_ms = i64::try_from(shelf.idle_after.as_millis()).unwrap_or(i64::MAX);
+        let idle = self.loading.is_empty() && self.books.is_idle(self.now_ms(), idle_ms) && shelf.backlog.is_empty();
+        if idle && shelf.take_down(self.user, &ctx.address()) {
+            self.retired = true;
+        }
+    }
+}
+
+impl Handler<Admit> for UserGate {
+    type Result = MessageResult<Admit>;
+
+    fn handle(&mut self, Admit(ask): Admit, ctx: &mut Self::Context) -> Self::Result {
+        if self.retired {
+            return MessageResult(Ok(Answer::Retired));
+        }
+        let Some(shelf) = self.shelf.upgrade() else { return MessageResult(Err(Crashed)) };
+        let decided = guard(&shelf.vitals, ctx, |ctx| self.admit(ask, ctx));
+        MessageResult(decided.map(|decided| decided.unwrap_or_else(Answer::Refused)))
+    }
+}
+
+impl Handler<Withdraw> for UserGate {
+    type Result = Result<Option<Refusal>, Crashed>;
+
+    fn handle(&mut self, Withdraw(ticket): Withdraw, ctx: &mut Self::Context) -> Self::Result {
+        let Some(shelf) = self.shelf.upgrade() else { return Err(Crashed) };
+        guard(&shelf.vitals, ctx, |ctx| {
+            let in_the_way = self.queue.leave(ticket);
+            self.advance(&ctx.address().downgrade());
+            in_the_way
+        })
+    }
+}
+
+impl Handler<Extend> for UserGate {
+    type Result = Result<bool, Crashed>;
+
+    fn handle(&mut self, Extend { hold, more }: Extend, ctx: &mut Self::Context) -> Self::Result {
+        let Some(shelf) = self.shelf.upgrade() else { return Err(Crashed) };
+        guard(&shelf.vitals, ctx, |_| self.books.extend(hold, more))
+    }
+}
+
+impl Handler<Wake> for UserGate {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
+        if let Some(shelf) = self.shelf.upgrade() {
+            let _crash_is_counted = guard(&shelf.vitals, ctx, |ctx| self.advance(&ctx.address().downgrade()));
+        }
+    }
+}
+
+impl Handler<Refresh> for UserGate {
+    type Result = ResponseActFuture<Self, Result<(), Crashed>>;
+
+    fn handle(&mut self, _: Refresh, _: &mut Self::Context) -> Self::Result {
+        let shelf = self.shelf.upgrade();
+        let user = self.user;
+        let reading = async move {
+            match shelf {
+                Some(shelf) => tokio::time::timeout(LOAD_DEADLINE, shelf.source.account(user)).await.ok()?.ok()?,
+                None => None,
+            }
+        };
+        let reading = std::panic::AssertUnwindSafe(reading).catch_unwind();
+        Box::pin(reading.into_actor(self).map(|read, gate, ctx| {
+            if let Some(account) = read.map_err(|_| Crashed)?.filter(|_| gate.books.is_loaded()) {
+                gate.books.load(&account);
+                gate.advance(&ctx.address().downgrade());
+            }
+            Ok(())
+        }))
+    }
+}

@@ -1,0 +1,420 @@
+//! A user's slots, windows, holds and money: the gate's heart, without an actor around it.
+//!
+//! The books outlive the actor that works with them: holds are given back even while it restarts. Each
+//! method takes the lock once, never awaits, and calls nothing that could panic half-way.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::hold::Settlement;
+use super::messages::{Ask, LimitOf, Load, Refusal};
+use super::window::{ChargedAt, Window};
+use crate::ports::{Account, KeySpent};
+use crate::vocabulary::settings::BalancePolicy;
+use crate::vocabulary::{KeyId, Nanos};
+
+pub(super) type HoldId = u64;
+
+/// Shared by a user's gate and the holds it granted.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    pages: Mutex<Pages>,
+}
+
+#[derive(Debug, Default)]
+struct Pages {
+    purse: Option<Purse>,
+    user: Side,
+    keys: HashMap<KeyId, KeySide>,
+    holds: HashMap<HoldId, Held>,
+    next_hold: HoldId,
+    waiting: usize,
+    touched_ms: i64,
+}
+
+/// Quota and spending; the latter is ahead of the database by the receipts not booked yet.
+#[derive(Clone, Copy, Debug)]
+struct Purse {
+    quota: Nanos,
+    used: Nanos,
+}
+
+/// What user and key both have.
+#[derive(Debug, Default)]
+struct Side {
+    requests: Window,
+    tokens: Window,
+    slots: u32,
+    money: Nanos,
+}
+
+#[derive(Debug, Default)]
+struct KeySide {
+    side: Side,
+    used: Nanos,
+    day_start: i64,
+    day_tokens: i64,
+}
+
+#[derive(Debug)]
+struct Held {
+    key: KeyId,
+    charge: Charge,
+    money: Nanos,
+    budget: Option<Nanos>,
+    slot: bool,
+    since_ms: i64,
+    request_id: Arc<str>,
+}
+
+/// What was charged to the windows on entry.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Charge {
+    user_requests: Option<ChargedAt>,
+    key_requests: Option<ChargedAt>,
+    user_tokens: Option<ChargedAt>,
+    key_tokens: Option<ChargedAt>,
+    tokens_at_user: i64,
+    tokens_at_key: i64,
+}
+
+/// Whether a waiter may go.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It may; this is its hold.
+    Granted(HoldId),
+    /// It must wait, and so must everyone behind it.
+    UserFull(Refusal),
+    /// It must wait, but others with another key may go.
+    KeyFull(Refusal),
+    /// It will never be able to go.
+    Never(Refusal),
+}
+
+/// One open hold, for the system page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenHold {
+    /// The gateway's request id.
+    pub request_id: String,
+    /// The key.
+    pub key: KeyId,
+    /// Money held.
+    pub money: Nanos,
+    /// Whether it takes a concurrency slot.
+    pub slot: bool,
+    /// When it was granted, epoch milliseconds.
+    pub since_ms: i64,
+}
+
+/// A user's books at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GateState {
+    /// Quota minus spending; `None` before the account was read.
+    pub balance: Option<Nanos>,
+    /// Money held.
+    pub held: Nanos,
+    /// Concurrency slots taken.
+    pub slots: u32,
+    /// Requests waiting.
+    pub waiting: usize,
+    /// Requests in the last 60 seconds.
+    pub requests: i64,
+    /// Tokens in the last 60 seconds.
+    pub tokens: i64,
+    /// The holds.
+    pub holds: Vec<OpenHold>,
+}
+
+impl Books {
+    fn lock(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the account has been read.
+    pub(super) fn is_loaded(&self) -> bool {
+        self.lock().purse.is_some()
+    }
+
+    /// Takes the account in: everything the first time, later the quota alone, since this process is ahead
+    /// of the database in what was spent.
+    pub(super) fn load(&self, account: &Account) {
+        let mut pages = self.lock();
+        match &mut pages.purse {
+            Some(purse) => purse.quota = account.quota,
+            None => pages.purse = Some(Purse { quota: account.quota, used: account.used }),
+        }
+        for spent in &account.keys {
+            pages.keys.entry(spent.id).or_insert_with(|| KeySide {
+                used: spent.used,
+                day_start: spent.day_start,
+                day_tokens: spent.day_tokens,
+                ..KeySide::default()
+            });
+        }
+    }
+
+    /// The rules that no waiting can change: balance, budget, daily quota.
+    pub(super) fn check(&self, ask: &Ask) -> Result<(), Refusal> {
+        let Some(load) = &ask.load else { return Ok(()) };
+        let pages = self.lock();
+        pages.affordable(ask.key, load)?;
+        let key = pages.keys.get(&ask.key);
+        let today = key.filter(|key| key.day_start == load.day_start).map_or(0, |key| key.day_tokens);
+        match load.daily_tokens {
+            Some(limit) if today >= limit => Err(Refusal::DailyQuota { limit }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Charges RPM, then TPM, at user and key: all of it or nothing.
+    pub(super) fn charge(&self, ask: &Ask, now_ms: i64) -> Result<Charge, Refusal> {
+        let mut pages = self.lock();
+        pages.touched_ms = now_ms;
+        let mut charge = Charge::default();
+        let charged = pages.charge_into(&mut charge, ask, now_ms);
+        if charged.is_err() {
+            pages.refund(ask.key, charge);
+        }
+        charged.map(|()| charge)
+    }
+
+    /// Gives a charge back whose request got no further.
+    pub(super) fn refund(&self, key: KeyId, charge: Charge) {
+        self.lock().refund(key, charge);
+    }
+
+    /// Grants slots and money together, if both are free.
+    pub(super) fn grant(&self, ask: &Ask, charge: Charge, now_ms: i64) -> Turn {
+        let mut pages = self.lock();
+        let Some(load) = &ask.load else {
+            return Turn::Granted(pages.open(ask, charge, Nanos::ZERO, now_ms));
+        };
+        if let Some(limit) = ask.user_limits.concurrency.filter(|limit| pages.user.slots >= *limit) {
+            return Turn::UserFull(Refusal::NoSlot { limit });
+        }
+        let key_slots = pages.keys.get(&ask.key).map_or(0, |key| key.side.slots);
+        if let Some(limit) = ask.key_limits.concurrency.filter(|limit| key_slots >= *limit) {
+            return Turn::KeyFull(Refusal::NoSlot { limit });
+        }
+        if let Err(refusal) = pages.affordable(ask.key, load) {
+            return Turn::Never(refusal);
+        }
+        let by_key = pages.budget_left(ask.key, load.budget).map(|(left, held)| fit(left, held, load));
+        let by_user = pages.balance().map(|left| fit(left, pages.user.money, load));
+        match (by_user.flatten(), by_key) {
+            (None, _) => Turn::UserFull(Refusal::BalanceHeld),
+            (_, Some(None)) => Turn::KeyFull(Refusal::BalanceHeld),
+            (Some(money), Some(Some(budget))) => Turn::Granted(pages.open(ask, charge, money.min(budget), now_ms)),
+            (Some(money), None) => Turn::Granted(pages.open(ask, charge, money, now_ms)),
+        }
+    }
+
+    /// Adds `more` to a hold, if balance and budget have it free.
+    pub(super) fn extend(&self, hold: HoldId, more: Nanos) -> bool {
+        let mut pages = self.lock();
+        let Some((key, budget)) = pages.holds.get(&hold).map(|held| (held.key, held.budget)) else { return false };
+        let free = pages.balance().map_or(Nanos::ZERO, |left| left.minus(pages.user.money));
+        let budget_free = pages.budget_left(key, budget).map(|(left, held)| left.minus(held));
+        if free < more || budget_free.is_some_and(|free| free < more) {
+            return false;
+        }
+        pages.user.money = pages.user.money.plus(more);
+        if let Some(side) = pages.keys.get_mut(&key) {
+            side.side.money = side.side.money.plus(more);
+        }
+        if let Some(held) = pages.holds.get_mut(&hold) {
+            held.money = held.money.plus(more);
+        }
+        true
+    }
+
+    /// Closes a hold. Returns whether somebody waits for what it gave back.
+    pub(super) fn settle(&self, hold: HoldId, settlement: Settlement) -> bool {
+        let mut pages = self.lock();
+        let Some(held) = pages.holds.remove(&hold) else { return false };
+        pages.user.give_back(&held);
+        if let Some(key) = pages.keys.get_mut(&held.key) {
+            key.side.give_back(&held);
+        }
+        match settlement {
+            Settlement::Refused => pages.refund(held.key, held.charge),
+            Settlement::UpstreamFailed => pages.correct_tokens(held.key, held.charge, 0),
+            Settlement::Served { usage, cost, day_start } => {
+                pages.correct_tokens(held.key, held.charge, usage.counted());
+                pages.spend(held.key, cost, usage.counted(), day_start);
+            }
+        }
+        pages.waiting > 0
+    }
+
+    /// Money under one hold.
+    pub(super) fn held(&self, hold: HoldId) -> Nanos {
+        self.lock().holds.get(&hold).map_or(Nanos::ZERO, |held| held.money)
+    }
+
+    /// How many wait, as the gate counts them.
+    pub(super) fn set_waiting(&self, waiting: usize) {
+        self.lock().waiting = waiting;
+    }
+
+    /// Whether nothing is held, awaited or still counting in a window.
+    pub(super) fn is_idle(&self, now_ms: i64, idle_ms: i64) -> bool {
+        let pages = self.lock();
+        pages.holds.is_empty() && pages.waiting == 0 && now_ms - pages.touched_ms >= idle_ms
+    }
+
+    /// The account as this process knows it: ahead of the database by the receipts not booked yet.
+    pub(super) fn account(&self) -> Option<Account> {
+        let pages = self.lock();
+        let keys = pages.keys.iter().map(|(id, key)| KeySpent {
+            id: *id,
+            used: key.used,
+            day_start: key.day_start,
+            day_tokens: key.day_tokens,
+        });
+        pages.purse.map(|purse| Account { quota: purse.quota, used: purse.used, keys: keys.collect() })
+    }
+
+    /// Everything, for the system page and for tests.
+    pub(super) fn observe(&self, now_ms: i64) -> GateState {
+        let mut pages = self.lock();
+        let holds = pages.holds.values().map(|held| OpenHold {
+            request_id: held.request_id.to_string(),
+            key: held.key,
+            money: held.money,
+            slot: held.slot,
+            since_ms: held.since_ms,
+        });
+        let holds = holds.collect();
+        GateState {
+            balance: pages.balance(),
+            held: pages.user.money,
+            slots: pages.user.slots,
+            waiting: pages.waiting,
+            requests: pages.user.requests.total(now_ms),
+            tokens: pages.user.tokens.total(now_ms),
+            holds,
+        }
+    }
+}
+
+/// How much of `left` a request gets while `held` of it is taken: what it wants, else (by policy) the whole
+/// rest if nobody else holds any of it; `None` = not now.
+fn fit(left: Nanos, held: Nanos, load: &Load) -> Option<Nanos> {
+    if left.minus(held) >= load.wanted {
+        return Some(load.wanted);
+    }
+    let rest_will_do = load.policy == BalancePolicy::SpendRemainder && held == Nanos::ZERO && left >= load.floor;
+    rest_will_do.then_some(left)
+}
+
+impl Side {
+    fn give_back(&mut self, held: &Held) {
+        self.money = self.money.minus(held.money);
+        self.slots = self.slots.saturating_sub(u32::from(held.slot));
+    }
+}
+
+impl Pages {
+    fn balance(&self) -> Option<Nanos> {
+        self.purse.map(|purse| purse.quota.minus(purse.used))
+    }
+
+    /// What a key's budget has left, and how much of that is held.
+    fn budget_left(&self, key: KeyId, budget: Option<Nanos>) -> Option<(Nanos, Nanos)> {
+        let (used, held) = self.keys.get(&key).map_or((Nanos::ZERO, Nanos::ZERO), |key| (key.used, key.side.money));
+        budget.map(|budget| (budget.minus(used), held))
+    }
+
+    /// Whether balance and budget could pay for the request, were nothing else held.
+    fn affordable(&self, key: KeyId, load: &Load) -> Result<(), Refusal> {
+        let least = match load.policy {
+            BalancePolicy::SpendRemainder => load.floor,
+            BalancePolicy::Strict => load.wanted,
+        };
+        match self.balance() {
+            None => return Err(Refusal::NoBalance),
+            Some(balance) if balance <= Nanos::ZERO => return Err(Refusal::NoBalance),
+            Some(balance) if balance < least => return Err(Refusal::BalanceTooSmall),
+            Some(_) => {}
+        }
+        match self.budget_left(key, load.budget) {
+            Some((left, _)) if left <= Nanos::ZERO || left < least => Err(Refusal::BudgetUsedUp),
+            _ => Ok(()),
+        }
+    }
+
+    fn charge_into(&mut self, charge: &mut Charge, ask: &Ask, now_ms: i64) -> Result<(), Refusal> {
+        let key = &mut self.keys.entry(ask.key).or_default().side;
+        let user = &mut self.user;
+        let requests = |window: &mut Window, limit: Option<u32>, of: LimitOf| match limit {
+            None => Ok(None),
+            Some(limit) => {
+                window.charge(1, i64::from(limit), now_ms).map(Some).map_err(|retry_ms| Refusal::Rpm { of, limit, retry_ms })
+            }
+        };
+        charge.user_requests = requests(&mut user.requests, ask.user_limits.rpm, LimitOf::User)?;
+        charge.key_requests = requests(&mut key.requests, ask.key_limits.rpm, LimitOf::Key)?;
+        if ask.load.is_none() {
+            return Ok(());
+        }
+        let tokens = |window: &mut Window, limit: Option<u32>, of: LimitOf| match limit {
+            None => Ok((None, 0)),
+            Some(limit) => {
+                let amount = ask.tokens.min(i64::from(limit));
+                let charged = window.charge(amount, i64::from(limit), now_ms);
+                charged.map(|at| (Some(at), amount)).map_err(|retry_ms| Refusal::Tpm { of, limit, retry_ms })
+            }
+        };
+        (charge.user_tokens, charge.tokens_at_user) = tokens(&mut user.tokens, ask.user_limits.tpm, LimitOf::User)?;
+        (charge.key_tokens, charge.tokens_at_key) = tokens(&mut key.tokens, ask.key_limits.tpm, LimitOf::Key)?;
+        Ok(())
+    }
+
+    fn refund(&mut self, key: KeyId, charge: Charge) {
+        if let Some(at) = charge.user_requests {
+            self.user.requests.correct(at, -1);
+        }
+        if let Some((at, key)) = charge.key_requests.zip(self.keys.get_mut(&key)) {
+            key.side.requests.correct(at, -1);
+        }
+        self.correct_tokens(key, charge, 0);
+    }
+
+    fn correct_tokens(&mut self, key: KeyId, charge: Charge, truth: i64) {
+        if let Some(at) = charge.user_tokens {
+            self.user.tokens.correct(at, truth - charge.tokens_at_user);
+        }
+        if let Some((at, key)) = charge.key_tokens.zip(self.keys.get_mut(&key)) {
+            key.side.tokens.correct(at, truth - charge.tokens_at_key);
+        }
+    }
+
+    fn open(&mut self, ask: &Ask, charge: Charge, money: Nanos, now_ms: i64) -> HoldId {
+        let slot = ask.load.is_some();
+        let key = &mut self.keys.entry(ask.key).or_default().side;
+        for side in [&mut self.user, key] {
+            side.slots += u32::from(slot);
+            side.money = side.money.plus(money);
+        }
+        self.next_hold += 1;
+        let request_id = Arc::clone(&ask.request_id);
+        let budget = ask.load.as_ref().and_then(|load| load.budget);
+        self.holds.insert(self.next_hold, Held { key: ask.key, charge, money, budget, slot, since_ms: now_ms, request_id });
+        self.next_hold
+    }
+
+    fn spend(&mut self, key: KeyId, cost: Nanos, tokens: i64, day_start: i64) {
+        if let Some(purse) = &mut self.purse {
+            purse.used = purse.used.plus(cost);
+        }
+        let key = self.keys.entry(key).or_default();
+        key.used = key.used.plus(cost);
+        if day_start > key.day_start {
+            (key.day_start, key.day_tokens) = (day_start, 0);
+        }
+        if day_start == key.day_start {
+            key.day_tokens = key.day_tokens.saturating_add(tokens);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What a granted request holds, given back exactly once on every ending.
+
+use std::sync::Arc;
+
+use actix::WeakAddr;
+
+use super::actor::UserGate;
+use super::books::{Books, HoldId};
+use super::messages::{Extend, Wake};
+use crate::vocabulary::{Nanos, Usage};
+
+/// How a hold is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// The request was served: this is what it used and cost, on this billing day.
+    Served {
+        /// Tokens used.
+        usage: Usage,
+        /// The bill.
+        cost: Nanos,
+        /// Start of the billing day, epoch milliseconds.
+        day_start: i64,
+    },
+    /// The upstream failed: nothing is owed, but the request counts in RPM.
+    UpstreamFailed,
+    /// The gateway refused it, or nothing ever went upstream: all is given back.
+    Refused,
+}
+
+/// Slots, tokens and money held for one request. Dropped unsettled, it gives everything back.
+#[derive(Debug)]
+#[must_use = "a hold that is dropped is given back"]
+pub struct Hold {
+    pub(super) books: Arc<Books>,
+    pub(super) gate: WeakAddr<UserGate>,
+    pub(super) id: HoldId,
+    pub(super) open: bool,
+}
+
+impl Hold {
+    /// The money held now.
+    pub fn money(&self) -> Nanos {
+        self.books.held(self.id)
+    }
+
+    /// Asks for more; `false` when the balance has nothing left for it.
+    pub async fn extend(&self, more: Nanos) -> bool {
+        match self.gate.upgrade() {
+            Some(gate) => matches!(gate.send(Extend { hold: self.id, more }).await, Ok(Ok(true))),
+            None => false,
+        }
+    }
+
+    /// Gives everything back and books what was used.
+    pub fn settle(mut self, settlement: Settlement) {
+        self.give_back(settlement);
+    }
+
+    fn give_back(&mut self, settlement: Settlement) {
+        if !std::mem::take(&mut self.open) {
+            return;
+        }
+        let somebody_waits = self.books.settle(self.id, settlement);
+        if let Some(gate) = self.gate.upgrade().filter(|_| somebody_waits) {
+            gate.do_send(Wake);
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.give_back(Settlement::Refused);
+    }
+}

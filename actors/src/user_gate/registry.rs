@@ -1,0 +1,238 @@
+//! The shelf of gates: started on demand, found by user, taken down when idle.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use actix::prelude::*;
+use dashmap::{DashMap, Entry};
+
+use super::actor::UserGate;
+use super::books::{Books, GateState};
+use super::hold::Hold;
+use super::messages::{Admit, Answer, Ask, Queued, Refresh, Refusal, Withdraw};
+use super::queue::Queue;
+use crate::ports::{Account, CatalogueSource, Clock, Faults, StorageIll};
+use crate::supervision::{Crashed, VitalSigns, Vitals};
+use crate::usage_ledger::Backlog;
+use crate::vocabulary::{KeyId, UserId};
+
+/// How often a request asks again when a gate crashed, died or retired under it.
+const ASKS: usize = 8;
+/// Longest wait for a gate's first answer, which needs no I/O.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+
+struct Slot {
+    addr: Addr<UserGate>,
+    books: Arc<Books>,
+}
+
+/// What all gates share.
+pub(super) struct Shelf {
+    gates: DashMap<UserId, Slot>,
+    arbiter: ArbiterHandle,
+    pub(super) source: Arc<dyn CatalogueSource>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) faults: Arc<dyn Faults>,
+    pub(super) backlog: Backlog,
+    pub(super) vitals: Arc<Vitals>,
+    pub(super) idle_after: Duration,
+    retired: Box<dyn Fn(UserId) + Send + Sync>,
+}
+
+/// What a shelf of gates is made of.
+pub struct GateParts {
+    /// Where the gates run.
+    pub arbiter: ArbiterHandle,
+    /// Where accounts are read from.
+    pub source: Arc<dyn CatalogueSource>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Faults.
+    pub faults: Arc<dyn Faults>,
+    /// Receipts not booked yet: while there are any, the database's figures are behind and no gate retires.
+    pub backlog: Backlog,
+    /// How long a gate stays without requests; at least a minute, so that its windows are empty.
+    pub idle_after: Duration,
+    /// Told when a user's gate retired: their cached keys go, too, so that a cached key always has its gate.
+    pub retired: Box<dyn Fn(UserId) + Send + Sync>,
+}
+
+/// The handle: one gate per active user.
+#[derive(Clone)]
+pub struct UserGates {
+    shelf: Arc<Shelf>,
+}
+
+impl fmt::Debug for UserGates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UserGates({})", self.shelf.gates.len())
+    }
+}
+
+impl UserGates {
+    /// An empty shelf.
+    pub fn new(parts: GateParts) -> Self {
+        let shelf = Shelf {
+            gates: DashMap::new(),
+            arbiter: parts.arbiter,
+            source: parts.source,
+            clock: parts.clock,
+            faults: parts.faults,
+            backlog: parts.backlog,
+            vitals: Vitals::new("UserGate"),
+            idle_after: parts.idle_after,
+            retired: parts.retired,
+        };
+        Self { shelf: Arc::new(shelf) }
+    }
+
+    /// Asks for one grant of slots, tokens and money; waits in line up to `patience`.
+    ///
+    /// # Errors
+    /// Why the request may not go on, or what stood in its way all the time.
+    pub async fn admit(&self, ask: Ask, patience: Duration) -> Result<Hold, Refusal> {
+        let until = tokio::time::Instant::now() + patience;
+        for _ in 0..ASKS {
+            let addr = self.shelf.gate(ask.user);
+            match addr.send(Admit(ask.clone())).timeout(ANSWER_DEADLINE).await {
+                Ok(Ok(Answer::Granted(hold))) => return Ok(hold),
+                Ok(Ok(Answer::Refused(refusal))) => return Err(refusal),
+                Ok(Ok(Answer::Queued(queued))) => {
+                    if let Some(decision) = wait_in_line(&addr, queued, until).await {
+                        return decision;
+                    }
+                }
+                Ok(Ok(Answer::Loading(read))) => {
+                    if let Ok(Err(refusal)) = read.await {
+                        return Err(refusal);
+                    }
+                }
+                Ok(Ok(Answer::Retired) | Err(Crashed)) | Err(MailboxError::Closed) => {}
+                Err(MailboxError::Timeout) => break,
+            }
+        }
+        Err(Refusal::StorageIll)
+    }
+
+    /// Reads a user's quota again, if their gate is open.
+    pub async fn refresh(&self, user: UserId) {
+        let addr = self.shelf.gates.get(&user).map(|slot| slot.addr.clone());
+        if let Some(addr) = addr {
+            let refreshed = addr.send(Refresh).await;
+            if !matches!(refreshed, Ok(Ok(()))) {
+                tracing::warn!(%user, "a gate could not refresh its account");
+            }
+        }
+    }
+
+    /// A user's money and that of their keys: from their gate if it is open, else from the database.
+    ///
+    /// # Errors
+    /// When storage is ill.
+    pub async fn account(&self, user: UserId) -> Result<Account, StorageIll> {
+        let books = self.shelf.gates.get(&user).map(|slot| Arc::clone(&slot.books));
+        if let Some(account) = books.and_then(|books| books.account()) {
+            return Ok(account);
+        }
+        Ok(self.shelf.source.account(user).await?.unwrap_or_default())
+    }
+
+    /// One user's books; `None` when their gate is not open.
+    pub fn observe(&self, user: UserId) -> Option<GateState> {
+        let books = self.shelf.gates.get(&user).map(|slot| Arc::clone(&slot.books))?;
+        Some(books.observe(self.shelf.clock.now_ms()))
+    }
+
+    /// Everybody's books.
+    pub fn observe_all(&self) -> Vec<(UserId, GateState)> {
+        let now = self.shelf.clock.now_ms();
+        self.shelf.gates.iter().map(|slot| (*slot.key(), slot.books.observe(now))).collect()
+    }
+
+    /// The gates' counters, summed.
+    pub fn vital_signs(&self) -> VitalSigns {
+        self.shelf.vitals.signs()
+    }
+}
+
+/// Waits for the queue's decision; `None` when the gate lost it and must be asked again.
+async fn wait_in_line(addr: &Addr<UserGate>, queued: Queued, until: tokio::time::Instant) -> Option<Result<Hold, Refusal>> {
+    let mut place = Place { addr, ticket: Some(queued.ticket) };
+    let decided = tokio::time::timeout_at(until, queued.decision).await;
+    let ticket = place.ticket.take()?;
+    match decided {
+        Ok(decision) => decision.ok(),
+        Err(_late) => {
+            let in_the_way = addr.send(Withdraw(ticket)).await.ok().and_then(Result::ok).flatten();
+            Some(Err(in_the_way.unwrap_or(Refusal::BalanceHeld)))
+        }
+    }
+}
+
+/// A place in line that is given up when the caller goes away.
+struct Place<'a> {
+    addr: &'a Addr<UserGate>,
+    ticket: Option<u64>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.addr.do_send(Withdraw(ticket));
+        }
+    }
+}
+
+impl Shelf {
+    /// The user's gate, started if there is none or if it died.
+    fn gate(self: &Arc<Self>, user: UserId) -> Addr<UserGate> {
+        if let Some(slot) = self.gates.get(&user).filter(|slot| slot.addr.connected()) {
+            return slot.addr.clone();
+        }
+        match self.gates.entry(user) {
+            Entry::Occupied(slot) if slot.get().addr.connected() => slot.get().addr.clone(),
+            Entry::Occupied(mut slot) => {
+                self.vitals.count_death();
+                let books = Arc::clone(&slot.get().books);
+                slot.get_mut().addr = self.start(user, books);
+                slot.get().addr.clone()
+            }
+            Entry::Vacant(place) => {
+                let books = Arc::default();
+                let addr = self.start(user, Arc::clone(&books));
+                place.insert(Slot { addr: addr.clone(), books });
+                addr
+            }
+        }
+    }
+
+    fn start(self: &Arc<Self>, user: UserId, books: Arc<Books>) -> Addr<UserGate> {
+        let shelf: Weak<Self> = Arc::downgrade(self);
+        Supervisor::start_in_arbiter(&self.arbiter, move |_| UserGate {
+            user,
+            shelf,
+            books,
+            queue: Queue::default(),
+            loading: Vec::new(),
+            is_loading: false,
+            retired: false,
+        })
+    }
+
+    /// Takes a gate down, if it is still the one on the shelf.
+    pub(super) fn take_down(&self, user: UserId, addr: &Addr<UserGate>) -> bool {
+        let taken = self.gates.remove_if(&user, |_, slot| slot.addr == *addr).is_some();
+        if taken {
+            (self.retired)(user);
+        }
+        taken
+    }
+}
+
+impl GateState {
+    /// Whether a key has nothing open.
+    pub fn is_quiet_for(&self, key: KeyId) -> bool {
+        self.holds.iter().all(|hold| hold.key != key)
+    }
+}

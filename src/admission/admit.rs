@@ -1,0 +1,102 @@
+//! Model, price, limits, money: one grant from the user's gate.
+
+use actors::settings_cache::Offer;
+use actors::user_gate;
+use actors::vocabulary::limits::effective;
+use actors::vocabulary::settings::BalancePolicy;
+use actors::vocabulary::{Limits, Nanos, Protocol, Settings, Usage};
+
+use super::{Admitted, Caller, Desk, Inbound, Refused, Stopped};
+use crate::translation::Ask;
+
+/// Output assumed of a model whose maximum nobody named, when the whole worst case is held: the largest
+/// `max_tokens` today's models accept without a beta header.
+const MODEL_MAX_OUTPUT: i64 = 64_000;
+/// Most output held for in the TPM windows (contract §2).
+const TPM_OUTPUT: i64 = 4_096;
+
+/// Admits a request that has been read.
+///
+/// # Errors
+/// Why it goes no further; nothing is held then.
+pub async fn admit(desk: &Desk, mut inbound: Inbound) -> Result<Admitted, Stopped<Refused>> {
+    let (offers, fallback) = match offers(&inbound.caller, &inbound.ask) {
+        Ok(found) => found,
+        Err(why) => return Err(Stopped::with(why, inbound.caller.pending)),
+    };
+    let input_tokens = inbound.ask.input_tokens();
+    let ask = gate_ask(&inbound, &offers, fallback.as_ref(), input_tokens);
+    let patience = inbound.caller.snapshot.settings.concurrency_wait_sec;
+    match desk.cellar.gates.admit(ask, patience).await {
+        Ok(hold) => {
+            inbound.caller.pending.admitted(hold);
+            Ok(Admitted { inbound, offers, fallback, input_tokens })
+        }
+        Err(refusal) => Err(Stopped::with(refusal, inbound.caller.pending)),
+    }
+}
+
+fn offers(caller: &Caller, ask: &Ask) -> Result<(Vec<Offer>, Option<Offer>), Refused> {
+    let offers = caller
+        .snapshot
+        .offers(caller.protocol, &ask.model, &caller.key)
+        .map_err(|why| Refused::NoOffer { model: ask.model.clone(), why })?;
+    Ok((offers, caller.snapshot.fallback(caller.protocol, &caller.key)))
+}
+
+fn gate_ask(inbound: &Inbound, offers: &[Offer], fallback: Option<&Offer>, input: i64) -> user_gate::Ask {
+    let Inbound { caller, ask, .. } = inbound;
+    let settings = &caller.snapshot.settings;
+    let output = expected_output(caller.protocol, ask, settings);
+    let dearest =
+        |usage: Usage| offers.iter().chain(fallback).map(|offer| offer.tariff.cost(&usage)).max().unwrap_or(Nanos::ZERO);
+    let load = caller.protocol.is_billed().then(|| user_gate::Load {
+        floor: dearest(Usage { input, ..Usage::default() }),
+        wanted: dearest(Usage { input, output, ..Usage::default() }),
+        policy: settings.balance_policy,
+        budget: caller.key.budget,
+        daily_tokens: caller.key.daily_tokens,
+        day_start: caller.day_start,
+    });
+    user_gate::Ask {
+        user: caller.key.owner.id,
+        key: caller.key.id,
+        request_id: caller.request_id.clone(),
+        user_limits: user_limits(caller, settings),
+        key_limits: key_limits(caller),
+        tokens: input.saturating_add(output.min(TPM_OUTPUT)),
+        load,
+    }
+}
+
+/// Output tokens to hold money for.
+fn expected_output(protocol: Protocol, ask: &Ask, settings: &Settings) -> i64 {
+    if matches!(protocol, Protocol::Embeddings | Protocol::CountTokens) {
+        return 0;
+    }
+    let worst = ask.max_output.unwrap_or(MODEL_MAX_OUTPUT).max(0);
+    let each = match settings.balance_policy {
+        BalancePolicy::Strict => worst,
+        BalancePolicy::SpendRemainder => worst.min(settings.hold_output_tokens),
+    };
+    each.saturating_mul(ask.choices)
+}
+
+fn user_limits(caller: &Caller, settings: &Settings) -> Limits {
+    let stored = &caller.key.owner.limits;
+    Limits {
+        rpm: effective(stored.rpm, settings.default_rate_limit_rpm),
+        tpm: effective(stored.tpm, settings.default_rate_limit_tpm),
+        concurrency: effective(stored.concurrency, settings.default_max_concurrency),
+    }
+}
+
+/// The owner's and the admin's limits for a key; the tighter counts. Keys have no system default.
+fn key_limits(caller: &Caller) -> Limits {
+    let [owner, admin] = [&caller.key.owner_limits, &caller.key.admin_limits].map(|stored| Limits {
+        rpm: effective(stored.rpm, 0),
+        tpm: effective(stored.tpm, 0),
+        concurrency: effective(stored.concurrency, 0),
+    });
+    owner.tighter(admin)
+}

@@ -1,0 +1,71 @@
+//! Routes of the log and of sums.
+
+use actix_web::HttpRequest;
+use actix_web::dev::Payload;
+use actix_web::web::Data;
+
+use super::client::Client;
+use super::door::Extract;
+use super::extract::{Id, Query};
+use super::guard::{Admin, Anyone, Guarded, SignedIn};
+use super::openapi::Operation;
+use super::reply::Reply;
+use super::table::RouteTable;
+use crate::services::error::NOT_FOUND;
+use crate::services::reports::{
+    self, KeyUsage, KeyUsageQuery, LogDetail, LogPage, LogQuery, RankingQuery, Rankings, Stats, StatsQuery,
+};
+use crate::services::values::{ListQuery, Secret};
+use crate::services::{Served, ServiceError, Services};
+
+pub(super) fn routes(table: &mut RouteTable) {
+    table
+        .get("/logs", "The request log; users see their own requests", logs)
+        .get("/logs/{id}", "One request with prices, timings and, for admins, attempts", log)
+        .get("/stats", "Sums of a range", stats)
+        .get("/rankings", "Who used most", rankings)
+        .get("/v1/usage/{key}", "What a key has used, for whoever holds it", key_usage);
+}
+
+async fn logs(
+    by: Guarded<SignedIn>,
+    s: Data<Services>,
+    list: Query<ListQuery>,
+    query: Query<LogQuery>,
+) -> Served<Reply<LogPage>> {
+    reports::logs(&s, &by.who, &list.0, query.0).await.map(Reply::new)
+}
+
+async fn log(by: Guarded<SignedIn>, s: Data<Services>, id: Id<i64>) -> Served<Reply<LogDetail>> {
+    reports::log(&s, &by.who, id.0).await.map(Reply::new)
+}
+
+async fn stats(by: Guarded<SignedIn>, s: Data<Services>, query: Query<StatsQuery>) -> Served<Reply<Stats>> {
+    reports::stats(&s, &by.who, query.0).await.map(Reply::new)
+}
+
+async fn rankings(by: Guarded<Admin>, s: Data<Services>, query: Query<RankingQuery>) -> Served<Reply<Rankings>> {
+    reports::rankings(&s, &by.who, query.0).await.map(Reply::new)
+}
+
+async fn key_usage(
+    _: Guarded<Anyone>,
+    s: Data<Services>,
+    client: Client,
+    key: KeyInPath,
+    query: Query<KeyUsageQuery>,
+) -> Served<Reply<KeyUsage>> {
+    reports::key_usage(&s, key.0.expose(), client.ip, query.0).await.map(Reply::new)
+}
+
+/// The `{key}` in the path: a secret, though it stands in a URL.
+struct KeyInPath(Secret);
+
+impl Extract for KeyInPath {
+    async fn extract(request: &HttpRequest, _: &mut Payload) -> Served<Self> {
+        let key = request.match_info().get("key").filter(|key| !key.is_empty() && key.len() <= 512);
+        key.map(|key| Self(Secret::from(key))).ok_or_else(|| ServiceError::new(&NOT_FOUND))
+    }
+
+    fn describe(_: &mut Operation<'_>) {}
+}

@@ -1,0 +1,31 @@
+//! What the process does by itself, now and then: probes of channels that ask for them, and tidying.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use actors::vocabulary::ChannelId;
+use tokio::time::Instant;
+
+use crate::services::channels::{self, UpstreamsHandle};
+use crate::services::{Services, upkeep};
+
+/// How often due probes are looked for.
+const PROBE_TICK: Duration = Duration::from_millis(500);
+/// How often rows past their time are deleted.
+const UPKEEP_EVERY: Duration = Duration::from_secs(600);
+
+/// Runs for ever; dropped when the process stops.
+pub(super) async fn run(services: Services, upstreams: UpstreamsHandle) {
+    let mut probed: HashMap<ChannelId, Instant> = HashMap::new();
+    let mut kept_up = Instant::now();
+    loop {
+        tokio::time::sleep(PROBE_TICK).await;
+        channels::probe_due(&services, &*upstreams.0, &mut probed).await;
+        if kept_up.elapsed() >= UPKEEP_EVERY {
+            kept_up = Instant::now();
+            if let Err(error) = upkeep::run(&services).await {
+                tracing::warn!(?error, "upkeep failed; it runs again later");
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The composition root: puts the parts together, starts them, stops them in order.
+
+mod chores;
+mod data_dir;
+mod live_entries;
+mod process;
+mod serving;
+mod upstreams;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use actors::ports::{Clock, Faults, StorageIll, SystemClock};
+use actors::settings_cache::SettingsCache;
+use actors::system::{Cellar, CellarParts};
+use actors::usage_ledger::Sync as JournalSyncMode;
+use actors::vocabulary::{IdMaker, Settings};
+use secrecy::SecretString;
+
+use crate::config::{Config, JournalSync};
+use crate::journal::FileJournal;
+use crate::secrets::Sealer;
+use crate::services::passwords::Passwords;
+use crate::services::throttle::Throttles;
+use crate::services::{CurrentSettings, ServiceError, Services, SetupGate};
+use crate::store::{Booking, CatalogueStore, Db, StoreError};
+
+pub use data_dir::{BadDataDir, DataDir};
+pub use serving::Running;
+
+/// How long a user's gate stays without requests.
+const GATE_IDLE_AFTER: Duration = Duration::from_secs(600);
+
+/// Why the process could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] BadDataDir),
+    /// The database.
+    #[error("the database cannot be used: {0}")]
+    Database(#[from] StoreError),
+    /// Its migrations.
+    #[error("the database could not be migrated: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// The journal, or what it had to book.
+    #[error("the usage journal could not be replayed: {0}")]
+    Journal(String),
+    /// The listener, or a file.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        error: std::io::Error,
+    },
+    /// A part of the services.
+    #[error("{0:?}")]
+    Services(ServiceError),
+    /// The system gave no randomness.
+    #[error("the system gives no randomness")]
+    NoRandomness,
+}
+
+impl From<StorageIll> for StartError {
+    fn from(ill: StorageIll) -> Self {
+        Self::Journal(ill.to_string())
+    }
+}
+
+/// The database, opened and migrated, with what seals its secrets.
+pub struct Storage {
+    /// Where the process keeps its files.
+    pub data_dir: DataDir,
+    /// The database.
+    pub db: Db,
+    /// Seals stored secrets.
+    pub sealer: Sealer,
+}
+
+/// Opens and migrates the database.
+///
+/// # Errors
+/// When it cannot be used.
+pub async fn open_storage(config: &Config) -> Result<Storage, StartError> {
+    use secrecy::ExposeSecret;
+    let data_dir = DataDir::open(&config.data_dir)?;
+    let secret = match &config.app_secret {
+        Some(secret) => secret.clone(),
+        None => data_dir.secret()?,
+    };
+    let sealer = Sealer::new(&secret, &config.previous_secrets).map_err(|_| StartError::NoRandomness)?;
+    let url = config.database_url.as_ref().map_or_else(|| data_dir.database_url(), |url| url.expose_secret().to_owned());
+    let db = Db::open(&url, config.database_pool_size).await?;
+    db.migrate(data_dir.path()).await?;
+    Ok(Storage { data_dir, db, sealer })
+}
+
+/// Starts everything. Must run inside an actix system. Requests are accepted when this returns.
+///
+/// # Errors
+/// Why it cannot start; nothing is left running then.
+pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, StartError> {
+    let storage = open_storage(&config).await?;
+    let instance = storage.data_dir.claim()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ids = Arc::new(IdMaker::new(fastrand::i64(..)));
+    let cellar = start_cellar(&config, &storage, &ids, &clock, faults).await?;
+    if cellar.recovered.receipts + cellar.recovered.killed > 0 {
+        tracing::info!(receipts = cellar.recovered.receipts, killed = cellar.recovered.killed, "the usage journal was replayed");
+    }
+    let services = Services {
+        db: storage.db.clone(),
+        ids: Arc::clone(&ids),
+        clock: Arc::clone(&clock),
+        sealer: storage.sealer.clone(),
+        news: Arc::new(process::CellarNews(cellar.clone())),
+        settings: Arc::new(SnapshotSettings(cellar.cache.clone())),
+        passwords: Passwords::new().map_err(StartError::Services)?,
+        throttles: Arc::new(Throttles::default()),
+        setup: setup_gate(&config)?,
+    };
+    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight: Arc::new(AtomicUsize::new(0)), instance };
+    serving::serve(parts).await
+}
+
+async fn start_cellar(
+    config: &Config,
+    storage: &Storage,
+    ids: &Arc<IdMaker>,
+    clock: &Arc<dyn Clock>,
+    faults: Arc<dyn Faults>,
+) -> Result<Cellar, StartError> {
+    let journal = FileJournal::open(&storage.data_dir.journal())
+        .map_err(|error| StartError::Io { what: "the usage journal cannot be opened".to_owned(), error })?;
+    let booking = Booking::new(storage.db.clone(), Arc::clone(ids), Arc::clone(clock), Arc::clone(&faults));
+    let parts = CellarParts {
+        source: Arc::new(CatalogueStore::new(storage.db.clone(), storage.sealer.clone())),
+        store: Arc::new(booking),
+        journal: Box::new(journal),
+        sync: match config.journal_sync {
+            JournalSync::Interval => JournalSyncMode::Every(Duration::from_secs(1)),
+            JournalSync::Always => JournalSyncMode::Always,
+            JournalSync::Never => JournalSyncMode::Never,
+        },
+        encoder: Arc::new(live_entries::LiveEntries),
+        clock: Arc::clone(clock),
+        faults,
+        gate_idle_after: GATE_IDLE_AFTER,
+    };
+    Ok(Cellar::start(parts).await?)
+}
+
+/// Beyond loopback the first registration needs a code: the operator's, or one that is printed at start.
+fn setup_gate(config: &Config) -> Result<SetupGate, StartError> {
+    if let Some(code) = &config.setup_code {
+        return Ok(SetupGate::Code(code.clone()));
+    }
+    if !config.listens_beyond_loopback() {
+        return Ok(SetupGate::Open);
+    }
+    let code = crate::secrets::random_base62(16).map_err(|_| StartError::NoRandomness)?;
+    tracing::warn!(setup_code = code, "the first registration needs this setup code, since strangers can reach this address");
+    Ok(SetupGate::Code(SecretString::from(code)))
+}
+
+/// The settings in force, for services.
+struct SnapshotSettings(SettingsCache);
+
+impl CurrentSettings for SnapshotSettings {
+    fn settings(&self) -> Settings {
+        self.0.reader().load().settings.clone()
+    }
+}
+

@@ -1,0 +1,157 @@
+//! The HTTP server: started last, stopped first.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::http::KeepAlive;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer, rt};
+use actors::ports::Clock;
+use actors::system::Cellar;
+use actors::vocabulary::IdMaker;
+use tokio::time::Instant;
+
+use super::data_dir::Claim;
+use super::process::Process;
+use super::upstreams::Providers;
+use super::{StartError, chores};
+use crate::admission::{Desk, Throttle};
+use crate::api::{self, ApiContext};
+use crate::config::Config;
+use crate::edge::{self, Door};
+use crate::relay::Road;
+use crate::routing::ResponseOrigins;
+use crate::services::Services;
+use crate::services::channels::UpstreamsHandle;
+use crate::services::system::SystemHandle;
+use crate::upstream::{Wire, tls_config};
+
+/// Idle connections stay open this long; longer than the proxies usually put in front.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Left to the last bytes on their way when the last request is done.
+const LAST_BYTES: Duration = Duration::from_millis(200);
+/// How often the number of requests under way is looked at while stopping.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What the server is made of.
+pub(super) struct Parts {
+    pub(super) config: Config,
+    pub(super) cellar: Cellar,
+    pub(super) services: Services,
+    pub(super) ids: Arc<IdMaker>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) in_flight: Arc<AtomicUsize>,
+    pub(super) instance: Claim,
+}
+
+/// A running gateway.
+pub struct Running {
+    /// Where it listens.
+    pub listening: SocketAddr,
+    /// Its actors.
+    pub cellar: Cellar,
+    /// Its services.
+    pub services: Services,
+    server: ServerHandle,
+    in_flight: Arc<AtomicUsize>,
+    shutdown_timeout: Duration,
+    chores: rt::task::JoinHandle<()>,
+    _instance: Claim,
+}
+
+/// Binds, starts the workers and the chores.
+pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
+    let Parts { config, cellar, services, ids, clock, in_flight, instance } = parts;
+    let bound = TcpListener::bind(config.listen).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (listening, listener) =
+        bound.map_err(|error| StartError::Io { what: format!("cannot listen on {}", config.listen), error })?;
+    let own_certificates = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
+    let tls = tls_config(own_certificates);
+    let settings = cellar.cache.reader().clone();
+    let desk = Desk { cellar: cellar.clone(), ids, clock: Arc::clone(&clock), throttle: Arc::new(Throttle::default()) };
+    let origins = Arc::new(ResponseOrigins::default());
+    let door = Door {
+        trusted_proxies: config.trusted_proxies.clone(),
+        patience: config.patience,
+        in_flight: Arc::clone(&in_flight),
+    };
+    let providers = Arc::new(Providers::start(Arc::clone(&tls), settings.clone(), cellar.health.clone()));
+    let upstreams = UpstreamsHandle(providers);
+    let system = SystemHandle(Arc::new(Process {
+        cellar: cellar.clone(),
+        started_at: clock.now_ms(),
+        in_flight: Arc::clone(&in_flight),
+    }));
+    let api_routes = api::routes();
+    let context = ApiContext { services: services.clone(), proxies: config.trusted_proxies.clone() };
+    let chores = rt::spawn(chores::run(services.clone(), upstreams.clone()));
+    let (patience, workers) = (config.patience, config.workers);
+    let factory = {
+        let (upstreams, system) = (Data::new(upstreams), Data::new(system));
+        move || {
+            let road = Road {
+                desk: desk.clone(),
+                wire: Wire::new(&tls, settings.clone()),
+                origins: Arc::clone(&origins),
+                keep_alive: patience.keep_alive,
+            };
+            App::new()
+                .app_data(upstreams.clone())
+                .app_data(system.clone())
+                .configure(|routes| api_routes.configure(routes, &context))
+                .configure(api::probes)
+                .configure(|routes| edge::routes(routes, &road, &door))
+        }
+    };
+    let mut server = HttpServer::new(factory)
+        .tcp_nodelay(true)
+        .h1_allow_half_closed(false)
+        .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
+        .client_request_timeout(patience.head)
+        .shutdown_timeout(config.shutdown_timeout.as_secs() + 1)
+        .disable_signals();
+    if let Some(workers) = workers {
+        server = server.workers(workers.max(1));
+    }
+    let server = server.listen(listener).map_err(|error| StartError::Io { what: "cannot listen".to_owned(), error })?.run();
+    let handle = server.handle();
+    rt::spawn(server);
+    Ok(Running {
+        listening,
+        cellar,
+        services,
+        server: handle,
+        in_flight,
+        shutdown_timeout: config.shutdown_timeout,
+        chores,
+        _instance: instance,
+    })
+}
+
+impl Running {
+    /// Relayed requests under way.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    /// Stops in order: no new connections, live readers away, running answers finished (up to the deadline),
+    /// every receipt in the database. Answers whether all of that was done in time.
+    pub async fn stop(self) -> bool {
+        let by = Instant::now() + self.shutdown_timeout;
+        self.chores.abort();
+        let stopping = rt::spawn(self.server.stop(true));
+        self.cellar.logs.dismiss().await;
+        while self.in_flight.load(Ordering::Acquire) > 0 && Instant::now() < by {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let finished = self.in_flight.load(Ordering::Acquire) == 0;
+        // Idle connections would keep a graceful stop waiting; nothing is under way on them.
+        let _last_bytes = tokio::time::timeout(LAST_BYTES, stopping).await;
+        let booked = self.cellar.ledger.drain(by.saturating_duration_since(Instant::now()).max(Duration::from_secs(2))).await;
+        self.services.db.close().await;
+        finished && booked
+    }
+}

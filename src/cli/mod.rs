@@ -1,0 +1,119 @@
+//! The command line: one file per command.
+
+mod demo;
+mod reconcile;
+mod serve;
+mod user;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{BadConfig, Config};
+use crate::{app, mock_upstream, telemetry};
+
+/// A self-hosted gateway for AI APIs.
+#[derive(Debug, Parser)]
+#[command(name = "api-proxy", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve requests (the default)
+    Serve,
+    /// Show the gateway at work: embedded database, scripted provider, one real streamed request
+    Demo,
+    /// Bring the database up to date and exit
+    Migrate,
+    /// Run the scripted provider alone
+    MockUpstream {
+        /// Where to listen
+        #[arg(long, default_value = "127.0.0.1:4000")]
+        listen: SocketAddr,
+    },
+    /// Manage accounts from the command line
+    User {
+        #[command(subcommand)]
+        command: user::UserCommand,
+    },
+    /// Check that every balance is the sum of its ledger; exit 1 if one is not
+    Reconcile,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error(transparent)]
+    Config(#[from] BadConfig),
+    #[error(transparent)]
+    Start(#[from] app::StartError),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<std::io::Error> for CommandError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        return failed("TLS cannot be set up");
+    }
+    let format = match Config::log_format(environment) {
+        Ok(format) => format,
+        Err(error) => return failed(&error.to_string()),
+    };
+    let quiet = Some("warn,sqlx=error".to_owned()).filter(|_| !matches!(cli.command, None | Some(Command::Serve)));
+    telemetry::start(environment("RUST_LOG").or(quiet).as_deref(), format);
+    let system = actix_web::rt::System::new();
+    match system.block_on(dispatch(cli.command.unwrap_or(Command::Serve))) {
+        Ok(code) => code,
+        Err(error) => failed(&error.to_string()),
+    }
+}
+
+async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
+    match command {
+        Command::Serve => serve::run(Config::read(environment)?).await,
+        Command::Demo => demo::run(environment).await,
+        Command::Migrate => {
+            app::open_storage(&Config::read(environment)?).await?;
+            say("The database is up to date.")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::MockUpstream { listen } => {
+            say(&format!("The scripted provider listens on http://{listen}"))?;
+            mock_upstream::run(listen).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::User { command } => user::run(&Config::read(environment)?, command).await,
+        Command::Reconcile => reconcile::run(&Config::read(environment)?).await,
+    }
+}
+
+/// The process's environment: read here and nowhere else.
+#[expect(clippy::disallowed_methods, reason = "this is the one source that configuration is read from")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// A line for the person at the terminal.
+fn say(line: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+fn failed(why: &str) -> ExitCode {
+    let _nowhere_left_to_say_it = writeln!(std::io::stderr().lock(), "api-proxy: {why}");
+    ExitCode::FAILURE
+}

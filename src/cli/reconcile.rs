@@ -1,0 +1,18 @@
+//! `reconcile`: is every balance the sum of its ledger?
+
+use std::process::ExitCode;
+
+use super::{CommandError, say};
+use crate::app;
+use crate::config::Config;
+use crate::store::ledger;
+
+pub(super) async fn run(config: &Config) -> Result<ExitCode, CommandError> {
+    let storage = app::open_storage(config).await?;
+    let checked = ledger::reconcile(&storage.db).await.map_err(|error| CommandError::Other(error.to_string()))?;
+    for off in &checked.differences {
+        say(&format!("{}: balance {} USD, ledger {} USD", off.username, off.balance, off.ledger))?;
+    }
+    say(&format!("{} accounts checked, {} differ.", checked.accounts, checked.differences.len()))?;
+    Ok(if checked.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,110 @@
+//! Reads a request's body: decoded, bounded in bytes and in time.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::dev::Decompress;
+use actix_web::error::PayloadError;
+use actix_web::http::header;
+use actix_web::web::{Bytes, BytesMut, Payload};
+use futures_util::{Stream, StreamExt};
+use tokio::time::Instant;
+
+use crate::config::Patience;
+
+/// Read on at most so many bytes after a body was found too large, so that the client sees the answer.
+const DRAIN_BYTES: usize = 1 << 20;
+/// And at most so long.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+/// Encodings understood.
+const ENCODINGS: [&str; 5] = ["identity", "gzip", "deflate", "br", "zstd"];
+
+/// Why a body could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadBody {
+    /// Over the limit.
+    #[error("the request body is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// An unknown `Content-Encoding`.
+    #[error("content-encoding must be one of gzip, deflate, br, zstd")]
+    UnknownEncoding,
+    /// It came too slowly.
+    #[error("the request body came too slowly")]
+    TooSlow,
+    /// It broke off, or cannot be decoded.
+    #[error("the request body could not be read or decoded")]
+    Broken,
+}
+
+/// Reads the body, at most `limit` bytes decoded.
+pub(super) async fn read(request: &HttpRequest, payload: Payload, limit: usize, patience: &Patience) -> Result<Bytes, BadBody> {
+    let headers = request.headers();
+    let encoding = headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase());
+    let mut payload = payload.into_inner();
+    if encoding.as_deref().is_some_and(|encoding| !ENCODINGS.contains(&encoding)) {
+        drain(&mut payload).await;
+        return Err(BadBody::UnknownEncoding);
+    }
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > limit) {
+        drain(&mut payload).await;
+        return Err(BadBody::TooLarge { limit });
+    }
+    let is_plain = encoding.is_none_or(|encoding| encoding == "identity");
+    if is_plain {
+        let read = collect(&mut payload, length, limit, patience).await;
+        if matches!(read, Err(BadBody::TooLarge { .. })) {
+            drain(&mut payload).await;
+        }
+        return read;
+    }
+    collect(&mut Decompress::from_headers(payload, headers), None, limit, patience).await
+}
+
+async fn collect<S>(stream: &mut S, length: Option<usize>, limit: usize, patience: &Patience) -> Result<Bytes, BadBody>
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
+    let by = Instant::now() + patience.body;
+    let mut body = BytesMut::new();
+    loop {
+        let until = by.min(Instant::now() + patience.body_idle);
+        let chunk = match tokio::time::timeout_at(until, stream.next()).await {
+            Err(_) => return Err(BadBody::TooSlow),
+            Ok(None) => break,
+            Ok(Some(Err(_))) => return Err(BadBody::Broken),
+            Ok(Some(Ok(chunk))) => chunk,
+        };
+        if body.len() + chunk.len() > limit {
+            return Err(BadBody::TooLarge { limit });
+        }
+        if body.is_empty() && length == Some(chunk.len()) {
+            return Ok(chunk);
+        }
+        if body.is_empty() {
+            body.reserve(length.unwrap_or(0).min(limit));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// Reads on for a moment, so that a client that is still sending gets to read its answer.
+async fn drain<S>(payload: &mut S)
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
+    let mut drained = 0;
+    let reading = async {
+        while let Some(Ok(chunk)) = payload.next().await {
+            drained += chunk.len();
+            if drained > DRAIN_BYTES {
+                break;
+            }
+        }
+    };
+    let _enough = tokio::time::timeout(DRAIN_TIME, reading).await;
+}

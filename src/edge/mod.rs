@@ -1,0 +1,220 @@
+//! The door for SDK clients: `/v1`.
+//!
+//! Reads requests, hands them to the road, sends what comes back. Every route also works without `/v1`.
+
+mod body;
+mod failure;
+mod head;
+mod models;
+mod respond;
+mod usage;
+
+use std::sync::Arc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use actix_cors::Cors;
+use actix_web::web::{self, Data, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Resource};
+use actors::vocabulary::{Family, Protocol};
+
+use head::{RequestId, client_address};
+
+use crate::admission::{Caller, Head, Inbound, Stopped, recognise};
+use crate::config::{Patience, TrustedProxies};
+use crate::relay::{Failure, Road, relay};
+use crate::translation::{Ask, Fault};
+
+use body::BadBody;
+use failure::Told;
+
+/// Most of a body recorded when the admin switched recording on.
+const MOST_RECORDED_BYTES: usize = 64 << 10;
+
+/// What the door works with, beside the road.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Bounds on slow clients.
+    pub patience: Patience,
+    /// Requests under way, their answers included.
+    pub in_flight: Arc<AtomicUsize>,
+}
+
+/// Counts a request until its answer has gone out.
+pub(crate) struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    fn begin(door: &Door) -> Self {
+        door.in_flight.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(&door.in_flight))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Registers the routes. `road` belongs to this worker.
+pub fn routes(config: &mut ServiceConfig, road: &Road, door: &Door) {
+    config.app_data(Data::new(road.clone())).app_data(Data::new(door.clone()));
+    for prefix in ["/v1", ""] {
+        for protocol in Protocol::ALL {
+            let path = format!("{prefix}/{}", protocol.path());
+            let post = web::post().to(move |request, payload, road, door| serve(protocol, request, payload, road, door));
+            config.service(resource(&path, road).route(post).default_service(web::to(wrong_method)));
+        }
+        config.service(
+            resource(&format!("{prefix}/models"), road).route(web::get().to(models::list)).default_service(web::to(wrong_method)),
+        );
+        let one = format!("{prefix}/models/{{id:.+}}");
+        config.service(resource(&one, road).route(web::get().to(models::one)).default_service(web::to(wrong_method)));
+        config.service(
+            resource(&format!("{prefix}/usage"), road).route(web::get().to(usage::usage)).default_service(web::to(wrong_method)),
+        );
+    }
+    config.service(web::scope("/v1").default_service(web::to(unknown_path)));
+    config.route("/", web::head().to(HttpResponse::Ok));
+}
+
+/// A route that browsers may call from the origins that the settings allow.
+fn resource(
+    path: &str,
+    road: &Road,
+) -> Resource<
+    impl actix_web::dev::ServiceFactory<
+        actix_web::dev::ServiceRequest,
+        Config = (),
+        Response = actix_web::dev::ServiceResponse<impl actix_web::body::MessageBody + use<>>,
+        Error = actix_web::Error,
+        InitError = (),
+    > + use<>,
+> {
+    let settings = road.desk.cellar.cache.reader().clone();
+    let allowed = move |origin: &actix_web::http::header::HeaderValue, _: &actix_web::dev::RequestHead| {
+        let snapshot = settings.load();
+        let mut origins = snapshot.settings.cors_origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        origins.any(|listed| listed == "*" || origin.as_bytes() == listed.as_bytes())
+    };
+    let cors = Cors::default().allowed_origin_fn(allowed).allow_any_method().allow_any_header().expose_any_header().max_age(3600);
+    web::resource(path).wrap(cors)
+}
+
+/// One relayed request.
+async fn serve(protocol: Protocol, request: HttpRequest, payload: Payload, road: Data<Road>, door: Data<Door>) -> HttpResponse {
+    let arrived = Instant::now();
+    let under_way = UnderWay::begin(&door);
+    let id = RequestId::new();
+    let inbound = match read(protocol, &request, payload, &road, &door, &id, arrived).await {
+        Ok(inbound) => inbound,
+        Err(Unread::Failure(failure)) => return failure::answer(*failure, protocol.family(), &id),
+        Err(Unread::Body(bad, caller)) => return bad_body(&bad, *caller, &id),
+    };
+    match relay(&road, inbound).await {
+        Ok(answer) => respond::respond(answer, &id, under_way),
+        Err(failure) => failure::answer(failure, protocol.family(), &id),
+    }
+}
+
+/// Why a request was not even read.
+enum Unread {
+    Failure(Box<Failure>),
+    Body(BadBody, Box<Caller>),
+}
+
+/// Mints an [`Inbound`]: the key first, then the body, then what it asks for.
+async fn read(
+    protocol: Protocol,
+    request: &HttpRequest,
+    payload: Payload,
+    road: &Road,
+    door: &Door,
+    id: &RequestId,
+    arrived: Instant,
+) -> Result<Inbound, Unread> {
+    let headers = request.headers();
+    let head = Head {
+        credential: head::credential(headers),
+        address: client_address(request, &door.trusted_proxies),
+        protocol,
+        request_id: &id.0,
+        client_request_id: head::label(headers),
+        arrived,
+    };
+    let mut caller = recognise(&road.desk, &head).await.map_err(|stopped| failed(stopped.why.into(), stopped.pending))?;
+    let limit = usize::try_from(caller.snapshot.settings.max_request_bytes).unwrap_or(usize::MAX);
+    let body = match body::read(request, payload, limit, &door.patience).await {
+        Ok(body) => body,
+        Err(bad) => return Err(Unread::Body(bad, Box::new(caller))),
+    };
+    let at = caller.pending.elapsed_ms();
+    caller.pending.note(|receipt| receipt.timings.body_read_ms = Some(at));
+    let ask = match Ask::read(protocol, &body) {
+        Ok(ask) => ask,
+        Err(bad) => return Err(failed(crate::admission::Refused::Bad(bad).into(), Some(caller.pending))),
+    };
+    let record = caller.snapshot.settings.record_all_request_details;
+    caller.pending.note(|receipt| {
+        receipt.model.clone_from(&ask.model);
+        receipt.stream = ask.stream;
+        receipt.details = record.then(|| details(request, &body));
+    });
+    let (forwarded, session) = (head::forwarded(headers), head::session(headers));
+    Ok(Inbound { caller, ask, body, headers: forwarded, query: request.query_string().to_owned(), session })
+}
+
+fn failed(why: crate::relay::Why, pending: Option<actors::usage_ledger::PendingReceipt>) -> Unread {
+    Unread::Failure(Box::new(Stopped { why, pending }))
+}
+
+fn bad_body(bad: &BadBody, caller: Caller, id: &RequestId) -> HttpResponse {
+    let fault = match bad {
+        BadBody::TooLarge { .. } => Fault::TOO_LARGE,
+        BadBody::UnknownEncoding => Fault::UNSUPPORTED,
+        BadBody::TooSlow => Fault::TOO_SLOW,
+        BadBody::Broken => Fault::INVALID,
+    };
+    let told = Told::refusal(fault, bad.to_string());
+    caller.pending.close_later(told.ending, fault.status, Some(bad.to_string()));
+    told.respond(caller.protocol.family(), id)
+}
+
+/// Head and body of a request, secrets masked, for an admin who switched recording on.
+fn details(request: &HttpRequest, body: &[u8]) -> String {
+    let is_secret = |name: &str| matches!(name, "authorization" | "x-api-key" | "api-key" | "cookie" | "proxy-authorization");
+    let headers: serde_json::Map<String, serde_json::Value> = request
+        .headers()
+        .iter()
+        .map(|(name, value)| {
+            let shown =
+                if is_secret(name.as_str()) { "…".to_owned() } else { String::from_utf8_lossy(value.as_bytes()).into_owned() };
+            (name.as_str().to_owned(), shown.into())
+        })
+        .collect();
+    let kept = String::from_utf8_lossy(&body[..body.len().min(MOST_RECORDED_BYTES)]);
+    serde_json::json!({"headers": headers, "body": kept, "truncated": body.len() > MOST_RECORDED_BYTES}).to_string()
+}
+
+/// Whose shape an answer outside a protocol's own routes takes.
+fn family_of(request: &HttpRequest) -> Family {
+    let headers = request.headers();
+    let is_claude = headers.contains_key("anthropic-version")
+        || request.path().contains("/messages")
+        || (headers.contains_key("x-api-key") && !headers.contains_key("authorization"));
+    if is_claude { Family::Claude } else { Family::OpenAi }
+}
+
+async fn unknown_path(request: HttpRequest) -> HttpResponse {
+    let fault = Fault { openai_code: "unknown_url", ..Fault::NOT_FOUND };
+    let message = format!("{} {} is not a route of this gateway", request.method(), request.path());
+    Told::refusal(fault, message).respond(family_of(&request), &RequestId::new())
+}
+
+async fn wrong_method(request: HttpRequest) -> HttpResponse {
+    let message = format!("{} is not allowed for {}", request.method(), request.path());
+    Told::refusal(Fault::WRONG_METHOD, message).respond(family_of(&request), &RequestId::new())
+}

@@ -1,0 +1,124 @@
+//! `GET /v1/models` and `GET /v1/models/{id}`, in either vendor's shape.
+
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use actors::vocabulary::{Family, KeyRecord, Protocol};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::head::{self, RequestId};
+use super::{Door, client_address, failure};
+use crate::admission::{Stopped, identify_usable};
+use crate::relay::Road;
+use crate::translation::Fault;
+
+/// When models of which nothing else is known are said to have been made: 2025-01-01.
+const CREATED: i64 = 1_735_689_600;
+/// Models on a page of Anthropic's shape, unless asked for otherwise; and at most.
+const PAGE: (usize, usize) = (20, 1000);
+
+/// What may be asked of the list.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Wanted {
+    format: Option<String>,
+    limit: Option<usize>,
+    after_id: Option<String>,
+    before_id: Option<String>,
+}
+
+pub(super) async fn list(
+    request: HttpRequest,
+    road: Data<Road>,
+    door: Data<Door>,
+    wanted: Option<Query<Wanted>>,
+) -> HttpResponse {
+    let wanted = wanted.map(Query::into_inner).unwrap_or_default();
+    let (family, id) = (shape(&request, &wanted), RequestId::new());
+    let key = match caller(&request, &road, &door).await {
+        Ok(key) => key,
+        Err(refused) => return failure::answer(Stopped { why: refused.into(), pending: None }, family, &id),
+    };
+    let names = road.desk.cellar.cache.reader().load().callable_models(&key);
+    let body = match family {
+        Family::OpenAi => openai_list(&names),
+        Family::Claude => claude_list(&names, &wanted),
+    };
+    let mut response = HttpResponse::Ok();
+    id.write(family, &mut response);
+    response.json(body)
+}
+
+pub(super) async fn one(request: HttpRequest, road: Data<Road>, door: Data<Door>, model: Path<String>) -> HttpResponse {
+    let wanted = Query::<Wanted>::from_query(request.query_string()).map(Query::into_inner).unwrap_or_default();
+    let (family, id) = (shape(&request, &wanted), RequestId::new());
+    let key = match caller(&request, &road, &door).await {
+        Ok(key) => key,
+        Err(refused) => return failure::answer(Stopped { why: refused.into(), pending: None }, family, &id),
+    };
+    let snapshot = road.desk.cellar.cache.reader().keep();
+    let callable = [Protocol::Messages, Protocol::ChatCompletions, Protocol::Responses, Protocol::Embeddings]
+        .iter()
+        .any(|protocol| snapshot.offers(*protocol, &model, &key).is_ok());
+    if !callable {
+        let message = format!("model '{model}' does not exist");
+        let told = failure::Told { param: Some("model"), ..failure::Told::refusal(Fault::NOT_FOUND, message) };
+        return told.respond(family, &id);
+    }
+    let mut response = HttpResponse::Ok();
+    id.write(family, &mut response);
+    response.json(entry(family, &model))
+}
+
+/// The key, which must be usable; models cost nothing else.
+pub(super) async fn caller(
+    request: &HttpRequest,
+    road: &Road,
+    door: &Door,
+) -> Result<std::sync::Arc<KeyRecord>, crate::admission::Refused> {
+    let address = client_address(request, &door.trusted_proxies);
+    identify_usable(&road.desk, head::credential(request.headers()), address).await
+}
+
+/// Anthropic's shape for its clients, OpenAI's for the rest; `?format=` decides.
+fn shape(request: &HttpRequest, wanted: &Wanted) -> Family {
+    match wanted.format.as_deref() {
+        Some("openai") => Family::OpenAi,
+        Some("claude") => Family::Claude,
+        _ => super::family_of(request),
+    }
+}
+
+fn entry(family: Family, model: &str) -> Value {
+    match family {
+        Family::OpenAi => json!({"id": model, "object": "model", "created": CREATED, "owned_by": "api-proxy"}),
+        Family::Claude => json!({"type": "model", "id": model, "display_name": model, "created_at": "2025-01-01T00:00:00Z"}),
+    }
+}
+
+fn ends(page: &[String], has_more: bool) -> Value {
+    json!({"has_more": has_more, "first_id": page.first(), "last_id": page.last()})
+}
+
+fn with_ends(mut list: Value, page: &[String], has_more: bool) -> Value {
+    if let (Some(list), Value::Object(ends)) = (list.as_object_mut(), ends(page, has_more)) {
+        list.extend(ends);
+    }
+    list
+}
+
+fn openai_list(names: &[String]) -> Value {
+    let data: Vec<Value> = names.iter().map(|name| entry(Family::OpenAi, name)).collect();
+    with_ends(json!({"object": "list", "data": data}), names, false)
+}
+
+fn claude_list(names: &[String], wanted: &Wanted) -> Value {
+    let limit = wanted.limit.unwrap_or(PAGE.0).clamp(1, PAGE.1);
+    let place = |id: &Option<String>| id.as_ref().and_then(|id| names.iter().position(|name| name == id));
+    let start = place(&wanted.after_id).map_or(0, |after| after + 1);
+    let end = place(&wanted.before_id).unwrap_or(names.len());
+    let window = names.get(start..end.max(start)).unwrap_or_default();
+    let backwards = wanted.before_id.is_some() && wanted.after_id.is_none();
+    let page = if backwards { &window[window.len().saturating_sub(limit)..] } else { &window[..limit.min(window.len())] };
+    let data: Vec<Value> = page.iter().map(|name| entry(Family::Claude, name)).collect();
+    with_ends(json!({"data": data}), page, window.len() > page.len())
+}

@@ -1,0 +1,44 @@
+//! An answer as HTTP.
+
+use std::convert::Infallible;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use futures_util::stream;
+
+use super::UnderWay;
+use super::head::RequestId;
+use crate::metering::{Answer, Body};
+use crate::upstream::comes_back;
+
+/// Turns an answer into the response.
+pub(super) fn respond(answer: Answer, id: &RequestId, under_way: UnderWay) -> HttpResponse {
+    let mut response = HttpResponse::build(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK));
+    id.write(answer.protocol.family(), &mut response);
+    pass_headers(&answer, &mut response);
+    match answer.body {
+        Body::Whole(body) => response.body(body),
+        Body::Declined(body) => response.insert_header(("x-relay-error-origin", "upstream")).body(body),
+        Body::Stream(metered) => {
+            response.insert_header((header::CACHE_CONTROL, "no-cache"));
+            response.insert_header(("x-accel-buffering", "no"));
+            // The state machine is dropped with the body: a client that leaves ends it at once.
+            response.streaming(stream::unfold((metered, under_way), |(mut metered, under_way)| async move {
+                metered.next().await.map(|bytes| (Ok::<_, Infallible>(bytes), (metered, under_way)))
+            }))
+        }
+    }
+}
+
+/// Content type, the upstream's request id and its rate limits.
+fn pass_headers(answer: &Answer, response: &mut HttpResponseBuilder) {
+    let content_type = answer.headers.get(header::CONTENT_TYPE).cloned();
+    response.insert_header((header::CONTENT_TYPE, content_type.unwrap_or(header::HeaderValue::from_static("application/json"))));
+    for (name, value) in &answer.headers {
+        let renamed = comes_back(name.as_str(), answer.protocol).and_then(|name| HeaderName::try_from(name).ok());
+        if let Some(name) = renamed {
+            response.insert_header((name, value.clone()));
+        }
+    }
+}

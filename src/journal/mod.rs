@@ -1,0 +1,214 @@
+//! The append-only file behind the ledger, in segments.
+//!
+//! One entry per line: CRC-32 in hex, a space, JSON. A line whose checksum is wrong (a torn write after a
+//! power failure) is skipped with a warning; everything before and after it counts. A process never appends
+//! to a segment of its predecessor, so a torn end stays where it is.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use actors::ports::{Entry, Journal};
+use actors::vocabulary::Receipt;
+use serde::{Deserialize, Serialize};
+
+/// A segment that grew to this size is followed by another.
+const SEGMENT_BYTES: u64 = 8 << 20;
+/// Longest line read back; a longer one is damage.
+const MOST_LINE_BYTES: usize = 4 << 20;
+
+#[derive(Serialize)]
+enum LineOut<'a> {
+    #[serde(rename = "o")]
+    Opened(&'a Receipt),
+    #[serde(rename = "c")]
+    Closed(&'a Receipt),
+}
+
+#[derive(Deserialize)]
+enum LineIn {
+    #[serde(rename = "o")]
+    Opened(Receipt),
+    #[serde(rename = "c")]
+    Closed(Receipt),
+}
+
+#[derive(Debug)]
+struct Segment {
+    number: u64,
+    path: PathBuf,
+    bytes: u64,
+}
+
+/// A place in the journal: a segment's number and an offset in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    segment: u64,
+    offset: u64,
+}
+
+/// The journal in one directory. Only one process may have it open; the caller holds the lock.
+#[derive(Debug)]
+pub struct FileJournal {
+    directory: PathBuf,
+    segments: VecDeque<Segment>,
+    writer: File,
+    read: Place,
+    mark: Place,
+}
+
+impl FileJournal {
+    /// Opens the journal in `directory`, made if missing. What predecessors left is read first.
+    ///
+    /// # Errors
+    /// When the directory cannot be used.
+    pub fn open(directory: &Path) -> io::Result<Self> {
+        fs::create_dir_all(directory)?;
+        let mut segments = existing(directory)?;
+        let number = segments.back().map_or(1, |segment| segment.number + 1);
+        let (segment, writer) = new_segment(directory, number)?;
+        segments.push_back(segment);
+        let first = Place { segment: segments.front().map_or(number, |segment| segment.number), offset: 0 };
+        Ok(Self { directory: directory.to_owned(), segments, writer, read: first, mark: first })
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        let number = self.segments.back().map_or(1, |segment| segment.number + 1);
+        let (segment, writer) = new_segment(&self.directory, number)?;
+        self.segments.push_back(segment);
+        self.writer = writer;
+        Ok(())
+    }
+
+    /// Reads on in one segment. Answers whether it is read to its end.
+    fn read_segment(&mut self, path: &Path, bytes: u64, limit: usize, entries: &mut Vec<Entry>) -> io::Result<bool> {
+        let mut reader = BufReader::with_capacity(256 << 10, File::open(path)?);
+        reader.seek(SeekFrom::Start(self.read.offset))?;
+        let mut line = Vec::new();
+        while entries.len() < limit && self.read.offset < bytes {
+            line.clear();
+            let taken = reader.read_until(b'\n', &mut line)? as u64;
+            if taken == 0 {
+                break;
+            }
+            self.read.offset += taken;
+            match entry(&line) {
+                Some(entry) => entries.push(entry),
+                None => tracing::warn!(segment = self.read.segment, at = self.read.offset, "a damaged journal line was skipped"),
+            }
+        }
+        Ok(entries.len() < limit || self.read.offset >= bytes)
+    }
+}
+
+impl Journal for FileJournal {
+    fn append(&mut self, entries: &[Entry]) -> io::Result<()> {
+        let mut lines = Vec::with_capacity(entries.len() * 1024);
+        for entry in entries {
+            write_line(&mut lines, entry)?;
+        }
+        if self.segments.back().is_some_and(|segment| segment.bytes > 0 && segment.bytes + lines.len() as u64 > SEGMENT_BYTES) {
+            self.rotate()?;
+        }
+        let Some(segment) = self.segments.back_mut() else { return Err(io::Error::other("the journal has no segment")) };
+        if let Err(error) = self.writer.write_all(&lines) {
+            // A part may have been written; cut it off, so that a later attempt starts on a fresh line.
+            self.writer.set_len(segment.bytes)?;
+            return Err(error);
+        }
+        segment.bytes += lines.len() as u64;
+        Ok(())
+    }
+
+    fn read(&mut self, limit: usize) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        while entries.len() < limit {
+            let Some(segment) = self.segments.iter().find(|segment| segment.number == self.read.segment) else { break };
+            let (path, bytes, number) = (segment.path.clone(), segment.bytes, segment.number);
+            let at_end = self.read.offset >= bytes || self.read_segment(&path, bytes, limit, &mut entries)?;
+            let next = self.segments.iter().map(|segment| segment.number).find(|next| *next > number);
+            match next.filter(|_| at_end) {
+                Some(next) => self.read = Place { segment: next, offset: 0 },
+                None => break,
+            }
+        }
+        Ok(entries)
+    }
+
+    fn rewind(&mut self) {
+        self.read = self.mark;
+    }
+
+    fn mark(&mut self) -> bool {
+        self.mark = self.read;
+        self.segments.front().is_some_and(|segment| segment.number < self.mark.segment)
+    }
+
+    fn release(&mut self) -> io::Result<()> {
+        while self.segments.front().is_some_and(|segment| segment.number < self.mark.segment) {
+            if let Some(segment) = self.segments.pop_front() {
+                fs::remove_file(&segment.path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.writer.sync_data()
+    }
+
+    fn size(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+}
+
+fn existing(directory: &Path) -> io::Result<VecDeque<Segment>> {
+    let mut segments = Vec::new();
+    for file in fs::read_dir(directory)? {
+        let file = file?;
+        let name = file.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix("usage-")?.strip_suffix(".journal")?.parse().ok());
+        if let Some(number) = number {
+            segments.push(Segment { number, path: file.path(), bytes: file.metadata()?.len() });
+        }
+    }
+    segments.sort_by_key(|segment| segment.number);
+    Ok(segments.into())
+}
+
+fn new_segment(directory: &Path, number: u64) -> io::Result<(Segment, File)> {
+    let path = directory.join(format!("usage-{number:012}.journal"));
+    let writer = OpenOptions::new().create_new(true).append(true).open(&path)?;
+    Ok((Segment { number, path, bytes: 0 }, writer))
+}
+
+fn write_line(lines: &mut Vec<u8>, entry: &Entry) -> io::Result<()> {
+    let line = match entry {
+        Entry::Opened(receipt) => LineOut::Opened(receipt),
+        Entry::Closed(receipt) => LineOut::Closed(receipt),
+    };
+    let start = lines.len();
+    lines.extend_from_slice(b"00000000 ");
+    serde_json::to_writer(&mut *lines, &line)?;
+    let checksum = format!("{:08x}", crc32fast::hash(&lines[start + 9..]));
+    lines[start..start + 8].copy_from_slice(checksum.as_bytes());
+    lines.push(b'\n');
+    Ok(())
+}
+
+fn entry(line: &[u8]) -> Option<Entry> {
+    let line = line.strip_suffix(b"\n").filter(|line| line.len() <= MOST_LINE_BYTES)?;
+    let (checksum, json) = (line.get(..8)?, line.get(9..)?);
+    let checksum = u32::from_str_radix(std::str::from_utf8(checksum).ok()?, 16).ok()?;
+    if crc32fast::hash(json) != checksum {
+        return None;
+    }
+    match serde_json::from_slice(json).ok()? {
+        LineIn::Opened(receipt) => Some(Entry::Opened(receipt)),
+        LineIn::Closed(receipt) => Some(Entry::Closed(receipt)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

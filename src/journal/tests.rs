@@ -1,0 +1,103 @@
+use actors::vocabulary::{Ending, KeyId, Nanos, Protocol, ReceiptId, Timings, Usage, UserId};
+
+use super::*;
+
+fn receipt(id: i64) -> Receipt {
+    Receipt {
+        id: ReceiptId(id),
+        request_id: format!("req_{id}"),
+        client_request_id: None,
+        ts: id,
+        day_start: 0,
+        user_id: UserId(1),
+        username: "u".to_owned(),
+        key_id: KeyId(1),
+        key_name: "k\n\"".to_owned(),
+        key_prefix: "sk-relay-AAAA".to_owned(),
+        protocol: Protocol::Messages,
+        model: "m".to_owned(),
+        upstream_model: None,
+        channel_id: None,
+        channel_name: None,
+        status: 200,
+        ending: Ending::Completed,
+        stream: false,
+        converted: false,
+        usage: Usage::default(),
+        estimated: false,
+        tariff: None,
+        cost: Nanos(id),
+        timings: Timings::default(),
+        attempts: Vec::new(),
+        error: None,
+        client_ip: None,
+        details: None,
+    }
+}
+
+fn ids(entries: &[Entry]) -> Vec<i64> {
+    entries
+        .iter()
+        .map(|entry| match entry {
+            Entry::Opened(r) => -r.id.0,
+            Entry::Closed(r) => r.id.0,
+        })
+        .collect()
+}
+
+#[test]
+fn what_was_written_is_read_back_in_order_after_a_kill() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = FileJournal::open(directory.path()).unwrap();
+    journal.append(&[Entry::Opened(receipt(1)), Entry::Closed(receipt(1))]).unwrap();
+    journal.append(&[Entry::Closed(receipt(2))]).unwrap();
+    drop(journal);
+    let mut journal = FileJournal::open(directory.path()).unwrap();
+    assert_eq!(ids(&journal.read(2).unwrap()), [-1, 1]);
+    journal.rewind();
+    assert_eq!(ids(&journal.read(9).unwrap()), [-1, 1, 2]);
+    assert!(journal.mark());
+    journal.release().unwrap();
+    assert_eq!(journal.size(), 0);
+    assert!(journal.read(9).unwrap().is_empty());
+}
+
+#[test]
+fn a_torn_end_and_a_flipped_bit_cost_only_their_own_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = FileJournal::open(directory.path()).unwrap();
+    journal.append(&[Entry::Closed(receipt(1)), Entry::Closed(receipt(2)), Entry::Closed(receipt(3))]).unwrap();
+    drop(journal);
+    let path = directory.path().join("usage-000000000001.journal");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let second = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 20;
+    bytes[second] ^= 1;
+    bytes.truncate(bytes.len() - 5);
+    std::fs::write(&path, bytes).unwrap();
+    let mut journal = FileJournal::open(directory.path()).unwrap();
+    journal.append(&[Entry::Closed(receipt(4))]).unwrap();
+    assert_eq!(ids(&journal.read(9).unwrap()), [1, 4]);
+}
+
+#[test]
+fn segments_rotate_and_are_let_go_once_booked() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = FileJournal::open(directory.path()).unwrap();
+    let bulky = Receipt { details: Some("x".repeat(1 << 20)), ..receipt(1) };
+    for _ in 0..20 {
+        journal.append(&[Entry::Closed(bulky.clone())]).unwrap();
+    }
+    let files = || std::fs::read_dir(directory.path()).unwrap().count();
+    assert!(files() > 2);
+    let mut read = 0;
+    while let Ok(entries) = journal.read(3) {
+        if entries.is_empty() {
+            break;
+        }
+        read += entries.len();
+        if journal.mark() {
+            journal.release().unwrap();
+        }
+    }
+    assert_eq!((read, files()), (20, 1));
+}

@@ -1,0 +1,83 @@
+//! Counts what goes out, and sees to it that every request ends in exactly one receipt.
+//!
+//! Mints [`Answer`], the only thing `edge` can send. The receipt of an answer is in the journal before the
+//! last byte of that answer leaves.
+
+mod stream;
+
+use std::time::Duration;
+
+use actix_web::http::header::HeaderMap;
+use actors::ports::StorageIll;
+use actors::vocabulary::{Ending, Protocol};
+use bytes::Bytes;
+
+pub use stream::MeteredStream;
+
+use crate::translation::Speech;
+use crate::upstream::{Arrival, Said};
+
+/// What the client gets.
+#[derive(Debug)]
+pub struct Answer {
+    /// The upstream's status.
+    pub status: u16,
+    /// The upstream's headers, of which `edge` passes a few on.
+    pub headers: HeaderMap,
+    /// What the client speaks.
+    pub protocol: Protocol,
+    /// The body.
+    pub body: Body,
+}
+
+/// An answer's body.
+#[derive(Debug)]
+pub enum Body {
+    /// A whole answer, billed.
+    Whole(Bytes),
+    /// The caller's own error in the upstream's words.
+    Declined(Bytes),
+    /// A stream that bills itself at its end or when it is dropped.
+    Stream(Box<MeteredStream>),
+}
+
+/// Meters an arrival. `keep_alive` is the silence after which a stream shows a sign of life.
+///
+/// # Errors
+/// When a whole answer's receipt cannot be written; then it must not go out.
+pub async fn answer(arrival: Arrival, speech: Speech, keep_alive: Duration) -> Result<Answer, StorageIll> {
+    let protocol = arrival.inbound.caller.protocol;
+    let (status, headers) = (arrival.answer.status, arrival.answer.headers.clone());
+    let body = match arrival.answer.said {
+        Said::Declined(body) => {
+            let error = Some(format!("the upstream answered with status {status}"));
+            arrival.inbound.caller.pending.close_later(Ending::Completed, status, error);
+            Body::Declined(body)
+        }
+        Said::Whole(body, tap) => {
+            let mut pending = arrival.inbound.caller.pending;
+            let (usage, estimated) = tap.reading(arrival.input_tokens);
+            pending.used(usage, estimated);
+            let body = speech.whole(body);
+            pending.close(Ending::Completed, status, None).await?;
+            Body::Whole(body)
+        }
+        Said::Stream(held, events) => {
+            let settings = &arrival.inbound.caller.snapshot.settings;
+            let parts = stream::Parts {
+                protocol,
+                tariff: arrival.offer.tariff,
+                hold_tokens: settings.hold_output_tokens,
+                cut_when_exhausted: settings.cut_when_exhausted,
+                slot: arrival.slot,
+                input_tokens: arrival.input_tokens,
+                status,
+                speech,
+                keep_alive,
+                pending: arrival.inbound.caller.pending,
+            };
+            Body::Stream(Box::new(MeteredStream::new(parts, held, events)))
+        }
+    };
+    Ok(Answer { status, headers, protocol, body })
+}

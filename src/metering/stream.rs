@@ -1,0 +1,257 @@
+//! A stream that is metered while it goes out.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use actors::channel_health::{ChannelSlot, Verdict};
+use actors::usage_ledger::PendingReceipt;
+use actors::vocabulary::{Ending, Nanos, Protocol, Tariff, Usage};
+use bytes::{Bytes, BytesMut};
+use tokio::time::Instant;
+
+use crate::translation::{Fault, Frame, Meaning, Speech, faults};
+use crate::upstream::{Broken, Events, Next};
+
+/// Output tokens between two looks at the hold.
+const LOOK_EVERY: i64 = 64;
+/// How long the connection may take to end after the last event, so that it can be used again.
+const WIND_UP: Duration = Duration::from_millis(50);
+/// How long events may follow an error event (`error`, then `response.failed`).
+const AFTERMATH: Duration = Duration::from_millis(500);
+
+/// What a stream is made of.
+pub(super) struct Parts {
+    pub(super) protocol: Protocol,
+    pub(super) tariff: Tariff,
+    pub(super) hold_tokens: i64,
+    pub(super) cut_when_exhausted: bool,
+    pub(super) slot: ChannelSlot,
+    pub(super) input_tokens: i64,
+    pub(super) status: u16,
+    pub(super) speech: Speech,
+    pub(super) keep_alive: Duration,
+    pub(super) pending: PendingReceipt,
+}
+
+/// Where a stream stands.
+#[derive(Debug)]
+enum Stage {
+    Running(PendingReceipt),
+    /// The last event is out; the connection winds up.
+    Ended,
+    Over,
+}
+
+/// The stream. Dropped before its end, it books what was delivered as left by the client.
+pub struct MeteredStream {
+    protocol: Protocol,
+    tariff: Tariff,
+    hold_tokens: i64,
+    cut_when_exhausted: bool,
+    slot: ChannelSlot,
+    input_tokens: i64,
+    status: u16,
+    speech: Speech,
+    keep_alive: Duration,
+    events: Box<Events>,
+    held: VecDeque<(Frame, Meaning)>,
+    look_at: i64,
+    stage: Stage,
+}
+
+impl fmt::Debug for MeteredStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MeteredStream({:?})", self.stage)
+    }
+}
+
+/// Why a stream is at its end.
+enum End {
+    Complete,
+    /// The upstream's own error event is already out.
+    Told,
+    Missing,
+    Broken(Broken),
+    Exhausted,
+}
+
+impl MeteredStream {
+    pub(super) fn new(parts: Parts, held: Vec<(Frame, Meaning)>, events: Box<Events>) -> Self {
+        let mut pending = parts.pending;
+        pending.committed();
+        Self {
+            protocol: parts.protocol,
+            tariff: parts.tariff,
+            hold_tokens: parts.hold_tokens,
+            cut_when_exhausted: parts.cut_when_exhausted,
+            slot: parts.slot,
+            input_tokens: parts.input_tokens,
+            status: parts.status,
+            speech: parts.speech,
+            keep_alive: parts.keep_alive,
+            events,
+            held: held.into(),
+            look_at: LOOK_EVERY,
+            stage: Stage::Running(pending),
+        }
+    }
+
+    /// The next bytes for the client; `None` at the end.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        match self.stage {
+            Stage::Running(_) => Some(self.run().await),
+            Stage::Ended => {
+                self.wind_up(WIND_UP).await;
+                self.stage = Stage::Over;
+                None
+            }
+            Stage::Over => None,
+        }
+    }
+
+    /// Sends what is there; at the end, its last bytes only after the receipt is in the journal.
+    async fn run(&mut self) -> Bytes {
+        let mut out = Out::default();
+        loop {
+            while let Some((frame, meaning)) = self.held.pop_front().or_else(|| self.events.next_ready()) {
+                if let Some(bytes) = self.speech.event(&frame, meaning) {
+                    out.push(bytes);
+                }
+                match meaning {
+                    Meaning::End => return self.finish(out, End::Complete).await,
+                    Meaning::Error => {
+                        self.aftermath(&mut out).await;
+                        return self.finish(out, End::Told).await;
+                    }
+                    _ => {}
+                }
+            }
+            if let Some(end) = self.look_at_the_hold().await {
+                return self.finish(out, end).await;
+            }
+            if !out.is_empty() {
+                return out.bytes();
+            }
+            match self.events.next(Instant::now() + self.keep_alive).await {
+                Next::Event(frame, meaning) => self.held.push_back((frame, meaning)),
+                Next::Quiet => return faults::keep_alive(self.protocol),
+                Next::Closed => return self.finish(out, End::Missing).await,
+                Next::Broken(broken) => return self.finish(out, End::Broken(broken)).await,
+            }
+        }
+    }
+
+    /// Notes what was used so far; asks for more money before the output passes the hold.
+    async fn look_at_the_hold(&mut self) -> Option<End> {
+        let Stage::Running(pending) = &mut self.stage else { return None };
+        let (usage, estimated) = self.events.tap().reading(self.input_tokens);
+        pending.used(usage, estimated);
+        let delivered = self.events.tap().delivered();
+        if delivered < self.look_at || !self.protocol.is_billed() {
+            return None;
+        }
+        self.look_at = delivered + LOOK_EVERY;
+        let ahead = Usage { output: usage.output.max(delivered) + LOOK_EVERY, ..usage };
+        let hold = pending.hold()?;
+        if self.tariff.cost(&ahead) <= hold.money() {
+            return None;
+        }
+        let more = self.tariff.cost(&Usage { output: self.hold_tokens.max(LOOK_EVERY), ..Usage::default() });
+        if more == Nanos::ZERO || hold.extend(more).await {
+            return None;
+        }
+        if self.cut_when_exhausted {
+            return Some(End::Exhausted);
+        }
+        self.look_at = i64::MAX;
+        None
+    }
+
+    /// Ends the stream legally, whatever happened.
+    async fn finish(&mut self, mut out: Out, end: End) -> Bytes {
+        let stopped = self.events.tap().stopped();
+        let (ending, error, last) = match end {
+            End::Complete => (Ending::Completed, None, None),
+            End::Missing | End::Broken(_) if stopped && self.protocol != Protocol::Responses => {
+                (Ending::Completed, None, Some(faults::missing_end(self.protocol)))
+            }
+            End::Told => (Ending::UpstreamFailed, Some("the upstream ended the stream with an error event".to_owned()), None),
+            End::Missing => {
+                self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, "the upstream closed the stream before its end")
+            }
+            End::Broken(Broken::Idle) => self.failure(Ending::TimedOut, Fault::TIMEOUT, &Broken::Idle.to_string()),
+            End::Broken(broken) => self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, &broken.to_string()),
+            End::Exhausted => {
+                self.failure(Ending::Refused, Fault::UNPAID, "the balance was used up while the answer was under way")
+            }
+        };
+        if matches!(ending, Ending::UpstreamFailed | Ending::TimedOut) {
+            self.slot.report(Verdict::Failed { retry_after: None }, None);
+        }
+        if let Some(last) = last {
+            out.push(last);
+        }
+        let Stage::Running(mut pending) = std::mem::replace(&mut self.stage, Stage::Ended) else { return out.bytes() };
+        let (usage, estimated) = self.events.tap().reading(self.input_tokens);
+        pending.used(usage, estimated);
+        match pending.close(ending, self.status, error).await {
+            Ok(()) => out.bytes(),
+            Err(ill) => {
+                tracing::error!(%ill, "an answer was cut short, since its receipt could not be written");
+                faults::event(self.protocol, Fault::UNAVAILABLE, "the gateway could not record this request")
+            }
+        }
+    }
+
+    fn failure(&self, ending: Ending, fault: Fault, why: &str) -> (Ending, Option<String>, Option<Bytes>) {
+        (ending, Some(why.to_owned()), Some(faults::event(self.protocol, fault, why)))
+    }
+
+    /// Passes on what follows an error event.
+    async fn aftermath(&mut self, out: &mut Out) {
+        let until = Instant::now() + AFTERMATH;
+        while let Next::Event(frame, meaning) = self.events.next(until).await {
+            if let Some(bytes) = self.speech.event(&frame, meaning) {
+                out.push(bytes);
+            }
+        }
+    }
+
+    /// Reads to the end of the body, so that the connection can be used again.
+    async fn wind_up(&mut self, patience: Duration) {
+        let until = Instant::now() + patience;
+        while let Next::Event(..) = self.events.next(until).await {}
+    }
+}
+
+/// Bytes on their way out; one piece is passed on without a copy.
+#[derive(Default)]
+struct Out {
+    first: Bytes,
+    rest: BytesMut,
+}
+
+impl Out {
+    fn push(&mut self, bytes: Bytes) {
+        if self.first.is_empty() {
+            self.first = bytes;
+        } else {
+            self.rest.extend_from_slice(&bytes);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+
+    fn bytes(self) -> Bytes {
+        if self.rest.is_empty() {
+            return self.first;
+        }
+        let mut all = BytesMut::with_capacity(self.first.len() + self.rest.len());
+        all.extend_from_slice(&self.first);
+        all.extend_from_slice(&self.rest);
+        all.freeze()
+    }
+}

@@ -1,0 +1,87 @@
+//! The road: the only place that knows the order of the rooms.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::ports::StorageIll;
+
+use crate::admission::{self, Desk, Inbound, Refused, Stopped};
+use crate::metering::{self, Answer};
+use crate::routing::{self, NoRoute, ResponseOrigins};
+use crate::translation::Speech;
+use crate::upstream::{self, Arrival, Failed, Wire};
+
+/// What the road runs on: one per worker, since the client towards upstreams belongs to its thread.
+#[derive(Clone)]
+pub struct Road {
+    /// Admission's desk, with the actors behind it.
+    pub desk: Desk,
+    /// The client towards upstreams.
+    pub wire: Wire,
+    /// Which channel made which response.
+    pub origins: Arc<ResponseOrigins>,
+    /// Silence after which a stream shows a sign of life.
+    pub keep_alive: Duration,
+}
+
+impl fmt::Debug for Road {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Road")
+    }
+}
+
+/// Why a request got no answer, by the room it ended in.
+#[derive(Debug, thiserror::Error)]
+pub enum Why {
+    /// Admission.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// Routing.
+    #[error(transparent)]
+    NoRoute(#[from] NoRoute),
+    /// Upstream.
+    #[error(transparent)]
+    Failed(#[from] Failed),
+    /// Metering: the receipt could not be written.
+    #[error("the gateway could not record this request")]
+    Unrecorded,
+}
+
+/// A request without an answer; its receipt is closed by whoever tells the client.
+pub type Failure = Stopped<Why>;
+
+/// Takes a request from the door to its answer.
+///
+/// # Errors
+/// Why there is none.
+pub async fn relay(road: &Road, inbound: Inbound) -> Result<Answer, Failure> {
+    let health = &road.desk.cellar.health;
+    let admitted = admission::admit(&road.desk, inbound).await.map_err(widen)?;
+    let route = routing::plan(health, &road.origins, admitted).await.map_err(widen)?;
+    let arrival = upstream::call(&road.wire, health, route).await.map_err(widen)?;
+    remember(road, &arrival);
+    let speech = speech(&arrival);
+    metering::answer(arrival, speech, road.keep_alive).await.map_err(unrecorded)
+}
+
+fn widen<E: Into<Why>>(stopped: Stopped<E>) -> Failure {
+    Stopped { why: stopped.why.into(), pending: stopped.pending }
+}
+
+fn unrecorded(ill: StorageIll) -> Failure {
+    tracing::error!(%ill, "an answer was kept back, since its receipt could not be written");
+    Stopped { why: Why::Unrecorded, pending: None }
+}
+
+fn speech(arrival: &Arrival) -> Speech {
+    let ask = &arrival.inbound.ask;
+    Speech::native(arrival.inbound.caller.protocol, &ask.model, &arrival.offer.upstream_model, !ask.include_usage)
+}
+
+/// Notes which channel made a response, so that a later request can go on from it.
+fn remember(road: &Road, arrival: &Arrival) {
+    if let Some(response) = arrival.response_id() {
+        road.origins.remember(arrival.inbound.caller.key.owner.id, &response, arrival.offer.channel.id);
+    }
+}

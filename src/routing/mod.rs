@@ -1,0 +1,113 @@
+//! Where a request goes: the offers, ordered by health. Mints [`Route`].
+
+mod origins;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use actors::channel_health::{Candidate, ChannelHealth, NoneLive};
+use actors::settings_cache::Offer;
+use actors::vocabulary::{Deadlines, Settings};
+
+pub use origins::ResponseOrigins;
+
+use crate::admission::{Admitted, Inbound, Stopped};
+
+/// Where a request may go, in order.
+#[derive(Debug)]
+pub struct Route {
+    /// The request.
+    pub inbound: Inbound,
+    /// At least one.
+    pub offers: Vec<Offer>,
+    /// The same, as `ChannelHealth` knows them.
+    pub candidates: Arc<[Candidate]>,
+    /// The last resort.
+    pub fallback: Option<Offer>,
+    /// The clocks.
+    pub deadlines: Deadlines,
+    /// What the channel that answers is remembered by.
+    pub conversation: u64,
+    /// Expected input tokens.
+    pub input_tokens: i64,
+}
+
+/// Why nobody can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoRoute {
+    /// Every channel rests.
+    #[error("no channel is available right now")]
+    NoneLive {
+        /// Milliseconds until one may be tried again.
+        retry_ms: i64,
+    },
+    /// `previous_response_id` names a response this user did not get here.
+    #[error("no response with this previous_response_id was made here for this account")]
+    UnknownResponse,
+    /// The health actor does not answer.
+    #[error("the gateway cannot choose a channel right now")]
+    Unanswered,
+}
+
+/// Orders the offers. A `previous_response_id` leaves only the channel that made it.
+///
+/// # Errors
+/// When nobody can be asked.
+pub async fn plan(health: &ChannelHealth, origins: &ResponseOrigins, admitted: Admitted) -> Result<Route, Stopped<NoRoute>> {
+    let Admitted { inbound, mut offers, mut fallback, input_tokens } = admitted;
+    if let Some(previous) = &inbound.ask.previous_response {
+        match origins.channel(inbound.caller.key.owner.id, previous) {
+            Some(channel) => {
+                offers.retain(|offer| offer.channel.id == channel);
+                fallback = None;
+            }
+            None => return Err(Stopped::with(NoRoute::UnknownResponse, inbound.caller.pending)),
+        }
+    }
+    let conversation = conversation(&inbound);
+    let candidates: Arc<[Candidate]> = offers.iter().map(candidate).collect();
+    let order = match health.choose(&candidates, Some(conversation), fastrand::u64(..)).await {
+        Ok(Ok(order)) => order,
+        Ok(Err(NoneLive { retry_ms })) if fallback.is_none() => {
+            return Err(Stopped::with(NoRoute::NoneLive { retry_ms }, inbound.caller.pending));
+        }
+        Ok(Err(NoneLive { .. })) => Vec::new(),
+        Err(_) => return Err(Stopped::with(NoRoute::Unanswered, inbound.caller.pending)),
+    };
+    let deadlines = deadlines(&inbound.caller.snapshot.settings, inbound.ask.stream);
+    let offers: Vec<Offer> = order.iter().map(|index| offers[*index].clone()).collect();
+    let candidates = offers.iter().map(candidate).collect();
+    Ok(Route { inbound, offers, candidates, fallback, deadlines, conversation, input_tokens })
+}
+
+/// An offer as `ChannelHealth` knows it.
+pub fn candidate(offer: &Offer) -> Candidate {
+    Candidate {
+        channel: offer.channel.id,
+        model: Arc::clone(&offer.upstream_model),
+        priority: offer.channel.priority,
+        weight: offer.channel.weight,
+        native: offer.native,
+        max_concurrency: offer.channel.max_concurrency,
+    }
+}
+
+/// One number per conversation: its key, and its session header or what its body tells.
+fn conversation(inbound: &Inbound) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    inbound.caller.key.id.hash(&mut hasher);
+    match &inbound.session {
+        Some(session) => session.hash(&mut hasher),
+        None => inbound.ask.conversation.hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
+fn deadlines(settings: &Settings, stream: bool) -> Deadlines {
+    Deadlines {
+        connect: settings.connect_timeout_sec,
+        first_byte: if stream { settings.first_byte_timeout_sec } else { settings.whole_answer_timeout_sec },
+        idle: settings.stream_idle_timeout_sec,
+        whole: settings.request_deadline_sec,
+    }
+}

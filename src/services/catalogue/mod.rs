@@ -1,0 +1,25 @@
+//! What can be called and what it costs: models, mappings, prices, and the public list of them.
+
+mod import;
+pub mod mappings;
+pub mod models;
+pub mod prices;
+mod square;
+
+pub use import::{ImportBody, ImportDiff, ImportOptions, PriceChange, import};
+pub use square::{ModelSquare, SquareModel, model_square};
+
+use crate::services::{Served, values::check};
+
+/// Longest name of a model.
+const MODEL_LENGTH: usize = 256;
+
+/// The name of a model: trimmed, 1 to 256 characters.
+fn model_name(field: &str, text: &str) -> Served<String> {
+    check::name(field, text, MODEL_LENGTH)
+}
+
+/// `claude` or `openai`.
+fn provider(field: &str, word: &str) -> Served<String> {
+    check::choice::<actors::vocabulary::Family>(field, word, "claude, openai").map(|family| family.as_str().to_owned())
+}

@@ -1,0 +1,245 @@
+//! Tests of channels, their logs, and how channels do.
+
+use std::collections::HashMap;
+
+use actors::vocabulary::{Channel as OpenChannel, ChannelId};
+use futures_util::StreamExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::find;
+use super::upstreams::{ChannelState, TestResult, Upstreams};
+use crate::services::error::{BAD_CHOICE, refusals};
+use crate::services::values::{ListQuery, Page, check};
+use crate::services::{Actor, Deed, Served, ServiceError, Services};
+use crate::store::channel_tests::{self, ChannelTestRow};
+use crate::store::channels::{self, ChannelRow};
+
+/// Channels tested at the same time.
+const AT_ONCE: usize = 4;
+/// Channels tested by one call at most.
+const MOST_TESTED: usize = 500;
+
+refusals! {
+    /// The provider did not answer as it should.
+    UPSTREAM_FAILED = BadGateway, "upstream_error", "The provider did not answer: {detail}", "上游未正常响应：{detail}";
+    /// The stored secrets cannot be read.
+    UNREADABLE_CHANNEL = Conflict, "unreadable_channel", "This channel cannot be used: {detail}", "无法使用此渠道：{detail}";
+}
+
+/// What to test.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct TestRequest {
+    /// The model to ask; absent = the channel's test model.
+    pub model: Option<String>,
+}
+
+/// What a test of one channel among many found.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelTest {
+    /// The channel.
+    pub channel_id: i64,
+    /// Its name.
+    pub name: String,
+    /// What was found.
+    #[serde(flatten)]
+    pub result: TestResult,
+}
+
+/// What testing all channels found.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TestAllResult {
+    /// By name.
+    pub results: Vec<ChannelTest>,
+}
+
+/// A test of the past.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelTestLog {
+    /// Its id.
+    pub id: i64,
+    /// When, epoch milliseconds.
+    pub ts: i64,
+    /// `manual` or `probe`.
+    pub origin: String,
+    /// The model asked.
+    pub model: Option<String>,
+    /// Whether a good answer came.
+    pub reachable: bool,
+    /// Milliseconds to the answer.
+    pub latency_ms: Option<i64>,
+    /// The upstream's status.
+    pub status: Option<i64>,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+/// The models a provider lists.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct UpstreamModels {
+    /// By name.
+    pub models: Vec<String>,
+}
+
+/// A change of a circuit by hand.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct CircuitChange {
+    /// `closed`: the only state that can be set.
+    pub state: String,
+}
+
+/// A channel and how it does.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelStatus {
+    /// The channel.
+    pub channel_id: i64,
+    /// Its name.
+    pub name: String,
+    /// `claude` or `openai`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whether it takes requests.
+    pub enabled: bool,
+    /// Requests at the same time; null = unlimited.
+    pub max_concurrency: Option<i64>,
+    /// How it does.
+    #[serde(flatten)]
+    pub state: ChannelState,
+}
+
+/// How all channels do.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ChannelStatusList {
+    /// By name.
+    pub channels: Vec<ChannelStatus>,
+}
+
+/// Tests a channel, enabled or not, with one tiny request.
+///
+/// # Errors
+/// `not_found`; `unreadable_channel` when its secrets cannot be opened. An unreachable provider is no error.
+pub async fn test(services: &Services, upstreams: &dyn Upstreams, id: ChannelId, asked: TestRequest) -> Served<TestResult> {
+    let channel = opened(services, find(services, id).await?)?;
+    let model = asked.model.map(|model| check::name("model", &model, 256)).transpose()?;
+    tested(services, upstreams, &channel, model.as_deref()).await
+}
+
+/// Tests every enabled channel.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn test_all(services: &Services, upstreams: &dyn Upstreams) -> Served<TestAllResult> {
+    let rows = channels::all(&services.db).await?.into_iter().filter(|row| row.enabled).take(MOST_TESTED);
+    let tests = rows.map(|row| async move {
+        let (channel_id, name) = (row.id, row.name.clone());
+        let result = match opened(services, row) {
+            Ok(channel) => tested(services, upstreams, &channel, None).await?,
+            Err(error) => TestResult { error: Some(error.to_string()), ..TestResult::default() },
+        };
+        Ok(ChannelTest { channel_id, name, result })
+    });
+    let found: Vec<Served<ChannelTest>> = futures_util::stream::iter(tests).buffered(AT_ONCE).collect().await;
+    Ok(TestAllResult { results: found.into_iter().collect::<Served<_>>()? })
+}
+
+/// One page of a channel's tests.
+///
+/// # Errors
+/// `not_found`, `invalid_request`.
+pub async fn test_logs(services: &Services, id: ChannelId, asked: &ListQuery) -> Served<Page<ChannelTestLog>> {
+    find(services, id).await?;
+    let found = channel_tests::list(&services.db, id, &asked.window(channel_tests::SORTS)?).await?;
+    let log = |row: ChannelTestRow| ChannelTestLog {
+        id: row.id,
+        ts: row.ts,
+        origin: row.origin,
+        model: row.model,
+        reachable: row.reachable,
+        latency_ms: row.latency_ms,
+        status: row.status,
+        error: row.error,
+    };
+    Ok(Page::new(asked, found, log))
+}
+
+/// The models a channel's provider lists. The stored key goes to the stored URL and nowhere else.
+///
+/// # Errors
+/// `not_found`, `unreadable_channel`, `upstream_error`.
+pub async fn upstream_models(services: &Services, upstreams: &dyn Upstreams, id: ChannelId) -> Served<UpstreamModels> {
+    let channel = opened(services, find(services, id).await?)?;
+    let mut models =
+        upstreams.models(&channel).await.map_err(|detail| ServiceError::new(&UPSTREAM_FAILED).with("detail", detail))?;
+    models.sort_unstable();
+    models.dedup();
+    Ok(UpstreamModels { models })
+}
+
+/// Closes a channel's circuit by hand.
+///
+/// # Errors
+/// `not_found`, `invalid_request` for any other state.
+pub async fn change_circuit(
+    services: &Services,
+    upstreams: &dyn Upstreams,
+    actor: &Actor,
+    id: ChannelId,
+    change: CircuitChange,
+) -> Served<()> {
+    if change.state != "closed" {
+        return Err(ServiceError::field(&BAD_CHOICE, "state").with("choices", "closed"));
+    }
+    find(services, id).await?;
+    upstreams.close_circuit(id).await;
+    let trail = services.trail(&actor.by(), Deed::new("channel.close_circuit", id.0), None);
+    Ok(channels::note_deed(&services.db, &trail).await?)
+}
+
+/// How all channels do.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn status(services: &Services, upstreams: &dyn Upstreams) -> Served<ChannelStatusList> {
+    let mut states: HashMap<i64, ChannelState> =
+        upstreams.health().await.into_iter().map(|state| (state.channel.0, state)).collect();
+    let channels = channels::all(&services.db).await?.into_iter().map(|row| ChannelStatus {
+        channel_id: row.id,
+        state: states.remove(&row.id).unwrap_or_else(|| ChannelState::unknown(ChannelId(row.id))),
+        name: row.name,
+        kind: row.kind,
+        enabled: row.enabled,
+        max_concurrency: row.max_concurrency,
+    });
+    Ok(ChannelStatusList { channels: channels.collect() })
+}
+
+fn opened(services: &Services, row: ChannelRow) -> Served<OpenChannel> {
+    row.opened(&services.sealer).map_err(|detail| ServiceError::new(&UNREADABLE_CHANNEL).with("detail", detail))
+}
+
+/// Tests a channel and keeps what was found.
+async fn tested(
+    services: &Services,
+    upstreams: &dyn Upstreams,
+    channel: &OpenChannel,
+    model: Option<&str>,
+) -> Served<TestResult> {
+    let result = upstreams.test(channel, model).await;
+    let row = ChannelTestRow {
+        id: services.id(),
+        channel_id: channel.id.0,
+        ts: services.now(),
+        origin: "manual".to_owned(),
+        model: model.map(str::to_owned).or_else(|| channel.test_model.clone()),
+        reachable: result.reachable,
+        latency_ms: result.latency_ms,
+        status: result.status.map(i64::from),
+        error: result.error.clone(),
+    };
+    channel_tests::insert(&services.db, &row).await?;
+    Ok(result)
+}

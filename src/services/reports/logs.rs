@@ -1,0 +1,118 @@
+//! The request log, by page or by cursor.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::log::{Log, LogDetail};
+use crate::services::error::{NOT_ALLOWED, NOT_FOUND};
+use crate::services::values::{ListQuery, check};
+use crate::services::{Actor, Served, ServiceError, Services};
+use crate::store::logs::{self, COUNTED, Cursor, LogFilter};
+
+/// Which rows are wanted.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LogQuery {
+    /// Arrived at or after, epoch milliseconds.
+    pub from: Option<i64>,
+    /// Arrived before, epoch milliseconds.
+    pub to: Option<i64>,
+    /// With this status.
+    pub status: Option<i64>,
+    /// With this ending.
+    pub ending: Option<String>,
+    /// Of this model.
+    pub model: Option<String>,
+    /// In this protocol.
+    pub protocol: Option<String>,
+    /// With this key.
+    pub key_id: Option<i64>,
+    /// Of this user (admins).
+    pub user_id: Option<i64>,
+    /// Answered by this channel (admins).
+    pub channel_id: Option<i64>,
+    /// Streams, or the rest.
+    pub stream: Option<bool>,
+    /// `nextCursor` of the page before: newest first, however deep. Goes before `page` and `sort`.
+    pub cursor: Option<String>,
+}
+
+/// One page of the log.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LogPage {
+    /// The rows.
+    pub rows: Vec<Log>,
+    /// Rows that match, counted to 100,000.
+    pub total: i64,
+    /// Whether there are more than `total`.
+    pub total_capped: bool,
+    /// This page, from 1.
+    pub page: i64,
+    /// Rows on a page.
+    pub page_size: i64,
+    /// Where the next page begins when rows are newest first; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// One page of the log: all rows for admins, their own for others.
+///
+/// # Errors
+/// `invalid_request`; `forbidden` when somebody asks for what is not theirs to see.
+pub async fn logs(services: &Services, actor: &Actor, asked: &ListQuery, query: LogQuery) -> Served<LogPage> {
+    let cursor = query.cursor.as_deref().map(read_cursor).transpose()?;
+    let mut window = asked.window(logs::SORTS)?;
+    if cursor.is_none() && window.offset > COUNTED {
+        return Err(check::bad("page", "too deep; use cursor"));
+    }
+    window.limit += 1;
+    let filter = filter(actor, query)?;
+    let (mut rows, total) = logs::list(&services.db, &filter, &window, cursor).await?;
+    let page_size = window.limit - 1;
+    let more = i64::try_from(rows.len()).is_ok_and(|many| many > page_size);
+    rows.truncate(usize::try_from(page_size).unwrap_or(usize::MAX));
+    let by_arrival = cursor.is_some() || (window.column == "ts" && window.descending);
+    let last = rows.last().filter(|_| more && by_arrival);
+    Ok(LogPage {
+        next_cursor: last.map(|row| format!("{}-{}", row.ts, row.id)),
+        rows: rows.into_iter().map(|row| Log::of(row, actor.is_admin())).collect(),
+        total: total.min(COUNTED),
+        total_capped: total > COUNTED,
+        page: asked.page.unwrap_or(1),
+        page_size,
+    })
+}
+
+/// One request with everything that is kept of it.
+///
+/// # Errors
+/// `not_found`, also for rows that are not theirs to see.
+pub async fn log(services: &Services, actor: &Actor, id: i64) -> Served<LogDetail> {
+    let found = logs::find(&services.db, id).await?;
+    let visible = found.filter(|found| actor.is_admin() || found.row.user_id == actor.id.0);
+    visible.map(|found| LogDetail::of(found, actor.is_admin())).ok_or_else(|| ServiceError::new(&NOT_FOUND))
+}
+
+fn filter(actor: &Actor, query: LogQuery) -> Served<LogFilter> {
+    let others = query.user_id.is_some_and(|id| id != actor.id.0) || query.channel_id.is_some();
+    if !actor.is_admin() && others {
+        return Err(ServiceError::new(&NOT_ALLOWED));
+    }
+    Ok(LogFilter {
+        from: query.from,
+        to: query.to,
+        status: query.status,
+        ending: query.ending,
+        model: query.model,
+        protocol: query.protocol,
+        key_id: query.key_id,
+        user_id: if actor.is_admin() { query.user_id } else { Some(actor.id.0) },
+        channel_id: query.channel_id,
+        stream: query.stream,
+    })
+}
+
+fn read_cursor(text: &str) -> Served<Cursor> {
+    let parts = text.split_once('-').and_then(|(ts, id)| Some(Cursor { ts: ts.parse().ok()?, id: id.parse().ok()? }));
+    parts.ok_or_else(|| check::bad("cursor", "the nextCursor of another page"))
+}

@@ -1,0 +1,324 @@
+//! Sums over time, and who used most.
+
+use actors::vocabulary::{Nanos, Role};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::range::{self, Range};
+use crate::services::error::{BAD_CHOICE, NOT_ALLOWED};
+use crate::services::values::{Usd, check};
+use crate::services::{Actor, Served, ServiceError, Services};
+use crate::store::stats::{self, ModelSums, NumberedSums, RankBy, Span, Sums};
+
+/// Models, keys and channels of a report at most.
+const MOST_GROUPS: i64 = 50;
+
+/// Which sums are wanted.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StatsQuery {
+    /// `today` (default, by the site's time zone), `24h`, `7d`, `30d` or `custom`.
+    pub range: Option<String>,
+    /// First millisecond of a custom range.
+    pub from: Option<i64>,
+    /// First millisecond after a custom range.
+    pub to: Option<i64>,
+    /// One user's (admins).
+    pub user_id: Option<i64>,
+}
+
+/// Sums.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Numbers {
+    /// Requests, refused ones included.
+    pub requests: i64,
+    /// Completed with a status below 400.
+    pub successes: i64,
+    /// The rest.
+    pub errors: i64,
+    /// Share of successes, 0 to 1; null without requests.
+    pub success_rate: Option<f64>,
+    /// Uncached input.
+    pub tokens_in: i64,
+    /// Output.
+    pub tokens_out: i64,
+    /// Input read from the cache.
+    pub cache_read_tokens: i64,
+    /// Input written to the cache.
+    pub cache_creation_tokens: i64,
+    /// Bills.
+    pub cost_usd: Usd,
+    /// Mean milliseconds of a request; null without requests.
+    pub mean_duration_ms: Option<i64>,
+}
+
+impl From<&Sums> for Numbers {
+    fn from(sums: &Sums) -> Self {
+        let rate = |successes: i64| successes as f64 / sums.requests as f64;
+        Self {
+            requests: sums.requests,
+            successes: sums.successes,
+            errors: sums.requests - sums.successes,
+            success_rate: (sums.requests > 0).then(|| rate(sums.successes)),
+            tokens_in: sums.tokens_in,
+            tokens_out: sums.tokens_out,
+            cache_read_tokens: sums.cache_read_tokens,
+            cache_creation_tokens: sums.cache_creation_tokens,
+            cost_usd: Usd(Nanos(sums.cost_nanos)),
+            mean_duration_ms: sums.duration_ms.checked_div(sums.requests),
+        }
+    }
+}
+
+/// Sums of one hour or day.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Point {
+    /// Its start, epoch milliseconds.
+    pub ts: i64,
+    /// Its sums.
+    #[serde(flatten)]
+    pub numbers: Numbers,
+}
+
+/// Sums of one model.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ModelNumbers {
+    /// The model clients asked for.
+    pub model: String,
+    /// Its sums.
+    #[serde(flatten)]
+    pub numbers: Numbers,
+}
+
+/// Sums of one key.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyNumbers {
+    /// The key.
+    pub key_id: i64,
+    /// Its name; null when it is gone.
+    pub key_name: Option<String>,
+    /// Its sums.
+    #[serde(flatten)]
+    pub numbers: Numbers,
+}
+
+/// Sums of one channel.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelNumbers {
+    /// The channel; null = none answered.
+    pub channel_id: Option<i64>,
+    /// Its name; null when it is gone.
+    pub channel_name: Option<String>,
+    /// Its sums.
+    #[serde(flatten)]
+    pub numbers: Numbers,
+}
+
+/// Sums of one user.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UserNumbers {
+    /// The user.
+    pub user_id: i64,
+    /// Their name; null when they are gone.
+    pub username: Option<String>,
+    /// Their sums.
+    #[serde(flatten)]
+    pub numbers: Numbers,
+}
+
+/// How long completed requests took, in milliseconds.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Latency {
+    /// Half took at most this.
+    pub duration_p50_ms: Option<i64>,
+    /// 95 of 100 took at most this.
+    pub duration_p95_ms: Option<i64>,
+    /// Half of the streams began by then.
+    pub ttft_p50_ms: Option<i64>,
+    /// 95 of 100 streams began by then.
+    pub ttft_p95_ms: Option<i64>,
+}
+
+/// Sums of a range.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Stats {
+    /// As it was asked for.
+    pub range: String,
+    /// First millisecond.
+    pub from: i64,
+    /// First millisecond after.
+    pub to: i64,
+    /// `hour` or `day`: what a point of the series stands for.
+    pub bucket: &'static str,
+    /// Everything.
+    pub totals: Numbers,
+    /// Null when there are too many requests to look at one by one.
+    pub latency: Option<Latency>,
+    /// Oldest first, without gaps.
+    pub series: Vec<Point>,
+    /// Dearest first, at most 50.
+    pub by_model: Vec<ModelNumbers>,
+    /// Dearest first, at most 50.
+    pub by_key: Vec<KeyNumbers>,
+    /// Dearest first, at most 50 (admins).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_channel: Option<Vec<ChannelNumbers>>,
+}
+
+/// Which ranking is wanted.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RankingQuery {
+    /// As for sums.
+    pub range: Option<String>,
+    /// First millisecond of a custom range.
+    pub from: Option<i64>,
+    /// First millisecond after a custom range.
+    pub to: Option<i64>,
+    /// `cost` (default), `requests` or `tokens`.
+    pub by: Option<String>,
+    /// Rows of each list, 1 to 100 (default 10).
+    pub limit: Option<i64>,
+}
+
+/// Who used most.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Rankings {
+    /// First millisecond.
+    pub from: i64,
+    /// First millisecond after.
+    pub to: i64,
+    /// Users.
+    pub users: Vec<UserNumbers>,
+    /// Keys.
+    pub keys: Vec<KeyNumbers>,
+    /// Models.
+    pub models: Vec<ModelNumbers>,
+}
+
+/// Sums of a range: of everybody or one user for admins, of themselves for others.
+///
+/// # Errors
+/// `invalid_request`; `forbidden` for another user's figures.
+pub async fn stats(services: &Services, actor: &Actor, query: StatsQuery) -> Served<Stats> {
+    if !actor.is_admin() && query.user_id.is_some_and(|id| id != actor.id.0) {
+        return Err(ServiceError::new(&NOT_ALLOWED));
+    }
+    let name = query.range.unwrap_or_else(|| "today".to_owned());
+    let range = range::read(services, &name, (query.from, query.to))?;
+    let user_id = if actor.is_admin() { query.user_id } else { Some(actor.id.0) };
+    let span = Span { from: range.from, to: range.to, now: services.now(), user_id, key_id: None };
+    let report = stats::report(&services.db, &span, MOST_GROUPS).await?;
+    let durations = stats::durations(&services.db, &span).await?;
+    Ok(Stats {
+        range: name,
+        from: range.from,
+        to: range.to,
+        bucket: range.bucket,
+        totals: Numbers::from(&report.totals),
+        latency: durations.map(latency),
+        series: series(&range, &report.hours),
+        by_model: report.models.into_iter().map(of_model).collect(),
+        by_key: report.keys.into_iter().map(of_key).collect(),
+        by_channel: actor.is_admin().then(|| report.channels.into_iter().map(of_channel).collect()),
+    })
+}
+
+/// The largest users, keys and models of a range.
+///
+/// # Errors
+/// `invalid_request`, `forbidden`.
+pub async fn rankings(services: &Services, actor: &Actor, query: RankingQuery) -> Served<Rankings> {
+    actor.require(Role::Admin)?;
+    let by = match query.by.as_deref() {
+        None | Some("cost") => RankBy::Cost,
+        Some("requests") => RankBy::Requests,
+        Some("tokens") => RankBy::Tokens,
+        Some(_) => return Err(ServiceError::field(&BAD_CHOICE, "by").with("choices", "cost, requests, tokens")),
+    };
+    let most = check::range("limit", query.limit.unwrap_or(10), 1, 100)?;
+    let range = range::read(services, query.range.as_deref().unwrap_or("today"), (query.from, query.to))?;
+    let span = Span { from: range.from, to: range.to, now: services.now(), user_id: None, key_id: None };
+    let ranking = stats::ranking(&services.db, &span, by, most).await?;
+    let of_user =
+        |user: NumberedSums| UserNumbers { user_id: user.place, username: user.name, numbers: Numbers::from(&user.sums) };
+    Ok(Rankings {
+        from: range.from,
+        to: range.to,
+        users: ranking.users.into_iter().map(of_user).collect(),
+        keys: ranking.keys.into_iter().map(of_key).collect(),
+        models: ranking.models.into_iter().map(of_model).collect(),
+    })
+}
+
+fn of_model(model: ModelSums) -> ModelNumbers {
+    ModelNumbers { numbers: Numbers::from(&model.sums), model: model.name }
+}
+
+fn of_key(key: NumberedSums) -> KeyNumbers {
+    KeyNumbers { key_id: key.place, numbers: Numbers::from(&key.sums), key_name: key.name }
+}
+
+fn of_channel(channel: NumberedSums) -> ChannelNumbers {
+    let channel_id = Some(channel.place).filter(|id| *id != 0);
+    ChannelNumbers { channel_id, numbers: Numbers::from(&channel.sums), channel_name: channel.name }
+}
+
+/// Every bucket of the range, those without requests included.
+fn series(range: &Range, hours: &[NumberedSums]) -> Vec<Point> {
+    let mut sums = vec![Sums::default(); range.starts.len()];
+    for hour in hours {
+        let bucket = range.starts.partition_point(|start| *start <= hour.place).saturating_sub(1);
+        if let Some(bucket) = sums.get_mut(bucket) {
+            add(bucket, &hour.sums);
+        }
+    }
+    range.starts.iter().zip(&sums).map(|(ts, sums)| Point { ts: *ts, numbers: Numbers::from(sums) }).collect()
+}
+
+fn add(sums: &mut Sums, more: &Sums) {
+    sums.requests += more.requests;
+    sums.successes += more.successes;
+    sums.tokens_in += more.tokens_in;
+    sums.tokens_out += more.tokens_out;
+    sums.cache_read_tokens += more.cache_read_tokens;
+    sums.cache_creation_tokens += more.cache_creation_tokens;
+    sums.cost_nanos = sums.cost_nanos.saturating_add(more.cost_nanos);
+    sums.duration_ms += more.duration_ms;
+}
+
+fn latency(rows: Vec<(i64, Option<i64>)>) -> Latency {
+    let mut durations: Vec<i64> = rows.iter().map(|row| row.0).collect();
+    let mut ttfts: Vec<i64> = rows.iter().filter_map(|row| row.1).collect();
+    durations.sort_unstable();
+    ttfts.sort_unstable();
+    Latency {
+        duration_p50_ms: percentile(&durations, 50),
+        duration_p95_ms: percentile(&durations, 95),
+        ttft_p50_ms: percentile(&ttfts, 50),
+        ttft_p95_ms: percentile(&ttfts, 95),
+    }
+}
+
+/// The smallest value that `percent` of all are not above.
+fn percentile(sorted: &[i64], percent: usize) -> Option<i64> {
+    sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_were_there() {
+        let sorted: Vec<i64> = (1..=100).collect();
+        assert_eq!((percentile(&sorted, 50), percentile(&sorted, 95)), (Some(50), Some(95)));
+        assert_eq!((percentile(&[7], 95), percentile(&[], 50)), (Some(7), None));
+    }
+}

@@ -1,0 +1,134 @@
+//! How the process does: its parts' signs of life, and what an operator wants to see of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Services;
+
+/// Longest wait for the database's sign of life.
+const PING_DEADLINE: Duration = Duration::from_secs(2);
+
+/// How the parts are that services cannot see. Implemented where the process is put together.
+#[async_trait]
+pub trait System: Send + Sync {
+    /// Whether Redis answers; `None` when it is not used.
+    async fn redis(&self) -> Option<bool>;
+    /// Whether requests can be relayed: settings were read once, the journal takes lines, nobody said stop.
+    fn can_relay(&self) -> bool;
+    /// Figures of the process.
+    async fn figures(&self) -> Figures;
+}
+
+/// [`System`] as handlers get it: wired with `web::Data::new(SystemHandle(…))`.
+#[derive(Clone)]
+pub struct SystemHandle(pub Arc<dyn System>);
+
+/// Figures of the process.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Figures {
+    /// When it started, epoch milliseconds.
+    pub started_at: i64,
+    /// Requests under way.
+    pub in_flight: u64,
+    /// Receipts written to the journal and not to the database yet.
+    pub unwritten_receipts: u64,
+    /// Bytes of the journal.
+    pub journal_bytes: u64,
+    /// Users with a gate at work.
+    pub active_users: u64,
+    /// Keys in memory.
+    pub cached_keys: u64,
+    /// Readers of the live log.
+    pub live_readers: u64,
+    /// Actors started anew after a fault.
+    pub actor_restarts: u64,
+    /// Bytes of memory in use; null where the system does not tell.
+    pub memory_bytes: Option<u64>,
+}
+
+/// The answer of `/api/health`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Health {
+    /// Whether all parts are well.
+    pub ok: bool,
+    /// `ok` or `down`.
+    pub db: &'static str,
+    /// `ok`, `down` or `off`.
+    pub redis: &'static str,
+    /// The running version.
+    pub version: &'static str,
+    /// Epoch milliseconds.
+    pub ts: i64,
+    /// The parts that are not well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failing: Vec<&'static str>,
+}
+
+/// The answer of `/readyz`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Readiness {
+    /// Whether requests can be relayed.
+    pub ready: bool,
+    /// Whether a part is down without which relaying still works.
+    pub degraded: bool,
+}
+
+/// What an operator wants to see.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SystemInfo {
+    /// The parts' signs of life.
+    pub health: Health,
+    /// `sqlite` or `postgres`.
+    pub database: &'static str,
+    /// Figures of the process.
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// Asks the parts for a sign of life.
+pub async fn health(services: &Services, system: &dyn System) -> Health {
+    let redis = system.redis().await;
+    let mut failing = Vec::new();
+    if !database_lives(services).await {
+        failing.push("db");
+    }
+    if redis == Some(false) {
+        failing.push("redis");
+    }
+    let word = |part| if failing.contains(&part) { "down" } else { "ok" };
+    Health {
+        ok: failing.is_empty(),
+        db: word("db"),
+        redis: if redis.is_none() { "off" } else { word("redis") },
+        version: env!("CARGO_PKG_VERSION"),
+        ts: services.now(),
+        failing,
+    }
+}
+
+/// Whether requests can be relayed. A lost database alone is no reason to stop: keys and settings in memory
+/// go on, receipts wait in the journal.
+pub async fn readiness(services: &Services, system: &dyn System) -> Readiness {
+    let health = health(services, system).await;
+    Readiness { ready: system.can_relay(), degraded: !health.ok }
+}
+
+/// What an operator wants to see.
+pub async fn info(services: &Services, system: &dyn System) -> SystemInfo {
+    SystemInfo {
+        health: health(services, system).await,
+        database: if services.db.is_embedded() { "sqlite" } else { "postgres" },
+        figures: system.figures().await,
+    }
+}
+
+async fn database_lives(services: &Services) -> bool {
+    let ping = tokio::time::timeout(PING_DEADLINE, services.db.ping()).await;
+    ping.is_ok_and(|answer| answer.inspect_err(|error| tracing::warn!(%error, "the database gives no sign of life")).is_ok())
+}

@@ -1,0 +1,81 @@
+//! Books finished requests exactly once: log rows, ledger rows, balances, key totals, hourly sums, in one transaction.
+//!
+//! Everything follows from which log rows were new: the row's id is the receipt's, and a second booking
+//! finds it taken. Rows are locked in one order everywhere (log rows, users, keys, hours, each by id), so
+//! that two processes booking the same receipts wait for each other instead of deadlocking.
+
+mod sums;
+mod tables;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use actors::ports::{Clock, Faults, LedgerStore, StorageIll};
+use actors::vocabulary::{IdMaker, Receipt};
+use async_trait::async_trait;
+
+use self::sums::{Balances, KeyTotals, hours_of, keys_of, payers_of};
+use self::tables::{BookingTables, LogRow};
+use super::db::{Db, Stored, write};
+
+/// Reached when everything is written and nothing is committed.
+pub const INSIDE_TRANSACTION: &str = "booking.inside_transaction";
+
+/// Where receipts end up.
+#[derive(Clone)]
+pub struct Booking {
+    db: Db,
+    ids: Arc<IdMaker>,
+    clock: Arc<dyn Clock>,
+    faults: Arc<dyn Faults>,
+}
+
+impl Booking {
+    /// Books into `db`; `ids` and `clock` number the ledger's rows; `faults` is told of [`INSIDE_TRANSACTION`].
+    pub fn new(db: Db, ids: Arc<IdMaker>, clock: Arc<dyn Clock>, faults: Arc<dyn Faults>) -> Self {
+        Self { db, ids, clock, faults }
+    }
+
+    async fn book_new(&self, receipts: &[Receipt]) -> Stored<usize> {
+        let mut sorted: Vec<&Receipt> = receipts.iter().collect();
+        sorted.sort_by_key(|receipt| receipt.id);
+        sorted.dedup_by_key(|receipt| receipt.id);
+        let rows: Vec<LogRow<'_>> = sorted.iter().map(|receipt| LogRow::of(receipt)).collect();
+        let booked = write!(self.db, tx => {
+            let new: HashSet<i64> = tx.insert_log_rows(&rows).await?.into_iter().collect();
+            sorted.retain(|receipt| new.contains(&receipt.id.0));
+            self.post(&mut *tx, &sorted).await?;
+            self.faults.reached(INSIDE_TRANSACTION);
+            sorted.len()
+        });
+        Ok(booked)
+    }
+
+    /// What the new receipts do to balances, keys and sums.
+    async fn post<T: BookingTables>(&self, tx: &mut T, new: &[&Receipt]) -> Stored<()> {
+        let payers = payers_of(new);
+        if !payers.is_empty() {
+            let mut balances = Balances::new(tx.lock_users(&payers).await?);
+            let ledger = balances.pay(new, || self.ids.next(self.clock.now_ms()));
+            tx.set_used(&balances.changed()).await?;
+            tx.insert_ledger_rows(&ledger).await?;
+        }
+        let keys = keys_of(new);
+        if !keys.is_empty() {
+            let mut totals = KeyTotals::new(tx.lock_keys(&keys).await?);
+            totals.count(new);
+            tx.set_key_totals(&totals.changed()).await?;
+        }
+        tx.add_hours(&hours_of(new)).await
+    }
+}
+
+#[async_trait]
+impl LedgerStore for Booking {
+    async fn book(&self, receipts: &[Receipt]) -> Result<usize, StorageIll> {
+        if receipts.is_empty() {
+            return Ok(0);
+        }
+        Ok(self.book_new(receipts).await?)
+    }
+}

@@ -1,0 +1,132 @@
+//! The arithmetic of booking, without a database: who pays what, what keys have used, sums per hour.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use actors::vocabulary::{Ending, Receipt};
+
+use super::tables::{HourRow, KeyRow, LedgerRow, UserRow, clean};
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// Users who owe something, by id.
+pub(super) fn payers_of(receipts: &[&Receipt]) -> Vec<i64> {
+    let owing = receipts.iter().filter(|receipt| receipt.cost.0 > 0).map(|receipt| receipt.user_id.0);
+    owing.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Keys that were used, by id.
+pub(super) fn keys_of(receipts: &[&Receipt]) -> Vec<i64> {
+    let used = receipts.iter().filter(|receipt| counts(receipt)).map(|receipt| receipt.key_id.0);
+    used.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// A refused request used nothing.
+fn counts(receipt: &Receipt) -> bool {
+    receipt.ending != Ending::Refused
+}
+
+/// Users' money while their receipts are paid one after another.
+pub(super) struct Balances {
+    users: BTreeMap<i64, UserRow>,
+}
+
+impl Balances {
+    /// `users` as read under lock. Users who are gone are missing and pay nothing.
+    pub(super) fn new(users: Vec<UserRow>) -> Self {
+        Self { users: users.into_iter().map(|user| (user.id, user)).collect() }
+    }
+
+    /// One ledger row per receipt with a cost, each with the balance after it.
+    pub(super) fn pay(&mut self, receipts: &[&Receipt], mut next_id: impl FnMut() -> i64) -> Vec<LedgerRow> {
+        let mut ledger = Vec::with_capacity(receipts.len());
+        for receipt in receipts.iter().filter(|receipt| receipt.cost.0 > 0) {
+            let Some(user) = self.users.get_mut(&receipt.user_id.0) else { continue };
+            user.used_nanos = user.used_nanos.saturating_add(receipt.cost.0);
+            ledger.push(LedgerRow {
+                id: next_id(),
+                user_id: user.id,
+                ts: receipt.ts,
+                amount_nanos: -receipt.cost.0,
+                balance_nanos: user.quota_nanos.saturating_sub(user.used_nanos),
+                receipt_id: receipt.id.0,
+            });
+        }
+        ledger
+    }
+
+    /// The users as they stand now, by id.
+    pub(super) fn changed(&self) -> Vec<UserRow> {
+        self.users.values().copied().collect()
+    }
+}
+
+/// Keys' totals while receipts are counted.
+pub(super) struct KeyTotals {
+    keys: BTreeMap<i64, KeyRow>,
+}
+
+impl KeyTotals {
+    /// `keys` as read under lock. Keys that are gone are missing.
+    pub(super) fn new(keys: Vec<KeyRow>) -> Self {
+        Self { keys: keys.into_iter().map(|key| (key.id, key)).collect() }
+    }
+
+    /// Adds the receipts. A newer day starts at nothing; tokens of an older day are of no interest any more.
+    pub(super) fn count(&mut self, receipts: &[&Receipt]) {
+        for receipt in receipts.iter().filter(|receipt| counts(receipt)) {
+            let Some(key) = self.keys.get_mut(&receipt.key_id.0) else { continue };
+            key.used_nanos = key.used_nanos.saturating_add(receipt.cost.0.max(0));
+            key.used_requests = key.used_requests.saturating_add(1);
+            key.last_used_at = key.last_used_at.max(Some(receipt.ts));
+            if receipt.day_start > key.day_start {
+                key.day_start = receipt.day_start;
+                key.day_tokens = 0;
+            }
+            if receipt.day_start == key.day_start && receipt.protocol.is_billed() {
+                key.day_tokens = key.day_tokens.saturating_add(receipt.usage.counted().max(0));
+            }
+        }
+    }
+
+    /// The keys as they stand now, by id.
+    pub(super) fn changed(&self) -> Vec<KeyRow> {
+        self.keys.values().copied().collect()
+    }
+}
+
+/// Sums by hour, user, key, channel and model, in the order of their primary key.
+pub(super) fn hours_of<'r>(receipts: &[&'r Receipt]) -> Vec<HourRow<'r>> {
+    type Place<'r> = (i64, i64, i64, i64, Cow<'r, str>);
+    let mut hours: BTreeMap<Place<'r>, HourRow<'r>> = BTreeMap::new();
+    for receipt in receipts {
+        let hour = receipt.ts - receipt.ts.rem_euclid(HOUR_MS);
+        let channel = receipt.channel_id.map_or(0, |channel| channel.0);
+        let model = clean(&receipt.model);
+        let place = (hour, receipt.user_id.0, receipt.key_id.0, channel, model.clone());
+        let sum = hours.entry(place).or_insert_with(|| HourRow {
+            hour,
+            user_id: receipt.user_id.0,
+            key_id: receipt.key_id.0,
+            channel_id: channel,
+            model,
+            sums: [0; 8],
+        });
+        let succeeded = receipt.ending == Ending::Completed && receipt.status < 400;
+        let usage = &receipt.usage;
+        let added = [
+            1,
+            i64::from(succeeded),
+            usage.input,
+            usage.output,
+            usage.cache_read,
+            usage.cache_creation(),
+            receipt.cost.0,
+            receipt.timings.ended_ms,
+        ];
+        for (total, amount) in sum.sums.iter_mut().zip(added) {
+            *total = total.saturating_add(amount.max(0));
+        }
+    }
+    hours.into_values().collect()
+}

@@ -1,0 +1,199 @@
+//! The request log, read: pages by filter and cursor, single rows.
+
+use sqlx::{AssertSqlSafe, FromRow};
+
+use super::conditions::{Conditions, bind_all};
+use super::db::{Db, Stored, read};
+use super::paging::{Sorts, Window, contains};
+
+/// What the log may be sorted by.
+pub const SORTS: Sorts = &[
+    ("ts", "ts"),
+    ("durationMs", "duration_ms"),
+    ("ttftMs", "ttft_ms"),
+    ("costUsd", "cost_nanos"),
+    ("tokensIn", "tokens_in"),
+    ("tokensOut", "tokens_out"),
+    ("status", "status"),
+];
+
+/// Rows that are counted exactly; beyond, the count stops.
+pub const COUNTED: i64 = 100_000;
+
+/// A row of the log, as far as lists show it.
+#[derive(Clone, Debug, FromRow)]
+pub struct LogRow {
+    /// Its id.
+    pub id: i64,
+    /// The gateway's request id.
+    pub request_id: String,
+    /// Arrival, epoch milliseconds.
+    pub ts: i64,
+    /// Who paid.
+    pub user_id: i64,
+    /// Their name at the time.
+    pub username: String,
+    /// The key used.
+    pub key_id: i64,
+    /// Its name at the time.
+    pub key_name: String,
+    /// Its visible start.
+    pub key_prefix: String,
+    /// What the client spoke.
+    pub protocol: String,
+    /// The model asked for.
+    pub model: String,
+    /// The model asked for upstream.
+    pub upstream_model: Option<String>,
+    /// The channel that answered.
+    pub channel_id: Option<i64>,
+    /// Its name at the time.
+    pub channel_name: Option<String>,
+    /// The status the client got.
+    pub status: i64,
+    /// How it ended.
+    pub ending: String,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// Whether the answer was converted.
+    pub converted: bool,
+    /// Milliseconds to the first output of a stream.
+    pub ttft_ms: Option<i64>,
+    /// Milliseconds to the end.
+    pub duration_ms: i64,
+    /// Uncached input.
+    pub tokens_in: i64,
+    /// Output.
+    pub tokens_out: i64,
+    /// Input read from the cache.
+    pub cache_read_tokens: i64,
+    /// Input written to the five-minute cache.
+    pub cache_creation_5m_tokens: i64,
+    /// Input written to the one-hour cache.
+    pub cache_creation_1h_tokens: i64,
+    /// Reasoning inside the output.
+    pub reasoning_tokens: i64,
+    /// Whether tokens were counted from text.
+    pub estimated: bool,
+    /// Whether it was served without a price.
+    pub unpriced: bool,
+    /// The bill.
+    pub cost_nanos: i64,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+/// A row of the log with everything that is kept of it.
+#[derive(Clone, Debug, FromRow)]
+pub struct LogDetailRow {
+    /// What lists show.
+    #[sqlx(flatten)]
+    pub row: LogRow,
+    /// The client's own id.
+    pub client_request_id: Option<String>,
+    /// Prices and multipliers, JSON.
+    pub tariff: Option<String>,
+    /// Stages, JSON.
+    pub timings: String,
+    /// Tries, JSON.
+    pub attempts: String,
+    /// The client's address.
+    pub client_ip: Option<String>,
+    /// The recorded request.
+    pub details: Option<String>,
+}
+
+/// Which rows are wanted; `None` = all.
+#[derive(Clone, Debug, Default)]
+pub struct LogFilter {
+    /// Arrived at or after, epoch milliseconds.
+    pub from: Option<i64>,
+    /// Arrived before, epoch milliseconds.
+    pub to: Option<i64>,
+    /// With this status.
+    pub status: Option<i64>,
+    /// With this ending.
+    pub ending: Option<String>,
+    /// Of this model.
+    pub model: Option<String>,
+    /// In this protocol.
+    pub protocol: Option<String>,
+    /// With this key.
+    pub key_id: Option<i64>,
+    /// Of this user.
+    pub user_id: Option<i64>,
+    /// Answered by this channel.
+    pub channel_id: Option<i64>,
+    /// Streams, or the rest.
+    pub stream: Option<bool>,
+}
+
+/// Where a page begins: after this row, in the order of arrival, newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The row's arrival.
+    pub ts: i64,
+    /// Its id.
+    pub id: i64,
+}
+
+const COLUMNS: &str = "id, request_id, ts, user_id, username, key_id, key_name, key_prefix, protocol, model, upstream_model, \
+    channel_id, channel_name, status, ending, stream, converted, ttft_ms, duration_ms, tokens_in, tokens_out, \
+    cache_read_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens, reasoning_tokens, estimated, unpriced, cost_nanos, error";
+
+/// One page, and how many rows match: exactly up to [`COUNTED`], one more when there are more. `cursor`
+/// replaces the window's offset and order.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn list(db: &Db, filter: &LogFilter, window: &Window, cursor: Option<Cursor>) -> Stored<(Vec<LogRow>, i64)> {
+    let matching = conditions(filter, window.query.as_deref());
+    let mut page = matching.clone();
+    let tail = match cursor {
+        None => window.tail("id"),
+        Some(cursor) => {
+            let (ts, id) = (page.push(cursor.ts), page.push(cursor.id));
+            page.and(&format!("(ts < {ts} OR (ts = {ts} AND id < {id}))"));
+            format!(" ORDER BY ts DESC, id DESC LIMIT {}", window.limit)
+        }
+    };
+    let rows = format!("SELECT {COLUMNS} FROM request_log{}{tail}", page.sql());
+    let most = COUNTED + 1;
+    let count =
+        format!("SELECT CAST(count(*) AS BIGINT) FROM (SELECT 1 FROM request_log{} LIMIT {most}) AS matching", matching.sql());
+    read!(db, conn => {
+        let rows = bind_all!(sqlx::query_as(AssertSqlSafe(rows)), &page.binds).fetch_all(&mut *conn).await?;
+        let total = bind_all!(sqlx::query_scalar(AssertSqlSafe(count)), &matching.binds).fetch_one(&mut *conn).await?;
+        Ok((rows, total))
+    })
+}
+
+/// One row.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn find(db: &Db, id: i64) -> Stored<Option<LogDetailRow>> {
+    const SQL: &str = "SELECT * FROM request_log WHERE id = $1";
+    Ok(read!(db, conn => sqlx::query_as(SQL).bind(id).fetch_optional(&mut *conn).await?))
+}
+
+fn conditions(filter: &LogFilter, query: Option<&str>) -> Conditions {
+    let mut all = Conditions::default();
+    all.int("ts >=", filter.from);
+    all.int("ts <", filter.to);
+    all.int("status =", filter.status);
+    all.text("ending =", filter.ending.as_deref());
+    all.text("model =", filter.model.as_deref());
+    all.text("protocol =", filter.protocol.as_deref());
+    all.int("key_id =", filter.key_id);
+    all.int("user_id =", filter.user_id);
+    all.int("channel_id =", filter.channel_id);
+    all.switch("stream =", filter.stream);
+    if let Some(query) = query {
+        let pattern = all.push(contains(query));
+        let columns = ["request_id", "key_name", "key_prefix", "username", "model"];
+        let any: Vec<String> = columns.iter().map(|column| format!("lower({column}) LIKE {pattern} ESCAPE '\\'")).collect();
+        all.and(&format!("({})", any.join(" OR ")));
+    }
+    all
+}

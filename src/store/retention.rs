@@ -1,0 +1,68 @@
+//! What old rows become: log rows go, ledger rows of usage are folded into one per user and day.
+
+use super::db::{Db, Stored, read, write};
+
+/// Log rows deleted by one statement.
+const BATCH: i64 = 1_000;
+const DAY_MS: i64 = 86_400_000;
+
+/// Deletes up to 1,000 log rows that arrived before `before_ms`. Returns how many went; call again until 0.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn delete_log_rows(db: &Db, before_ms: i64) -> Stored<u64> {
+    const SQL: &str = "DELETE FROM request_log WHERE id IN \
+        (SELECT id FROM request_log WHERE ts < $1 ORDER BY ts, id LIMIT $2)";
+    Ok(write!(db, tx => sqlx::query(SQL).bind(before_ms).bind(BATCH).execute(&mut *tx).await?.rows_affected()))
+}
+
+/// Deletes up to 1,000 channel tests made before `before_ms`. Returns how many went; call again until 0.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn delete_channel_tests(db: &Db, before_ms: i64) -> Stored<u64> {
+    const SQL: &str = "DELETE FROM channel_tests WHERE id IN \
+        (SELECT id FROM channel_tests WHERE ts < $1 ORDER BY ts, id LIMIT $2)";
+    Ok(write!(db, tx => sqlx::query(SQL).bind(before_ms).bind(BATCH).execute(&mut *tx).await?.rows_affected()))
+}
+
+/// How many log rows arrived before `before_ms`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn count_log_rows(db: &Db, before_ms: i64) -> Stored<i64> {
+    const SQL: &str = "SELECT CAST(count(*) AS BIGINT) FROM request_log WHERE ts < $1";
+    Ok(read!(db, conn => sqlx::query_scalar(SQL).bind(before_ms).fetch_one(&mut *conn).await?))
+}
+
+/// Folds the usage rows of up to 100 pairs of user and day (UTC) before `before_ms`: one row stays, with
+/// the sum of the amounts and the last balance. Returns how many pairs were folded; call again until 0.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn fold_ledger_days(db: &Db, before_ms: i64) -> Stored<usize> {
+    const FOLDABLE: &str = "SELECT user_id, ts - ts % 86400000 FROM ledger WHERE kind = 'usage' AND ts < $1 \
+        GROUP BY user_id, ts - ts % 86400000 HAVING count(*) > 1 ORDER BY 2, 1 LIMIT 100";
+    let days: Vec<(i64, i64)> = read!(db, conn => sqlx::query_as(FOLDABLE).bind(before_ms).fetch_all(&mut *conn).await?);
+    for (user, day) in &days {
+        fold_day(db, *user, *day, before_ms.min(day + DAY_MS)).await?;
+    }
+    Ok(days.len())
+}
+
+/// What is deleted is what is summed, so a row booked meanwhile is neither lost nor counted twice.
+async fn fold_day(db: &Db, user: i64, from: i64, until: i64) -> Stored<()> {
+    const TAKE: &str = "DELETE FROM ledger WHERE user_id = $1 AND kind = 'usage' AND ts >= $2 AND ts < $3 \
+        RETURNING id, ts, amount_nanos, balance_nanos";
+    const PUT: &str = "INSERT INTO ledger (id, user_id, ts, kind, amount_nanos, balance_nanos, reason) \
+        VALUES ($1, $2, $3, 'usage', $4, $5, 'folded')";
+    write!(db, tx => {
+        let taken: Vec<(i64, i64, i64, i64)> =
+            sqlx::query_as(TAKE).bind(user).bind(from).bind(until).fetch_all(&mut *tx).await?;
+        let amount = taken.iter().fold(0i64, |sum, row| sum.saturating_add(row.2));
+        if let Some((id, ts, _, balance)) = taken.into_iter().max_by_key(|row| row.0) {
+            sqlx::query(PUT).bind(id).bind(user).bind(ts).bind(amount).bind(balance).execute(&mut *tx).await?;
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! Implements the cellar's [`CatalogueSource`]: snapshots, keys by digest, accounts, the change log.
+
+use std::sync::Arc;
+
+use actors::ports::{Account, CatalogueSource, Change, KeySpent, StorageIll};
+use actors::settings_cache::Catalogue;
+use actors::vocabulary::caller::StoredLimits;
+use actors::vocabulary::{ChannelId, KeyDigest, KeyId, KeyRecord, Nanos, Owner, UserId};
+use async_trait::async_trait;
+use sqlx::FromRow;
+
+use super::db::{Db, Stored, read, snapshot};
+use super::{catalogue, changes};
+use crate::secrets::{Sealer, hex};
+
+/// Where snapshots, keys and accounts are read from.
+#[derive(Clone)]
+pub struct CatalogueStore {
+    db: Db,
+    sealer: Sealer,
+}
+
+impl CatalogueStore {
+    /// Reads from `db`; `sealer` opens upstream keys and headers.
+    pub fn new(db: Db, sealer: Sealer) -> Self {
+        Self { db, sealer }
+    }
+
+    async fn find_key(&self, digest: KeyDigest) -> Stored<Option<KeyRecord>> {
+        const SQL: &str = "SELECT k.id, k.name, k.prefix, k.status, k.expires_at, k.channel_scope, k.channel_id, k.models, \
+            k.allowed_ips, k.rate_limit_rpm, k.rate_limit_tpm, k.max_concurrency, k.admin_rate_limit_rpm, \
+            k.admin_rate_limit_tpm, k.admin_max_concurrency, k.daily_tokens, k.budget_nanos, k.user_id, u.username, \
+            u.status AS user_status, u.rate_limit_rpm AS user_rpm, u.rate_limit_tpm AS user_tpm, \
+            u.max_concurrency AS user_concurrency \
+            FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.digest = $1 AND u.deleted_at IS NULL";
+        let digest = hex(&digest.0);
+        let row: Option<KeyRow> = read!(self.db, conn => sqlx::query_as(SQL).bind(&digest).fetch_optional(&mut *conn).await?);
+        row.map(KeyRow::into_record).transpose()
+    }
+
+    async fn find_account(&self, user: UserId) -> Stored<Option<Account>> {
+        const USER: &str = "SELECT quota_nanos, used_nanos FROM users WHERE id = $1 AND deleted_at IS NULL";
+        const KEYS: &str = "SELECT id, used_nanos, day_start, day_tokens FROM api_keys WHERE user_id = $1 ORDER BY id";
+        type KeySums = (i64, i64, i64, i64);
+        let (money, keys): (Option<(i64, i64)>, Vec<KeySums>) = snapshot!(self.db, tx => {
+            let money = sqlx::query_as(USER).bind(user.0).fetch_optional(&mut *tx).await?;
+            (money, sqlx::query_as(KEYS).bind(user.0).fetch_all(&mut *tx).await?)
+        });
+        let spent =
+            |(id, used, day_start, day_tokens): KeySums| KeySpent { id: KeyId(id), used: Nanos(used), day_start, day_tokens };
+        Ok(money.map(|(quota, used)| Account {
+            quota: Nanos(quota),
+            used: Nanos(used),
+            keys: keys.into_iter().map(spent).collect(),
+        }))
+    }
+}
+
+#[async_trait]
+impl CatalogueSource for CatalogueStore {
+    async fn catalogue(&self) -> Result<Catalogue, StorageIll> {
+        Ok(catalogue::load(&self.db, &self.sealer).await?)
+    }
+
+    async fn key(&self, digest: KeyDigest) -> Result<Option<KeyRecord>, StorageIll> {
+        Ok(self.find_key(digest).await?)
+    }
+
+    async fn changes(&self, after: i64) -> Result<Vec<Change>, StorageIll> {
+        Ok(changes::after(&self.db, after).await?)
+    }
+
+    async fn account(&self, user: UserId) -> Result<Option<Account>, StorageIll> {
+        Ok(self.find_account(user).await?)
+    }
+}
+
+#[derive(FromRow)]
+struct KeyRow {
+    id: i64,
+    name: String,
+    prefix: String,
+    status: String,
+    expires_at: Option<i64>,
+    channel_scope: String,
+    channel_id: Option<i64>,
+    models: String,
+    allowed_ips: String,
+    rate_limit_rpm: Option<i64>,
+    rate_limit_tpm: Option<i64>,
+    max_concurrency: Option<i64>,
+    admin_rate_limit_rpm: Option<i64>,
+    admin_rate_limit_tpm: Option<i64>,
+    admin_max_concurrency: Option<i64>,
+    daily_tokens: i64,
+    budget_nanos: Option<i64>,
+    user_id: i64,
+    username: String,
+    user_status: String,
+    user_rpm: Option<i64>,
+    user_tpm: Option<i64>,
+    user_concurrency: Option<i64>,
+}
+
+impl KeyRow {
+    /// A list that no longer parses makes the key unusable for now (storage ill), never wider than it was meant.
+    fn into_record(self) -> Stored<KeyRecord> {
+        let owner = Owner {
+            id: UserId(self.user_id),
+            username: self.username,
+            status: parsed("users.status", &self.user_status)?,
+            limits: limits(self.user_rpm, self.user_tpm, self.user_concurrency),
+        };
+        Ok(KeyRecord {
+            id: KeyId(self.id),
+            name: self.name,
+            prefix: self.prefix,
+            status: parsed("api_keys.status", &self.status)?,
+            expires_at: self.expires_at,
+            scope: parsed("api_keys.channel_scope", &self.channel_scope)?,
+            channel: self.channel_id.map(ChannelId),
+            models: json("api_keys.models", &self.models)?,
+            allowed_ips: json::<Vec<String>>("api_keys.allowed_ips", &self.allowed_ips)?
+                .iter()
+                .map(|net| network(net))
+                .collect::<Stored<_>>()?,
+            owner_limits: limits(self.rate_limit_rpm, self.rate_limit_tpm, self.max_concurrency),
+            admin_limits: limits(self.admin_rate_limit_rpm, self.admin_rate_limit_tpm, self.admin_max_concurrency),
+            daily_tokens: Some(self.daily_tokens).filter(|tokens| *tokens > 0),
+            budget: self.budget_nanos.map(Nanos),
+            owner: Arc::new(owner),
+        })
+    }
+}
+
+fn limits(rpm: Option<i64>, tpm: Option<i64>, concurrency: Option<i64>) -> StoredLimits {
+    StoredLimits { rpm, tpm, concurrency }
+}
+
+/// A single address counts as the network that holds it alone.
+fn network(text: &str) -> Stored<ipnet::IpNet> {
+    let alone = || text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
+    text.parse::<ipnet::IpNet>().or_else(|_| alone()).map_err(|_| damaged("api_keys.allowed_ips"))
+}
+
+/// Reads a JSON column.
+pub(super) fn json<T: serde::de::DeserializeOwned>(column: &'static str, text: &str) -> Stored<T> {
+    serde_json::from_str(text).map_err(|_| damaged(column))
+}
+
+/// Reads a column that holds one of a few words.
+pub(super) fn parsed<T: std::str::FromStr>(column: &'static str, text: &str) -> Stored<T> {
+    text.parse().map_err(|_| damaged(column))
+}
+
+fn damaged(column: &'static str) -> super::StoreError {
+    super::StoreError::Ill(sqlx::Error::Decode(format!("{column} holds no value this version knows").into()))
+}

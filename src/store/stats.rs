@@ -1,0 +1,220 @@
+//! Sums over time: whole hours out of the roll-ups, the parts of hours at a range's ends out of the log.
+
+use sqlx::{AssertSqlSafe, FromRow};
+
+use super::db::{Db, Stored, read, snapshot};
+
+const HOUR_MS: i64 = 3_600_000;
+/// Requests whose durations are looked at one by one; more make percentiles too dear.
+const SAMPLED: i64 = 10_000;
+
+/// What is summed.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// First millisecond.
+    pub from: i64,
+    /// First millisecond after.
+    pub to: i64,
+    /// Now: what comes later has no rows yet, so the running hour is read from the roll-ups.
+    pub now: i64,
+    /// One user's requests alone.
+    pub user_id: Option<i64>,
+    /// One key's requests alone.
+    pub key_id: Option<i64>,
+}
+
+/// Sums of one group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, FromRow)]
+pub struct Sums {
+    /// Requests, refused ones included.
+    pub requests: i64,
+    /// Completed with a status below 400.
+    pub successes: i64,
+    /// Uncached input.
+    pub tokens_in: i64,
+    /// Output.
+    pub tokens_out: i64,
+    /// Input read from the cache.
+    pub cache_read_tokens: i64,
+    /// Input written to the cache.
+    pub cache_creation_tokens: i64,
+    /// Bills.
+    pub cost_nanos: i64,
+    /// Durations.
+    pub duration_ms: i64,
+}
+
+/// Sums by a number: an hour, a key, a channel, a user.
+#[derive(Clone, Debug, FromRow)]
+pub struct NumberedSums {
+    /// The number.
+    pub place: i64,
+    /// The name of what it is the id of, if that still exists.
+    pub name: Option<String>,
+    /// The sums.
+    #[sqlx(flatten)]
+    pub sums: Sums,
+}
+
+/// Sums by model.
+#[derive(Clone, Debug, FromRow)]
+pub struct ModelSums {
+    /// The model clients asked for.
+    pub name: String,
+    /// The sums.
+    #[sqlx(flatten)]
+    pub sums: Sums,
+}
+
+/// All sums of a span.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Everything.
+    pub totals: Sums,
+    /// By hour, oldest first.
+    pub hours: Vec<NumberedSums>,
+    /// By model, dearest first.
+    pub models: Vec<ModelSums>,
+    /// By key, dearest first.
+    pub keys: Vec<NumberedSums>,
+    /// By channel, dearest first; 0 = none answered.
+    pub channels: Vec<NumberedSums>,
+}
+
+/// By what a ranking is ordered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RankBy {
+    /// Money.
+    #[default]
+    Cost,
+    /// Requests.
+    Requests,
+    /// All tokens.
+    Tokens,
+}
+
+/// The largest groups of a span.
+#[derive(Clone, Debug, Default)]
+pub struct Ranking {
+    /// Users.
+    pub users: Vec<NumberedSums>,
+    /// Keys.
+    pub keys: Vec<NumberedSums>,
+    /// Models.
+    pub models: Vec<ModelSums>,
+}
+
+const SUMS: &str = "CAST(coalesce(sum(s.requests), 0) AS BIGINT) AS requests, CAST(coalesce(sum(s.successes), 0) AS BIGINT) AS successes, \
+    CAST(coalesce(sum(s.tokens_in), 0) AS BIGINT) AS tokens_in, CAST(coalesce(sum(s.tokens_out), 0) AS BIGINT) AS tokens_out, \
+    CAST(coalesce(sum(s.cache_read_tokens), 0) AS BIGINT) AS cache_read_tokens, \
+    CAST(coalesce(sum(s.cache_creation_tokens), 0) AS BIGINT) AS cache_creation_tokens, \
+    CAST(coalesce(sum(s.cost_nanos), 0) AS BIGINT) AS cost_nanos, CAST(coalesce(sum(s.duration_ms), 0) AS BIGINT) AS duration_ms";
+const OF_KEY: &str = "(SELECT k.name FROM api_keys k WHERE k.id = s.key_id)";
+const OF_CHANNEL: &str = "(SELECT c.name FROM channels c WHERE c.id = s.channel_id)";
+const OF_USER: &str = "(SELECT u.username FROM users u WHERE u.id = s.user_id)";
+
+/// All sums of a span, as of one moment; at most `most` models, keys and channels.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn report(db: &Db, span: &Span, most: i64) -> Stored<Report> {
+    let source = Source::of(span);
+    let totals = source.select(SUMS, "");
+    let hours = source.grouped("s.hour", "CAST(NULL AS TEXT)", "1 LIMIT 10000");
+    let models = source.models(&format!("cost_nanos DESC, requests DESC LIMIT {most}"));
+    let keys = source.grouped("s.key_id", OF_KEY, &format!("cost_nanos DESC, requests DESC LIMIT {most}"));
+    let channels = source.grouped("s.channel_id", OF_CHANNEL, &format!("cost_nanos DESC, requests DESC LIMIT {most}"));
+    Ok(snapshot!(db, tx => Report {
+        totals: sqlx::query_as(AssertSqlSafe(totals)).fetch_one(&mut *tx).await?,
+        hours: sqlx::query_as(AssertSqlSafe(hours)).fetch_all(&mut *tx).await?,
+        models: sqlx::query_as(AssertSqlSafe(models)).fetch_all(&mut *tx).await?,
+        keys: sqlx::query_as(AssertSqlSafe(keys)).fetch_all(&mut *tx).await?,
+        channels: sqlx::query_as(AssertSqlSafe(channels)).fetch_all(&mut *tx).await?,
+    }))
+}
+
+/// The largest users, keys and models of a span.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn ranking(db: &Db, span: &Span, by: RankBy, most: i64) -> Stored<Ranking> {
+    let source = Source::of(span);
+    let order = match by {
+        RankBy::Cost => "sum(s.cost_nanos) DESC",
+        RankBy::Requests => "sum(s.requests) DESC",
+        RankBy::Tokens => "sum(s.tokens_in + s.tokens_out + s.cache_read_tokens + s.cache_creation_tokens) DESC",
+    };
+    let order = format!("{order}, 1 LIMIT {most}");
+    let users = source.grouped("s.user_id", OF_USER, &order);
+    let keys = source.grouped("s.key_id", OF_KEY, &order);
+    let models = source.models(&order);
+    Ok(snapshot!(db, tx => Ranking {
+        users: sqlx::query_as(AssertSqlSafe(users)).fetch_all(&mut *tx).await?,
+        keys: sqlx::query_as(AssertSqlSafe(keys)).fetch_all(&mut *tx).await?,
+        models: sqlx::query_as(AssertSqlSafe(models)).fetch_all(&mut *tx).await?,
+    }))
+}
+
+/// Durations and first outputs (streams alone) of completed requests; `None` when there are too many to look at.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn durations(db: &Db, span: &Span) -> Stored<Option<Vec<(i64, Option<i64>)>>> {
+    let sql = format!(
+        "SELECT duration_ms, ttft_ms FROM request_log WHERE ts >= {} AND ts < {}{} AND ending = 'completed' LIMIT {}",
+        span.from,
+        span.to,
+        only(span),
+        SAMPLED + 1
+    );
+    let rows: Vec<(i64, Option<i64>)> = read!(db, conn => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *conn).await?);
+    Ok(Some(rows).filter(|rows| i64::try_from(rows.len()).is_ok_and(|many| many <= SAMPLED)))
+}
+
+/// Where the sums of a span come from. All that is put into the text are numbers.
+struct Source(String);
+
+impl Source {
+    fn of(span: &Span) -> Self {
+        const ROLL_UPS: &str = "SELECT hour, user_id, key_id, channel_id, model, requests, successes, tokens_in, tokens_out, \
+            cache_read_tokens, cache_creation_tokens, cost_nanos, duration_ms FROM usage_hourly";
+        const LOG: &str = "SELECT ts - ts % 3600000 AS hour, user_id, key_id, coalesce(channel_id, 0) AS channel_id, model, \
+            CAST(1 AS BIGINT) AS requests, CAST(CASE WHEN ending = 'completed' AND status < 400 THEN 1 ELSE 0 END AS BIGINT) AS successes, \
+            tokens_in, tokens_out, cache_read_tokens, cache_creation_5m_tokens + cache_creation_1h_tokens AS cache_creation_tokens, \
+            cost_nanos, duration_ms FROM request_log";
+        let (first, last) = whole_hours(span);
+        let only = only(span);
+        let mut arms = vec![format!("{ROLL_UPS} WHERE hour >= {first} AND hour < {last}{only}")];
+        for (from, to) in [(span.from, first.min(span.to)), (last.max(first), span.to)] {
+            if from < to {
+                arms.push(format!("{LOG} WHERE ts >= {from} AND ts < {to}{only}"));
+            }
+        }
+        Self(arms.join(" UNION ALL "))
+    }
+
+    fn select(&self, columns: &str, rest: &str) -> String {
+        format!("SELECT {columns} FROM ({}) AS s{rest}", self.0)
+    }
+
+    fn grouped(&self, place: &str, name: &str, order: &str) -> String {
+        self.select(&format!("{place} AS place, {name} AS name, {SUMS}"), &format!(" GROUP BY {place} ORDER BY {order}"))
+    }
+
+    fn models(&self, order: &str) -> String {
+        self.select(&format!("s.model AS name, {SUMS}"), &format!(" GROUP BY s.model ORDER BY {order}"))
+    }
+}
+
+/// The whole hours inside a span: first, and first after. A span that reaches to now includes the running hour.
+fn whole_hours(span: &Span) -> (i64, i64) {
+    let floor = |ms: i64| ms - ms.rem_euclid(HOUR_MS);
+    let ceiling = |ms: i64| floor(ms + HOUR_MS - 1);
+    (ceiling(span.from), if span.to >= span.now { ceiling(span.to) } else { floor(span.to) })
+}
+
+fn only(span: &Span) -> String {
+    let user = span.user_id.map(|id| format!(" AND user_id = {id}")).unwrap_or_default();
+    let key = span.key_id.map(|id| format!(" AND key_id = {id}")).unwrap_or_default();
+    user + &key
+}

@@ -1,0 +1,418 @@
+//! Reads usage from the upstream's own bytes: once, into one value that reply, log and bill share.
+
+use std::borrow::Cow;
+
+use actors::vocabulary::usage::estimate_tokens;
+use actors::vocabulary::{Protocol, Usage};
+use serde::Deserialize;
+
+use super::sse::Frame;
+
+/// What an event means for the commit and for the end of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// A ping or a comment.
+    Silence,
+    /// The answer has begun, without content yet.
+    Opening,
+    /// Content, thinking, a tool call or a stop reason.
+    Content,
+    /// Usage alone, in a chunk that clients see only when they asked for it.
+    UsageChunk,
+    /// The protocol's last event.
+    End,
+    /// The protocol's error event.
+    Error,
+}
+
+/// Collects usage from an answer.
+#[derive(Clone, Debug)]
+pub struct UsageTap {
+    protocol: Protocol,
+    usage: Usage,
+    reported: bool,
+    text_bytes: usize,
+    produced: bool,
+    stopped: bool,
+    response_id: Option<String>,
+}
+
+impl UsageTap {
+    /// For answers in `protocol`.
+    pub fn new(protocol: Protocol) -> Self {
+        Self {
+            protocol,
+            usage: Usage::default(),
+            reported: false,
+            text_bytes: 0,
+            produced: false,
+            stopped: false,
+            response_id: None,
+        }
+    }
+
+    /// The usage so far; where the upstream named none, `input` as estimated and the output's text counted.
+    /// The flag says whether anything was estimated.
+    pub fn reading(&self, input: i64) -> (Usage, bool) {
+        let delivered = estimate_tokens(self.text_bytes);
+        if !self.reported {
+            return (Usage { input, output: delivered, ..Usage::default() }, true);
+        }
+        // Before its end a stream may have named its input alone (`message_start`).
+        if !self.stopped && self.usage.output < delivered {
+            return (Usage { output: delivered, ..self.usage }, true);
+        }
+        (self.usage, false)
+    }
+
+    /// Whether any content came.
+    pub fn produced(&self) -> bool {
+        self.produced
+    }
+
+    /// Whether the stop reason came, so that only the last event may be missing.
+    pub fn stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// The id of a Responses answer.
+    pub fn response_id(&self) -> Option<&str> {
+        self.response_id.as_deref()
+    }
+
+    /// Output tokens counted from text so far.
+    pub fn delivered(&self) -> i64 {
+        estimate_tokens(self.text_bytes).max(self.usage.output)
+    }
+
+    /// Reads a whole answer.
+    pub fn whole(&mut self, body: &[u8]) {
+        let Ok(answer) = serde_json::from_slice::<Whole<'_>>(body) else { return };
+        if let Some(usage) = &answer.usage {
+            self.take(usage);
+        }
+        self.stopped = true;
+        self.response_id = answer.id.filter(|_| self.protocol == Protocol::Responses).map(Cow::into_owned);
+        let text = answer.content.iter().chain(&answer.output).chain(&answer.choices);
+        self.text_bytes += text.map(text_bytes).sum::<usize>();
+        self.produced = self.text_bytes > 0 || self.usage.output > 0 || self.protocol == Protocol::Embeddings;
+    }
+
+    /// Reads one event of a stream.
+    pub fn event(&mut self, frame: &Frame) -> Meaning {
+        let Some(data) = &frame.data else { return Meaning::Silence };
+        let meaning = match self.protocol {
+            Protocol::Messages => self.messages_event(data),
+            Protocol::Responses => self.responses_event(data),
+            _ => self.chat_chunk(data),
+        };
+        self.produced |= meaning == Meaning::Content;
+        meaning
+    }
+
+    fn messages_event(&mut self, data: &[u8]) -> Meaning {
+        let Ok(event) = serde_json::from_slice::<MessagesEvent<'_>>(data) else { return Meaning::Opening };
+        if let Some(usage) = event.message.as_ref().and_then(|message| message.usage.as_ref()).or(event.usage.as_ref()) {
+            self.take(usage);
+        }
+        match event.kind.as_deref() {
+            Some("ping") => Meaning::Silence,
+            Some("error") => Meaning::Error,
+            Some("message_stop") => Meaning::End,
+            Some("content_block_start") => match event.content_block {
+                Some(block) if !matches!(block.kind.as_deref(), Some("text" | "thinking")) => Meaning::Content,
+                Some(Block { text: Some(text), .. }) if !text.is_empty() => {
+                    self.text_bytes += text.len();
+                    Meaning::Content
+                }
+                _ => Meaning::Opening,
+            },
+            Some("content_block_delta") => {
+                self.text_bytes += event.delta.map_or(0, |delta| delta.text_bytes());
+                Meaning::Content
+            }
+            Some("message_delta") => {
+                self.stopped |= event.delta.is_some_and(|delta| delta.stop_reason.is_some());
+                Meaning::Content
+            }
+            _ => Meaning::Opening,
+        }
+    }
+
+    fn chat_chunk(&mut self, data: &[u8]) -> Meaning {
+        if data.trim_ascii() == b"[DONE]" {
+            return Meaning::End;
+        }
+        let Ok(chunk) = serde_json::from_slice::<ChatChunk<'_>>(data) else { return Meaning::Opening };
+        if chunk.error.is_some() {
+            return Meaning::Error;
+        }
+        if let Some(usage) = &chunk.usage {
+            self.take(usage);
+            if chunk.choices.is_empty() {
+                return Meaning::UsageChunk;
+            }
+        }
+        let mut meaning = Meaning::Opening;
+        for choice in chunk.choices {
+            let bytes = choice.delta.as_ref().map_or(0, ChatDelta::text_bytes);
+            self.text_bytes += bytes;
+            let calls = choice
+                .delta
+                .is_some_and(|delta| delta.tool_calls.is_some_and(|calls| !calls.is_empty()) || delta.function_call.is_some());
+            self.stopped |= choice.finish_reason.is_some();
+            if bytes > 0 || calls || choice.finish_reason.is_some() {
+                meaning = Meaning::Content;
+            }
+        }
+        meaning
+    }
+
+    fn responses_event(&mut self, data: &[u8]) -> Meaning {
+        let Ok(event) = serde_json::from_slice::<ResponsesEvent<'_>>(data) else { return Meaning::Opening };
+        if let Some(response) = event.response {
+            if let Some(usage) = &response.usage {
+                self.take(usage);
+            }
+            if let Some(id) = response.id {
+                self.response_id = Some(id.into_owned());
+            }
+        }
+        let kind = event.kind.as_deref().unwrap_or_default();
+        match kind {
+            "error" | "response.failed" => Meaning::Error,
+            "response.completed" | "response.incomplete" => {
+                self.stopped = true;
+                Meaning::End
+            }
+            "response.output_item.added" => match event.item.and_then(|item| item.kind).as_deref() {
+                None | Some("message" | "reasoning") => Meaning::Opening,
+                Some(_) => Meaning::Content,
+            },
+            _ if kind.ends_with(".delta") => {
+                self.text_bytes += event.delta.map_or(0, |delta| delta.len());
+                Meaning::Content
+            }
+            _ if kind.ends_with(".done") => Meaning::Content,
+            _ => Meaning::Opening,
+        }
+    }
+
+    /// Takes a usage object in; later figures overwrite earlier ones, since they are cumulative.
+    fn take(&mut self, raw: &RawUsage) {
+        self.reported = true;
+        let usage = &mut self.usage;
+        let set = |slot: &mut i64, value: Option<i64>| *slot = value.map_or(*slot, |value| value.max(0));
+        if self.protocol == Protocol::Messages {
+            set(&mut usage.input, raw.input_tokens);
+            set(&mut usage.output, raw.output_tokens);
+            set(&mut usage.cache_read, raw.cache_read_input_tokens);
+            match &raw.cache_creation {
+                Some(split) => {
+                    set(&mut usage.cache_creation_5m, split.ephemeral_5m_input_tokens);
+                    set(&mut usage.cache_creation_1h, split.ephemeral_1h_input_tokens);
+                }
+                None if usage.cache_creation_1h == 0 => set(&mut usage.cache_creation_5m, raw.cache_creation_input_tokens),
+                None => {}
+            }
+            set(&mut usage.reasoning, raw.output_tokens_details.as_ref().and_then(|details| details.thinking_tokens));
+            return;
+        }
+        let details = raw.prompt_tokens_details.as_ref().or(raw.input_tokens_details.as_ref());
+        set(&mut usage.cache_read, details.and_then(|details| details.cached_tokens));
+        // OpenAI's cached tokens are inside its input; Anthropic's stand beside it.
+        if let Some(input) = raw.prompt_tokens.or(raw.input_tokens) {
+            usage.input = input.saturating_sub(usage.cache_read).max(0);
+        }
+        set(&mut usage.output, raw.completion_tokens.or(raw.output_tokens));
+        let output_details = raw.completion_tokens_details.as_ref().or(raw.output_tokens_details.as_ref());
+        set(&mut usage.reasoning, output_details.and_then(|details| details.reasoning_tokens));
+    }
+}
+
+/// Bytes of text in a part of a whole answer, wherever they stand.
+fn text_bytes(value: &serde_json::Value) -> usize {
+    match value {
+        serde_json::Value::String(text) => text.len(),
+        serde_json::Value::Array(items) => items.iter().map(text_bytes).sum(),
+        serde_json::Value::Object(fields) => fields
+            .iter()
+            .filter(|(key, _)| {
+                matches!(
+                    key.as_str(),
+                    "text"
+                        | "thinking"
+                        | "input"
+                        | "content"
+                        | "message"
+                        | "arguments"
+                        | "summary"
+                        | "tool_calls"
+                        | "function"
+                        | "reasoning_content"
+                )
+            })
+            .map(|(_, value)| text_bytes(value))
+            .sum(),
+        _ => 0,
+    }
+}
+
+#[derive(Deserialize)]
+struct Whole<'a> {
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    usage: Option<RawUsage>,
+    #[serde(default)]
+    content: Vec<serde_json::Value>,
+    #[serde(default)]
+    output: Vec<serde_json::Value>,
+    #[serde(default)]
+    choices: Vec<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct MessagesEvent<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Option<Cow<'a, str>>,
+    message: Option<UsageHolder>,
+    usage: Option<RawUsage>,
+    #[serde(borrow)]
+    content_block: Option<Block<'a>>,
+    #[serde(borrow)]
+    delta: Option<Delta<'a>>,
+}
+
+#[derive(Deserialize)]
+struct UsageHolder {
+    usage: Option<RawUsage>,
+}
+
+#[derive(Deserialize)]
+struct Block<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    text: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Delta<'a> {
+    #[serde(borrow)]
+    text: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    thinking: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    partial_json: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    stop_reason: Option<Cow<'a, str>>,
+}
+
+impl Delta<'_> {
+    fn text_bytes(&self) -> usize {
+        [&self.text, &self.thinking, &self.partial_json].into_iter().flatten().map(|text| text.len()).sum()
+    }
+}
+
+#[derive(Deserialize)]
+struct ChatChunk<'a> {
+    #[serde(default, borrow)]
+    choices: Vec<ChatChoice<'a>>,
+    usage: Option<RawUsage>,
+    error: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct ChatChoice<'a> {
+    #[serde(borrow)]
+    delta: Option<ChatDelta<'a>>,
+    #[serde(borrow)]
+    finish_reason: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct ChatDelta<'a> {
+    #[serde(borrow)]
+    content: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    refusal: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    reasoning_content: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    tool_calls: Option<Vec<ChatCall<'a>>>,
+    function_call: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct ChatCall<'a> {
+    #[serde(borrow)]
+    function: Option<ChatFunction<'a>>,
+}
+
+#[derive(Deserialize)]
+struct ChatFunction<'a> {
+    #[serde(borrow)]
+    arguments: Option<Cow<'a, str>>,
+}
+
+impl ChatDelta<'_> {
+    fn text_bytes(&self) -> usize {
+        let texts = [&self.content, &self.refusal, &self.reasoning_content].into_iter().flatten();
+        let calls = self.tool_calls.iter().flatten().filter_map(|call| call.function.as_ref()?.arguments.as_ref());
+        texts.chain(calls).map(|text| text.len()).sum()
+    }
+}
+
+#[derive(Deserialize)]
+struct ResponsesEvent<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    response: Option<ResponseHolder<'a>>,
+    #[serde(borrow)]
+    item: Option<Item<'a>>,
+    #[serde(borrow)]
+    delta: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct ResponseHolder<'a> {
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    usage: Option<RawUsage>,
+}
+
+#[derive(Deserialize)]
+struct Item<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Option<Cow<'a, str>>,
+}
+
+/// All three vendors' usage objects in one.
+#[derive(Deserialize)]
+struct RawUsage {
+    input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    cache_read_input_tokens: Option<i64>,
+    cache_creation_input_tokens: Option<i64>,
+    cache_creation: Option<CacheCreation>,
+    prompt_tokens: Option<i64>,
+    completion_tokens: Option<i64>,
+    prompt_tokens_details: Option<Details>,
+    input_tokens_details: Option<Details>,
+    completion_tokens_details: Option<Details>,
+    output_tokens_details: Option<Details>,
+}
+
+#[derive(Deserialize)]
+struct CacheCreation {
+    ephemeral_5m_input_tokens: Option<i64>,
+    ephemeral_1h_input_tokens: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Details {
+    cached_tokens: Option<i64>,
+    reasoning_tokens: Option<i64>,
+    thinking_tokens: Option<i64>,
+}

@@ -1,0 +1,221 @@
+//! One try at one channel: up to the commit point, or to its failure.
+
+use std::time::Duration;
+
+use actix_web::http::header::{self, HeaderMap};
+use actors::settings_cache::Offer;
+use actors::usage_ledger::PendingReceipt;
+use actors::vocabulary::Protocol;
+use awc::error::SendRequestError;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use tokio::time::Instant;
+
+use super::events::{Events, Next};
+use super::request;
+use super::verdict::{Answered, Miss, is_about_the_model, retry_after};
+use super::wire::{Response, Wire};
+use crate::admission::Inbound;
+use crate::translation::{Frame, Meaning, UsageTap};
+
+/// Largest whole answer held.
+const MOST_ANSWER_BYTES: usize = 64 << 20;
+/// Most of an error body kept.
+const MOST_ERROR_BYTES: usize = 1 << 20;
+/// Longest wait for an error body.
+const ERROR_BODY_DEADLINE: Duration = Duration::from_secs(5);
+/// A body from this size on may break its connection by itself.
+const LARGE_BODY_BYTES: usize = 256 << 10;
+/// Held at most this long after the first event before the commit (contract §2).
+const COMMIT_WITHIN: Duration = Duration::from_secs(3);
+/// Held at most so many bytes before the commit (contract §2).
+const COMMIT_BYTES: usize = 64 << 10;
+
+/// What an upstream said, past the commit point.
+#[derive(Debug)]
+pub enum Said {
+    /// A whole answer.
+    Whole(Bytes, UsageTap),
+    /// The events held so far, and the stream of the rest.
+    Stream(Vec<(Frame, Meaning)>, Box<Events>),
+    /// The caller's own error, passed on as it came.
+    Declined(Bytes),
+}
+
+/// A successful attempt.
+#[derive(Debug)]
+pub struct Answer {
+    /// The upstream's status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub said: Said,
+    /// Milliseconds to its head.
+    pub head_ms: i64,
+}
+
+/// The clocks of one attempt.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clocks {
+    /// Until the head (and, of a whole answer, the end).
+    pub(super) answer_by: Instant,
+    /// Longest silence inside a stream; zero = none.
+    pub(super) idle: Duration,
+}
+
+/// Asks one channel.
+pub(super) async fn attempt(
+    wire: &Wire,
+    inbound: &mut Inbound,
+    offer: &Offer,
+    clocks: Clocks,
+    input_tokens: i64,
+) -> Result<Answer, Miss> {
+    let outgoing = request::outgoing(inbound, offer).ok_or(Miss::Unusable)?;
+    let asked = Instant::now();
+    let patience = clocks.answer_by.saturating_duration_since(asked);
+    let sent = wire.send(&outgoing, patience).await;
+    let response = sent.map_err(|error| unanswered(&error, outgoing.body.len()))?;
+    let head_ms = i64::try_from(asked.elapsed().as_millis()).unwrap_or(i64::MAX);
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let said = match status {
+        200..=299 => {
+            let pending = &mut inbound.caller.pending;
+            if inbound.caller.protocol.is_billed() {
+                pending.accepted(input_tokens);
+            }
+            let at = pending.elapsed_ms();
+            pending.note(|receipt| receipt.timings.head_ms = Some(at));
+            accept(response, inbound, clocks, input_tokens).await?
+        }
+        400 | 413 | 422 => Said::Declined(error_body(response).await),
+        404 => {
+            let body = error_body(response).await;
+            if is_about_the_model(&body, &offer.upstream_model) {
+                return Err(Miss::NoSuchModel(Answered { status, headers, body }));
+            }
+            Said::Declined(body)
+        }
+        _ => {
+            let retry_after = retry_after(&headers);
+            error_body(response).await;
+            return Err(Miss::Status { status, retry_after });
+        }
+    };
+    Ok(Answer { status, headers, said, head_ms })
+}
+
+async fn accept(response: Response, inbound: &mut Inbound, clocks: Clocks, input_tokens: i64) -> Result<Said, Miss> {
+    let protocol = inbound.caller.protocol;
+    let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let empty_is_failure = inbound.caller.snapshot.settings.proxy_treat_empty_output_as_failure;
+    if content_type.starts_with("text/event-stream") {
+        let events = Events::new(response, UsageTap::new(protocol), clocks.idle);
+        return until_commit(events, empty_is_failure, &mut inbound.caller.pending, input_tokens).await;
+    }
+    let body = whole_body(response, clocks.answer_by).await?;
+    whole_answer(protocol, body, empty_is_failure)
+}
+
+fn whole_answer(protocol: Protocol, body: Bytes, empty_is_failure: bool) -> Result<Said, Miss> {
+    if body.trim_ascii().is_empty() {
+        return Err(Miss::NoAnswer("answered with nothing".to_owned()));
+    }
+    if serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() {
+        return Err(Miss::NoAnswer("answered with something that is not JSON".to_owned()));
+    }
+    let mut tap = UsageTap::new(protocol);
+    tap.whole(&body);
+    if empty_is_failure && protocol.is_billed() && !tap.produced() {
+        return Err(Miss::NoAnswer("answered without any output".to_owned()));
+    }
+    Ok(Said::Whole(body, tap))
+}
+
+/// Holds events back until one makes the answer definite, or the bounds are reached.
+async fn until_commit(
+    mut events: Events,
+    empty_is_failure: bool,
+    pending: &mut PendingReceipt,
+    input: i64,
+) -> Result<Said, Miss> {
+    let mut held: Vec<(Frame, Meaning)> = Vec::new();
+    let mut bytes = 0;
+    let mut commit_at = Instant::now() + Duration::from_secs(86_400);
+    loop {
+        match events.next(commit_at).await {
+            Next::Event(frame, meaning) => {
+                let (usage, estimated) = events.tap().reading(input);
+                pending.used(usage, estimated);
+                match meaning {
+                    Meaning::Error => return Err(Miss::NoAnswer("answered with an error event".to_owned())),
+                    Meaning::End if empty_is_failure && !events.tap().produced() => {
+                        return Err(Miss::NoAnswer("answered without any output".to_owned()));
+                    }
+                    _ => {}
+                }
+                if held.is_empty() && !empty_is_failure {
+                    commit_at = Instant::now() + COMMIT_WITHIN;
+                }
+                bytes += frame.raw.len();
+                held.push((frame, meaning));
+                let stop_alone = meaning == Meaning::Content && empty_is_failure && events.tap().delivered() == 0;
+                if (meaning == Meaning::Content && !stop_alone) || meaning == Meaning::End || bytes > COMMIT_BYTES {
+                    return Ok(Said::Stream(held, Box::new(events)));
+                }
+            }
+            Next::Quiet => return Ok(Said::Stream(held, Box::new(events))),
+            Next::Closed => return Err(Miss::NoAnswer("closed the stream before any content".to_owned())),
+            Next::Broken(broken) => return Err(Miss::NoAnswer(broken.to_string())),
+        }
+    }
+}
+
+/// Reads a whole body. awc ends a truncated one like a complete one, so its length is checked here.
+async fn whole_body(mut response: Response, by: Instant) -> Result<Bytes, Miss> {
+    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let mut body = BytesMut::with_capacity(length.unwrap_or(4096).min(MOST_ANSWER_BYTES));
+    loop {
+        match tokio::time::timeout_at(by, response.next()).await {
+            Ok(Some(Ok(chunk))) if body.is_empty() && length == Some(chunk.len()) => return Ok(chunk),
+            Ok(Some(Ok(chunk))) => body.extend_from_slice(&chunk),
+            Ok(Some(Err(_))) => return Err(Miss::Network("the answer broke off".to_owned())),
+            Ok(None) => break,
+            Err(_) => return Err(Miss::TimedOut("the whole answer")),
+        }
+        if body.len() > MOST_ANSWER_BYTES {
+            return Err(Miss::NoAnswer("answered with more than 64 MiB".to_owned()));
+        }
+    }
+    match length {
+        Some(length) if body.len() < length => Err(Miss::Network("the answer broke off".to_owned())),
+        _ => Ok(body.freeze()),
+    }
+}
+
+pub(super) async fn error_body(mut response: Response) -> Bytes {
+    let mut body = BytesMut::new();
+    let reading = async {
+        while let Some(Ok(chunk)) = response.next().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > MOST_ERROR_BYTES {
+                break;
+            }
+        }
+    };
+    let _late_bodies_are_cut = tokio::time::timeout(ERROR_BODY_DEADLINE, reading).await;
+    body.freeze()
+}
+
+fn unanswered(error: &SendRequestError, body_bytes: usize) -> Miss {
+    match error {
+        SendRequestError::Timeout => Miss::TimedOut("the first byte"),
+        SendRequestError::Connect(awc::error::ConnectError::Timeout) => Miss::TimedOut("the connection"),
+        SendRequestError::Connect(awc::error::ConnectError::Io(error)) if error.kind() == std::io::ErrorKind::TimedOut => {
+            Miss::TimedOut("the connection")
+        }
+        SendRequestError::Send(_) if body_bytes >= LARGE_BODY_BYTES => Miss::BrokeWhileSending,
+        other => Miss::Network(other.to_string()),
+    }
+}

@@ -1,0 +1,20 @@
+//! The call to an upstream: the only room that speaks HTTP outwards, and the only loop on the road.
+//!
+//! Mints [`Arrival`]: an answer past the commit point. Before it, failover is free; after it, there is none.
+
+mod address;
+mod attempt;
+mod events;
+mod failover;
+mod probe;
+mod request;
+mod verdict;
+mod wire;
+
+pub use address::is_public;
+pub use attempt::{Answer, Said};
+pub use events::{Broken, Events, Next};
+pub use failover::{Arrival, Failed, call};
+pub use probe::{Probed, list_models, probe};
+pub use request::{comes_back, may_go_upstream};
+pub use wire::{Wire, tls_config};

@@ -1,0 +1,125 @@
+//! Whose fault a failed attempt is, and whether to try elsewhere.
+
+use std::time::Duration;
+
+use actix_web::http::header::{self, HeaderMap};
+use actors::channel_health::Verdict;
+use actors::vocabulary::Settings;
+use bytes::Bytes;
+
+/// Longest `Retry-After` believed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
+
+/// How an attempt failed.
+#[derive(Clone, Debug)]
+pub enum Miss {
+    /// No connection, or it broke.
+    Network(String),
+    /// The connection broke while a large body was being sent: perhaps the caller's fault.
+    BrokeWhileSending,
+    /// A deadline passed.
+    TimedOut(&'static str),
+    /// A status that is the channel's own fault.
+    Status {
+        /// The status.
+        status: u16,
+        /// How long it wants to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// It does not have the model.
+    NoSuchModel(Answered),
+    /// An answer that is none: nothing, garbage, an error event first.
+    NoAnswer(String),
+    /// It cannot be asked at all as it is configured.
+    Unusable,
+}
+
+/// A small answer kept as it came.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+impl Miss {
+    /// What the attempt shows of the channel.
+    pub(super) fn verdict(&self) -> Verdict {
+        match self {
+            Self::Status { status: 429, retry_after } => Verdict::Throttled { retry_after: *retry_after },
+            Self::Status { retry_after, .. } => Verdict::Failed { retry_after: *retry_after },
+            Self::NoSuchModel(_) => Verdict::NoSuchModel,
+            Self::BrokeWhileSending => Verdict::Nothing,
+            Self::Network(_) | Self::TimedOut(_) | Self::NoAnswer(_) | Self::Unusable => Verdict::Failed { retry_after: None },
+        }
+    }
+
+    /// Whether another channel is to be tried.
+    pub(super) fn moves_on(&self, settings: &Settings) -> bool {
+        match self {
+            Self::Status { status: 429, .. } => settings.proxy_retry_429,
+            Self::Status { status: 401..=403, .. } | Self::NoSuchModel(_) | Self::Unusable => true,
+            Self::Status { .. } => settings.proxy_retry_5xx,
+            Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) => settings.proxy_retry_network,
+            Self::NoAnswer(_) => settings.proxy_retry_5xx,
+        }
+    }
+
+    /// Whether the same channel may be tried again.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Status { status, retry_after } => retry_after.is_none() && !matches!(status, 401..=403),
+            Self::NoSuchModel(_) | Self::Unusable => false,
+            Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) | Self::NoAnswer(_) => true,
+        }
+    }
+
+    /// The upstream's status, if it sent one.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            Self::NoSuchModel(_) => Some(404),
+            _ => None,
+        }
+    }
+
+    /// One sentence without secrets, for the attempt's row.
+    pub(super) fn sentence(&self) -> String {
+        match self {
+            Self::Network(why) => format!("no connection: {why}"),
+            Self::BrokeWhileSending => "the connection broke while the request was sent".to_owned(),
+            Self::TimedOut(what) => format!("timed out: {what}"),
+            Self::Status { status, .. } => format!("answered with status {status}"),
+            Self::NoSuchModel(_) => "does not have the model".to_owned(),
+            Self::NoAnswer(why) => why.clone(),
+            Self::Unusable => "its address, key or headers cannot be used".to_owned(),
+        }
+    }
+}
+
+/// `Retry-After` in seconds or as a date (RFC 9110 §10.2.3); OpenAI's and Anthropic's SDKs also read
+/// `retry-after-ms`.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(ms) = text("retry-after-ms").and_then(|text| text.trim().parse::<u64>().ok()) {
+        return Some(Duration::from_millis(ms).min(LONGEST_RETRY_AFTER));
+    }
+    let value = text(header::RETRY_AFTER.as_str())?.trim();
+    let pause = match value.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+            Duration::try_from(date.duration_since(jiff::Timestamp::now())).unwrap_or_default()
+        }
+    };
+    Some(pause.min(LONGEST_RETRY_AFTER))
+}
+
+/// Whether an upstream's 404 says that it does not have the model (and not, say, a response id).
+pub(super) fn is_about_the_model(body: &[u8], model: &str) -> bool {
+    let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
+    text.contains("model_not_found") || text.contains(model) || text.contains("model:")
+}

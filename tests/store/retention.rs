@@ -1,0 +1,41 @@
+use actors::ports::LedgerStore;
+use actors::vocabulary::Receipt;
+use api_proxy::store::retention;
+
+use crate::database::{DAY, NOON, on_both, receipt};
+
+#[actix_web::test]
+async fn old_log_rows_go_in_batches() {
+    on_both(|d| async move {
+        d.user(1, 1_000_000).await;
+        let batch: Vec<Receipt> = (1..=1_500).map(|id| receipt(id, 1, 0)).collect();
+        d.booking().book(&batch).await.unwrap();
+        assert_eq!(retention::count_log_rows(&d.db, NOON + 1_401).await.unwrap(), 1_400);
+        assert_eq!(retention::delete_log_rows(&d.db, NOON + 1_401).await.unwrap(), 1_000);
+        assert_eq!(retention::delete_log_rows(&d.db, NOON + 1_401).await.unwrap(), 400);
+        assert_eq!(retention::delete_log_rows(&d.db, NOON + 1_401).await.unwrap(), 0);
+        assert_eq!(d.number("SELECT count(*) FROM request_log").await, 100);
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn folded_usage_keeps_its_sums_and_the_last_balance() {
+    on_both(|d| async move {
+        d.user(1, 1_000).await;
+        d.user(2, 1_000).await;
+        let yesterday = |id, user| Receipt { ts: NOON - 86_400_000 + id, ..receipt(id, user, 10) };
+        let batch =
+            [yesterday(11, 1), yesterday(12, 1), yesterday(13, 2), yesterday(14, 1), receipt(15, 1, 10), receipt(16, 1, 1)];
+        d.booking().book(&batch).await.unwrap();
+        assert_eq!(retention::fold_ledger_days(&d.db, DAY).await.unwrap(), 1);
+        assert_eq!(retention::fold_ledger_days(&d.db, DAY).await.unwrap(), 0);
+        assert_eq!(
+            d.number("SELECT count(*) FROM ledger WHERE reason = 'folded' AND amount_nanos = -30 AND balance_nanos = 970").await,
+            1
+        );
+        assert_eq!(d.number("SELECT count(*) FROM ledger WHERE kind = 'usage'").await, 4);
+        d.ledger_agrees().await;
+    })
+    .await;
+}
