@@ -24,7 +24,6 @@ use sqlx::Connection;
 macro_rules! on_both {
     ($($(#[$meta:meta])* async fn $name:ident($app:ident: TestApp) $body:block)+) => {$(
         mod $name {
-            #[expect(clippy::wildcard_imports, unused_imports, reason = "the test sees what its file sees")]
             use super::*;
             use $crate::harness::{Storage, TestApp};
 

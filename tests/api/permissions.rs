@@ -61,11 +61,11 @@ fn expectation(method: &str, path: &str) -> Option<Expectation> {
     Some(Expectation { subject, body, statuses })
 }
 
-async fn subject_id(app: &TestApp, root: &Caller, subject: &Subject, name: &str) -> i64 {
+async fn subject_id(app: &TestApp, script: &Caller, subject: &Subject, name: &str) -> i64 {
     let id = |value: Value| value["id"].as_i64().unwrap();
     match subject {
         Subject::None => 0,
-        Subject::User => root.makes_user(name, "user").await,
+        Subject::User => script.makes_user(name, "user").await,
         Subject::Key => id(app.signs_in("uma").await.makes_key(json!({"name": name})).await),
         Subject::Session => {
             let uma = app.signs_in("uma").await;
@@ -83,13 +83,24 @@ async fn subject_id(app: &TestApp, root: &Caller, subject: &Subject, name: &str)
 async fn every_route_lets_in_whom_it_should() {
     let app = TestApp::start(Storage::Sqlite).await;
     let people = app.people().await;
+    let token = people.root.post("/api/admin-tokens", json!({"name": "script"})).await.expects(201);
+    let script = app.stranger().with_token(token["token"].as_str().unwrap());
     for (number, route) in app.routes.all().enumerate() {
         let (method, path) = (route.method.as_str(), route.path.as_str());
         let expectation = expectation(method, path).unwrap_or_else(|| panic!("{method} {path} has no expectation: add one"));
+        let (uma, otto, anna) = (app.signs_in("uma").await, app.signs_in("otto").await, app.signs_in("anna").await);
         for (who, expected) in ["stranger", "uma", "otto", "anna", "root"].into_iter().zip(expectation.statuses) {
             let name = format!("subject-{number}-{who}");
-            let id = subject_id(&app, &people.root, &expectation.subject, &name).await;
-            let caller = if who == "stranger" { app.stranger() } else { app.signs_in(who).await };
+            let id = subject_id(&app, &script, &expectation.subject, &name).await;
+            let ends_sessions = path.starts_with("/api/auth") || path.starts_with("/api/me/");
+            let caller = match who {
+                "stranger" => app.stranger(),
+                _ if ends_sessions => app.signs_in(who).await,
+                "uma" => uma.clone(),
+                "otto" => otto.clone(),
+                "anna" => anna.clone(),
+                _ => script.clone(),
+            };
             let body = Some(expectation.body.to_string().replace("NAME", &name)).filter(|body| body != "null");
             let path = path.replace("{id}", &id.to_string());
             let reply = caller.send(Method::from_bytes(method.as_bytes()).unwrap(), &path, body).await;
