@@ -40,7 +40,7 @@ pub trait Handler<Inputs>: Clone + Send + Sync + 'static {
 }
 
 macro_rules! handlers {
-    ($(($($input:ident)*))+) => {$(
+    ($(($($input:ident $value:ident)*))+) => {$(
         impl<F, P, R, Running, $($input),*> Handler<(P, $($input,)*)> for F
         where
             F: Fn(Guarded<P>, $($input),*) -> Running + Clone + Send + Sync + 'static,
@@ -55,13 +55,13 @@ macro_rules! handlers {
                 R::describe(operation);
             }
 
-            #[expect(non_snake_case, unused_variables, unused_mut, reason = "one text for handlers with any number of inputs")]
+            #[expect(unused_variables, unused_mut, reason = "one text for handlers with any number of inputs")]
             fn answer(self, request: HttpRequest, mut payload: Payload) -> LocalBoxFuture<'static, HttpResponse> {
                 Box::pin(async move {
                     let run = async {
                         let guard = Guarded::<P>::check(&request).await?;
-                        $(let $input = $input::extract(&request, &mut payload).await?;)*
-                        self(guard, $($input),*).await
+                        $(let $value = $input::extract(&request, &mut payload).await?;)*
+                        self(guard, $($value),*).await
                     };
                     match run.await {
                         Ok(answer) => answer.respond(&request),
@@ -73,7 +73,7 @@ macro_rules! handlers {
     )+};
 }
 
-handlers! { () (A) (A B) (A B C) (A B C D) (A B C D E) }
+handlers! { () (A a) (A a B b) (A a B b C c) (A a B b C c D d) (A a B b C c D d E e) }
 
 /// A part of the process the handler works with.
 impl<T: ?Sized + 'static> Extract for Data<T> {

@@ -4,6 +4,8 @@
 //! [`table::RouteTable`] reads permission, inputs and outputs off it for `/api/openapi.json`, and nothing
 //! can be routed without passing through that table.
 
+mod admin;
+mod auth;
 mod catalogue;
 mod channels;
 pub mod client;
@@ -11,6 +13,8 @@ pub mod door;
 pub mod error;
 pub mod extract;
 pub mod guard;
+mod keys;
+mod me;
 mod openapi;
 mod origin;
 pub mod reply;
@@ -18,6 +22,7 @@ mod reports;
 mod routes;
 mod site;
 pub mod table;
+mod users;
 
 use crate::config::TrustedProxies;
 use crate::services::Services;

@@ -1,14 +1,79 @@
 //! Every route below `/api`.
 
 use super::table::{RouteTable, Routes};
-use super::{catalogue, channels, reports, site};
+use super::{admin, auth, catalogue, channels, keys, me, reports, site, users};
 
 /// The table of all routes.
 pub fn routes() -> Routes {
     let mut table = RouteTable::default();
-    catalogue::routes(&mut table);
-    channels::routes(&mut table);
-    reports::routes(&mut table);
-    site::routes(&mut table);
+    table
+        .post("/auth/register", "Register; the first account ever becomes super admin", auth::register)
+        .post("/auth/login", "Sign in by username or email address", auth::login)
+        .post("/auth/logout", "Sign out", auth::logout)
+        .get("/me", "My account", me::get)
+        .patch("/me", "Change my profile", me::update)
+        .post("/me/password", "Change my password; my other sessions end", me::password)
+        .get("/me/sessions", "My sessions", me::sessions)
+        .delete("/me/sessions", "End all my sessions but this one", me::end_other_sessions)
+        .delete("/me/sessions/{id}", "End one of my sessions", me::end_session)
+        .get("/me/ledger", "The history of my balance", me::ledger);
+    table
+        .get("/users", "List accounts", users::list)
+        .post("/users", "Make an account", users::create)
+        .get("/users/{id}", "One account", users::get)
+        .patch("/users/{id}", "Change an account", users::update)
+        .delete("/users/{id}", "Remove an account; its ledger stays", users::remove)
+        .get("/users/{id}/ledger", "The history of a balance", users::ledger)
+        .get("/users/{id}/quota", "Money and limits of an account", users::quota)
+        .patch("/users/{id}/quota", "Change money or limits of an account", users::change_quota);
+    table
+        .get("/keys", "List keys: one's own; for admins all", keys::list)
+        .post("/keys", "Make a key; the only answer that shows it", keys::create)
+        .patch("/keys/{id}", "Change a key", keys::update)
+        .delete("/keys/{id}", "Remove a key", keys::remove)
+        .post("/keys/{id}/rotate", "Give a key a new text; the old one stops working", keys::rotate);
+    table
+        .get("/admin-tokens", "List admin tokens", admin::tokens)
+        .post("/admin-tokens", "Make an admin token; the only answer that shows it", admin::create_token)
+        .delete("/admin-tokens/{id}", "Remove an admin token", admin::remove_token)
+        .get("/activity", "Who changed what", admin::activity);
+    table
+        .get("/channels", "Channels, without their secrets", channels::list)
+        .post("/channels", "Add a channel", channels::create)
+        .patch("/channels/{id}", "Change a channel", channels::update)
+        .delete("/channels/{id}", "Delete a channel", channels::delete)
+        .post("/channels/{id}/test", "Test a channel with one tiny request", channels::test)
+        .post("/channels/test-all", "Test every enabled channel", channels::test_all)
+        .get("/channels/{id}/test-logs", "Tests and probes of the past", channels::test_logs)
+        .get("/channels/{id}/upstream-models", "The models the provider lists", channels::upstream_models)
+        .post("/channels/{id}/circuit", "Close a channel's circuit by hand", channels::circuit)
+        .get("/channel-status", "How all channels do", channels::status);
+    table
+        .get("/models", "Models of the catalogue", catalogue::list_models)
+        .post("/models", "Add a model", catalogue::create_model)
+        .patch("/models/{id}", "Change a model", catalogue::update_model)
+        .delete("/models/{id}", "Delete a model", catalogue::delete_model)
+        .get("/model-square", "Models anybody may see, with their prices", catalogue::square)
+        .get("/model-mappings", "Model mappings", catalogue::list_mappings)
+        .post("/model-mappings", "Add a mapping", catalogue::create_mapping)
+        .patch("/model-mappings/{id}", "Change a mapping", catalogue::update_mapping)
+        .delete("/model-mappings/{id}", "Delete a mapping", catalogue::delete_mapping)
+        .get("/model-prices", "Prices", catalogue::list_prices)
+        .post("/model-prices", "Add prices", catalogue::create_price)
+        .post("/model-prices/import", "Import prices: a list of rows, or LiteLLM's price file", catalogue::import_prices)
+        .patch("/model-prices/{id}", "Change prices", catalogue::update_price)
+        .delete("/model-prices/{id}", "Delete prices", catalogue::delete_price);
+    table
+        .get("/logs", "The request log; users see their own requests", reports::logs)
+        .get("/logs/{id}", "One request with prices, timings and, for admins, attempts", reports::log)
+        .get("/stats", "Sums of a range", reports::stats)
+        .get("/rankings", "Who used most", reports::rankings)
+        .get("/v1/usage/{key}", "What a key has used, for whoever holds it", reports::key_usage);
+    table
+        .get("/settings", "All settings", site::settings)
+        .patch("/settings", "Change some settings, all or nothing; null puts one back to its default", site::update_settings)
+        .get("/site", "What anybody may know about this site", site::public)
+        .get("/health", "Signs of life of the parts", site::health)
+        .get("/system", "Figures of the process", site::info);
     table.build()
 }

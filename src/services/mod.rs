@@ -4,17 +4,22 @@
 //! [`Actor`] second.
 
 pub mod accounts;
+pub mod activity;
 pub mod actor;
+pub mod admin_tokens;
 pub mod catalogue;
 pub mod channels;
 pub mod credentials;
 pub mod error;
+pub mod keys;
 pub mod language;
+pub mod ledger;
 pub mod passwords;
 pub mod reports;
 pub mod site;
 pub mod system;
 pub mod throttle;
+pub mod users;
 pub mod values;
 
 use std::sync::Arc;

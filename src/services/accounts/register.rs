@@ -2,7 +2,6 @@
 
 use actors::ports::Changed;
 use actors::vocabulary::UserId;
-use ring::constant_time::verify_slices_are_equal;
 use schemars::JsonSchema;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -98,9 +97,8 @@ fn refuse_closed(any: bool, openings: Openings) -> Served<()> {
 fn may_set_up(services: &Services, given: Option<&Secret>) -> bool {
     match (&services.setup, given) {
         (SetupGate::Open, _) => true,
-        (SetupGate::Code(code), Some(given)) => {
-            verify_slices_are_equal(&digest(code.expose_secret()), &digest(given.expose())).is_ok()
-        }
+        // Compared by digest: how long that takes says nothing about the code.
+        (SetupGate::Code(code), Some(given)) => digest(code.expose_secret()) == digest(given.expose()),
         (SetupGate::Code(_), None) => false,
     }
 }

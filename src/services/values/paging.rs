@@ -79,6 +79,12 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// A short list that fits one page.
+    pub fn whole(rows: Vec<T>) -> Self {
+        let total = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        Self { rows, total, page: 1, page_size: total }
+    }
+
     /// The answer to `asked`.
     pub fn new<R>(asked: &ListQuery, (rows, total): (Vec<R>, i64), render: impl FnMut(R) -> T) -> Self {
         let rows = rows.into_iter().map(render).collect();

@@ -1,0 +1,23 @@
+//! Relay keys: what owners and admins do with them.
+//!
+//! The owner's limits and an admin's are kept apart, and the tighter counts: an owner cannot lift what an
+//! admin set. A key's text is shown once, at creation or rotation, and stored as a digest alone.
+
+mod days;
+mod manage;
+mod rules;
+mod view;
+
+pub use days::day_start;
+pub use manage::{create, list, remove, rotate, update};
+pub use rules::{KeyChange, KeyListFilter, NewKey};
+pub use view::{IssuedKey, KeyView};
+
+use super::error::refusals;
+
+refusals! {
+    /// An owner set a field that only admins may set.
+    ADMIN_FIELD = Forbidden, "forbidden", "Only an admin may set {field}", "只有管理员才能设置 {field}";
+    /// This very key is in the database already.
+    KEY_EXISTS = Conflict, "key_exists", "This key already exists", "此密钥已存在";
+}

@@ -1,0 +1,129 @@
+//! Relay keys and admin tokens.
+
+use serde_json::json;
+
+use crate::on_both;
+
+on_both! {
+    async fn a_key_is_shown_once_and_kept_as_a_digest(app: TestApp) {
+        let people = app.people().await;
+        let wish = json!({
+            "name": "laptop", "quota": 1000, "budgetUsd": 0.000000001, "expiresAt": 1_900_000_000_000_i64,
+            "models": ["gpt-4o", "claude-*", "gpt-4o"], "allowedIps": ["10.1.2.3/8", "192.0.2.7", "2001:db8::1"],
+            "rateLimitRpm": 5, "rateLimitTpm": 0, "maxConcurrency": null,
+        });
+        let reply = people.uma.post("/api/keys", wish).await;
+        assert!(reply.text.contains("\"budgetUsd\":0.000000001,"), "{}", reply.text);
+        let made = reply.expects(201);
+        let key = made["key"].as_str().unwrap();
+        assert!(key.starts_with(made["prefix"].as_str().unwrap()) && key.len() >= 46, "{key}");
+        assert_eq!(made["models"], json!(["gpt-4o", "claude-*"]));
+        assert_eq!(made["allowedIps"], json!(["10.0.0.0/8", "192.0.2.7", "2001:db8::1"]));
+        assert_eq!((&made["rateLimitRpm"], &made["rateLimitTpm"], &made["maxConcurrency"]), (&json!(5), &json!(0), &json!(null)));
+        assert_eq!((&made["usedUsd"], &made["usedToday"], &made["status"]), (&json!(0), &json!(0), &json!("active")));
+        let list = people.uma.get("/api/keys").await;
+        let secret = &key[14..];
+        assert!(!list.text.contains(secret) && !list.text.contains("digest"), "{}", list.text);
+        assert!(!list.text.contains("channelId"), "{}", list.text);
+        assert_eq!(list.expects(200)["total"], 1);
+        assert!(!people.root.get("/api/activity").await.text.contains(secret));
+        let rotated = people.uma.post(&format!("/api/keys/{}/rotate", made["id"]), json!({})).await.expects(200);
+        assert_ne!(rotated["key"], made["key"]);
+        assert_eq!((&rotated["id"], &rotated["quota"]), (&made["id"], &json!(1000)));
+        people.uma.delete(&format!("/api/keys/{}", made["id"])).await.expects(200);
+        assert_eq!(people.uma.get("/api/keys").await.expects(200)["total"], 0);
+    }
+
+    async fn a_key_changes_field_by_field_and_null_is_the_default(app: TestApp) {
+        let root = app.registers("root").await;
+        let key = root.makes_key(json!({"name": "one", "quota": 7, "budgetUsd": 3, "models": ["a"], "rateLimitRpm": 9})).await;
+        let path = format!("/api/keys/{}", key["id"]);
+        let now = root.patch(&path, json!({"name": "two", "status": "disabled"})).await.expects(200);
+        assert_eq!((&now["name"], &now["status"], &now["quota"]), (&json!("two"), &json!("disabled"), &json!(7)));
+        let now = root.patch(&path, json!({"quota": null, "budgetUsd": null, "models": null, "rateLimitRpm": null})).await.expects(200);
+        assert_eq!((&now["quota"], &now["budgetUsd"], &now["models"]), (&json!(0), &json!(null), &json!([])));
+        assert_eq!(now["rateLimitRpm"], json!(null));
+        for (wrong, field) in [
+            (json!({"name": null}), "name"),
+            (json!({"quota": -1}), "quota"),
+            (json!({"budgetUsd": -1}), "budgetUsd"),
+            (json!({"budgetUsd": 0.00000000001}), "budgetUsd"),
+            (json!({"allowedIps": ["10.0.0.0/33"]}), "allowedIps"),
+            (json!({"status": "gone"}), "status"),
+            (json!({"rateLimitRpm": 1.5}), "rateLimitRpm"),
+            (json!({"channelScope": "gemini"}), "channelScope"),
+            (json!({"channelId": 12345}), "channelId"),
+        ] {
+            assert_eq!(root.patch(&path, wrong).await.refused(400, "invalid_request")["field"], field);
+        }
+    }
+
+    async fn an_owner_cannot_lift_what_an_admin_set(app: TestApp) {
+        let people = app.people().await;
+        let key = people.uma.makes_key(json!({"name": "mine", "rateLimitRpm": 100})).await;
+        let path = format!("/api/keys/{}", key["id"]);
+        let limited = people.anna.patch(&path, json!({"rateLimitRpm": 5, "channelScope": "claude"})).await.expects(200);
+        assert_eq!((&limited["rateLimitRpm"], &limited["adminRateLimitRpm"]), (&json!(100), &json!(5)));
+        let tried = people.uma.patch(&path, json!({"rateLimitRpm": 0, "adminRateLimitRpm": 0, "channelScope": null})).await.expects(200);
+        assert_eq!((&tried["rateLimitRpm"], &tried["adminRateLimitRpm"]), (&json!(0), &json!(5)));
+        assert_eq!(tried["channelScope"], "claude");
+        people.uma.patch(&path, json!({"channelScope": "openai"})).await.refused(403, "forbidden");
+        people.uma.patch(&path, json!({"channelId": 1})).await.refused(403, "forbidden");
+        people.uma.post("/api/keys", json!({"name": "x", "channelScope": "claude"})).await.refused(403, "forbidden");
+    }
+
+    async fn keys_belong_to_their_owner(app: TestApp) {
+        let people = app.people().await;
+        let key = people.uma.makes_key(json!({"name": "mine"})).await;
+        let path = format!("/api/keys/{}", key["id"]);
+        people.otto.patch(&path, json!({"name": "his"})).await.refused(404, "not_found");
+        people.otto.delete(&path).await.refused(404, "not_found");
+        people.otto.post(&format!("{path}/rotate"), json!({})).await.refused(404, "not_found");
+        let uma = people.uma.id().await;
+        assert_eq!(people.otto.get(&format!("/api/keys?userId={uma}")).await.expects(200)["total"], 0);
+        people.otto.post("/api/keys", json!({"name": "x", "userId": uma})).await.refused(403, "forbidden");
+        let given = people.anna.makes_key(json!({"name": "given", "userId": uma, "maxConcurrency": 2})).await;
+        assert_eq!((&given["userId"], &given["username"], &given["adminMaxConcurrency"]), (&json!(uma), &json!("uma"), &json!(2)));
+        assert_eq!(people.uma.get("/api/keys?sort=name&sortDir=asc").await.expects(200)["rows"][0]["name"], "given");
+        assert_eq!(people.anna.get(&format!("/api/keys?userId={uma}&query=MINE")).await.expects(200)["total"], 1);
+        let root = people.root.id().await;
+        people.anna.post("/api/keys", json!({"name": "x", "userId": root})).await.refused(403, "super_admin_only");
+    }
+
+    async fn an_admin_may_take_over_a_key_made_elsewhere(app: TestApp) {
+        let people = app.people().await;
+        let wish = json!({"name": "old", "key": "legacy-0123456789-abcdef"});
+        let taken = people.anna.makes_key(wish.clone()).await;
+        assert_eq!((&taken["key"], &taken["prefix"]), (&json!("legacy-0123456789-abcdef"), &json!("legacy")));
+        people.anna.post("/api/keys", wish).await.refused(409, "key_exists");
+        people.anna.post("/api/keys", json!({"name": "old", "key": "short"})).await.refused(400, "invalid_request");
+        people.uma.post("/api/keys", json!({"name": "old", "key": "legacy-0123456789-abcdeX"})).await.refused(403, "forbidden");
+    }
+
+    async fn an_admin_token_acts_with_the_role_its_owner_has_now(app: TestApp) {
+        let people = app.people().await;
+        let made = people.anna.post("/api/admin-tokens", json!({"name": "backup"})).await.expects(201);
+        let token = made["token"].as_str().unwrap();
+        assert!(token.starts_with("sk-admin-"), "{token}");
+        let script = app.stranger().with_token(token);
+        script.get("/api/users").await.expects(200);
+        assert!(!people.anna.get("/api/admin-tokens").await.text.contains(token));
+        assert_eq!(people.root.get("/api/admin-tokens").await.expects(200)["rows"][0]["username"], "anna");
+        let anna = people.anna.id().await;
+        people.root.patch(&format!("/api/users/{anna}"), json!({"role": "user"})).await.expects(200);
+        script.get("/api/users").await.refused(403, "forbidden");
+        script.get("/api/me").await.expects(200);
+        people.root.patch(&format!("/api/users/{anna}"), json!({"role": "admin", "status": "disabled"})).await.expects(200);
+        script.get("/api/me").await.refused(401, "not_signed_in");
+        people.root.patch(&format!("/api/users/{anna}"), json!({"status": "active"})).await.expects(200);
+        script.get("/api/users").await.expects(200);
+        script.delete(&format!("/api/admin-tokens/{}", made["id"])).await.expects(200);
+        script.get("/api/users").await.refused(401, "not_signed_in");
+        let soon = people.root.post("/api/admin-tokens", json!({"name": "soon", "expiresAt": 4_000_000_000_000_i64})).await.expects(201);
+        let soon = app.stranger().with_token(soon["token"].as_str().unwrap());
+        soon.get("/api/me").await.expects(200);
+        app.clock.forward(4_000_000_000_000);
+        soon.get("/api/me").await.refused(401, "not_signed_in");
+        people.root.post("/api/admin-tokens", json!({"name": "past", "expiresAt": 1})).await.refused(401, "not_signed_in");
+    }
+}
