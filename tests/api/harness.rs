@@ -4,13 +4,17 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::fakes::{FakeSystem, FakeUpstreams};
+use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use actors::ports::{Changed, Clock, SystemClock};
 use actors::vocabulary::{IdMaker, Settings};
-use api_proxy::api::{ApiContext, Routes, routes};
+use api_proxy::api::{ApiContext, Routes, probes, routes};
 use api_proxy::config::TrustedProxies;
 use api_proxy::secrets::{Sealer, random_base62};
+use api_proxy::services::channels::upstreams::UpstreamsHandle;
 use api_proxy::services::passwords::Passwords;
+use api_proxy::services::system::SystemHandle;
 use api_proxy::services::{CurrentSettings, News, Services, SetupGate};
 use api_proxy::store::Db;
 use async_trait::async_trait;
@@ -91,6 +95,8 @@ pub struct TestApp {
     pub news: Arc<HeardNews>,
     pub services: Services,
     pub routes: Routes,
+    pub upstreams: Arc<FakeUpstreams>,
+    pub system: Arc<FakeSystem>,
     http: reqwest::Client,
     _dir: tempfile::TempDir,
 }
@@ -119,8 +125,10 @@ impl TestApp {
             setup,
         };
         let routes = routes();
-        let base = serve(&routes, &services);
-        Self { base, clock, settings, news, services, routes, http: reqwest::Client::new(), _dir: dir }
+        let (upstreams, system) = (Arc::<FakeUpstreams>::default(), Arc::<FakeSystem>::default());
+        let parts = (UpstreamsHandle(upstreams.clone()), SystemHandle(system.clone()));
+        let base = serve(&routes, &services, parts);
+        Self { base, clock, settings, news, services, routes, upstreams, system, http: reqwest::Client::new(), _dir: dir }
     }
 
     /// Somebody without credentials.
@@ -255,10 +263,14 @@ impl Caller {
     }
 }
 
-fn serve(routes: &Routes, services: &Services) -> String {
+fn serve(routes: &Routes, services: &Services, (upstreams, system): (UpstreamsHandle, SystemHandle)) -> String {
     let context = ApiContext { services: services.clone(), proxies: TrustedProxies::default() };
     let routes = routes.clone();
-    let app = move || App::new().configure(|config| routes.configure(config, &context));
+    let (upstreams, system) = (Data::new(upstreams), Data::new(system));
+    let app = move || {
+        let app = App::new().app_data(upstreams.clone()).app_data(system.clone());
+        app.configure(|config| routes.configure(config, &context)).configure(probes)
+    };
     let server = HttpServer::new(app).workers(1).disable_signals().bind(("127.0.0.1", 0)).unwrap();
     let address = server.addrs()[0];
     actix_web::rt::spawn(server.run());
