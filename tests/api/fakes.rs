@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actors::vocabulary::{Channel, ChannelId};
-use api_proxy::services::channels::upstreams::{ChannelState, CircuitState, TestResult, Upstreams};
+use api_proxy::services::channels::{ChannelState, CircuitState, TestResult, Upstreams};
 use api_proxy::services::system::{Figures, System};
 use async_trait::async_trait;
 

@@ -68,7 +68,7 @@ fn expectation(method: &str, path: &str) -> Option<Expectation> {
         ("GET", "/api/settings" | "/api/system" | "/api/rankings") => (Nothing, json!(null), admins),
         ("GET", "/api/site" | "/api/health" | "/api/model-square") => (Nothing, json!(null), everyone(200)),
         ("GET", "/api/v1/usage/{key}") => (Nothing, json!(null), everyone(401)),
-        ("GET", "/api/logs" | "/api/stats") => (Nothing, json!(null), signed_in),
+        ("GET", "/api/logs" | "/api/logs/stream" | "/api/stats") => (Nothing, json!(null), signed_in),
         ("GET", "/api/logs/{id}") => (Request, json!(null), [401, 200, 404, 200, 200]),
         ("PATCH", "/api/settings") => (Nothing, json!({"siteName": "x"}), admins),
         ("POST", "/api/channels") => (Nothing, crate::channels::channel("NAME"), admins_create),
@@ -100,10 +100,10 @@ async fn subject_id(app: &TestApp, script: &Caller, subject: &Subject, name: &st
             let list = uma.get("/api/me/sessions").await.expects(200);
             id(list["rows"].as_array().unwrap().iter().find(|row| row["current"] == json!(true)).unwrap().clone())
         }
-        Subject::Channel => id(root.post("/api/channels", crate::channels::channel(name)).await.expects(201)),
-        Subject::Model => id(root.post("/api/models", json!({"provider": "claude", "model": name})).await.expects(201)),
-        Subject::Mapping => id(root.post("/api/model-mappings", crate::catalogue::mapping(name)).await.expects(201)),
-        Subject::Price => id(root.post("/api/model-prices", crate::catalogue::price(name)).await.expects(201)),
+        Subject::Channel => id(script.post("/api/channels", crate::channels::channel(name)).await.expects(201)),
+        Subject::Model => id(script.post("/api/models", json!({"provider": "claude", "model": name})).await.expects(201)),
+        Subject::Mapping => id(script.post("/api/model-mappings", crate::catalogue::mapping(name)).await.expects(201)),
+        Subject::Price => id(script.post("/api/model-prices", crate::catalogue::price(name)).await.expects(201)),
         Subject::Request => {
             let uma = app.signs_in("uma").await.id().await;
             crate::reports::book(app, |receipt| receipt.user_id = uma.into()).await
