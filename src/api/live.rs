@@ -53,7 +53,9 @@ impl LiveLog {
             match tokio::time::timeout(PING_EVERY, self.entries.recv()).await {
                 Err(_) => return Some(Bytes::from_static(b": ping\n\n")),
                 Ok(Err(RecvError::Closed)) => return None,
-                Ok(Err(RecvError::Lagged(missed))) => return Some(format!("event: lag\ndata: {{\"missed\":{missed}}}\n\n").into()),
+                Ok(Err(RecvError::Lagged(missed))) => {
+                    return Some(format!("event: lag\ndata: {{\"missed\":{missed}}}\n\n").into());
+                }
                 Ok(Ok(entry)) => {
                     if let Some(bytes) = self.shown(&entry) {
                         return Some(bytes);
