@@ -4,10 +4,10 @@
 //! [`table::RouteTable`] reads permission, inputs and outputs off it for `/api/openapi.json`, and nothing
 //! can be routed without passing through that table.
 
-mod catalogue;
-mod channels;
 mod admin;
 mod auth;
+mod catalogue;
+mod channels;
 pub mod client;
 pub mod door;
 pub mod error;

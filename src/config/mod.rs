@@ -215,7 +215,10 @@ fn trusted_proxies(get: &impl Fn(&str) -> Option<String>) -> Result<TrustedProxi
     let list = get("TRUSTED_PROXIES").unwrap_or_default();
     let network = |text: &str| text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     let networks = list.split(',').map(str::trim).filter(|text| !text.is_empty()).map(network);
-    networks.collect::<Result<_, _>>().map(TrustedProxies::new).map_err(|_| bad("TRUSTED_PROXIES", "networks such as 10.0.0.0/8, comma-separated"))
+    networks
+        .collect::<Result<_, _>>()
+        .map(TrustedProxies::new)
+        .map_err(|_| bad("TRUSTED_PROXIES", "networks such as 10.0.0.0/8, comma-separated"))
 }
 
 #[cfg(test)]

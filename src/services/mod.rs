@@ -6,9 +6,9 @@
 pub mod accounts;
 pub mod activity;
 pub mod actor;
+pub mod admin_tokens;
 pub mod catalogue;
 pub mod channels;
-pub mod admin_tokens;
 pub mod credentials;
 pub mod error;
 pub mod keys;

@@ -8,7 +8,7 @@ use super::db::Stored;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Lock {
     /// Who is super admin.
-    SuperAdmins = 0x0061_7069_0001,
+    SuperAdmins = 0x6170_6901,
 }
 
 /// `tx.lock(Lock::SuperAdmins)`: waits until no other transaction holds it.

@@ -75,7 +75,8 @@ pub async fn list_models(wire: &Wire, channel: &Channel) -> Result<Vec<String>, 
     struct Entry {
         id: String,
     }
-    let outgoing = request::own(channel, Method::GET, "models", Bytes::new()).ok_or("the channel's address, key or headers cannot be used")?;
+    let outgoing = request::own(channel, Method::GET, "models", Bytes::new())
+        .ok_or("the channel's address, key or headers cannot be used")?;
     let response = wire.send(&outgoing, PROBE_DEADLINE).await.map_err(|error| format!("no answer: {error}"))?;
     let status = response.status().as_u16();
     let body = error_body(response).await;
@@ -98,5 +99,9 @@ fn complaint(status: u16, body: &[u8], channel: &Channel) -> String {
     }
     let message = serde_json::from_slice::<Wrapped>(body).map(|wrapped| wrapped.error.message).unwrap_or_default();
     let message: String = message.replace(channel.api_key.expose(), "…").chars().take(MOST_MESSAGE_CHARS).collect();
-    if message.is_empty() { format!("answered with status {status}") } else { format!("answered with status {status}: {message}") }
+    if message.is_empty() {
+        format!("answered with status {status}")
+    } else {
+        format!("answered with status {status}: {message}")
+    }
 }

@@ -23,38 +23,37 @@ use sqlx::Connection;
 #[macro_export]
 macro_rules! on_both {
     ($($(#[$meta:meta])* async fn $name:ident($app:ident: TestApp) $body:block)+) => {$(
-        mod $name {
-            use super::*;
-            use $crate::harness::{Storage, TestApp};
+        async fn $name($app: $crate::harness::TestApp) $body
 
-            async fn run($app: TestApp) $body
+        mod $name {
+            use $crate::harness::{Storage, TestApp};
 
             #[actix_web::test]
             async fn on_sqlite() {
-                run(TestApp::start(Storage::Sqlite).await).await;
+                super::$name(TestApp::start(Storage::Sqlite).await).await;
             }
 
             #[actix_web::test]
             async fn on_postgres() {
-                run(TestApp::start(Storage::Postgres).await).await;
+                super::$name(TestApp::start(Storage::Postgres).await).await;
             }
         }
     )+};
 }
 
-pub const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 #[derive(Clone, Copy)]
-pub enum Storage {
+pub(crate) enum Storage {
     Sqlite,
     Postgres,
 }
 
 #[derive(Default)]
-pub struct TestClock(AtomicI64);
+pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
-    pub fn forward(&self, ms: i64) {
+    pub(crate) fn forward(&self, ms: i64) {
         self.0.fetch_add(ms, Ordering::SeqCst);
     }
 }
@@ -66,7 +65,7 @@ impl Clock for TestClock {
 }
 
 #[derive(Default)]
-pub struct TestSettings(pub Mutex<Settings>);
+pub(crate) struct TestSettings(pub(crate) Mutex<Settings>);
 
 impl CurrentSettings for TestSettings {
     fn settings(&self) -> Settings {
@@ -75,7 +74,7 @@ impl CurrentSettings for TestSettings {
 }
 
 #[derive(Default)]
-pub struct HeardNews(pub Mutex<Vec<Changed>>);
+pub(crate) struct HeardNews(pub(crate) Mutex<Vec<Changed>>);
 
 #[async_trait]
 impl News for HeardNews {
@@ -84,23 +83,23 @@ impl News for HeardNews {
     }
 }
 
-pub struct TestApp {
-    pub base: String,
-    pub clock: Arc<TestClock>,
-    pub settings: Arc<TestSettings>,
-    pub news: Arc<HeardNews>,
-    pub services: Services,
-    pub routes: Routes,
+pub(crate) struct TestApp {
+    pub(crate) base: String,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) settings: Arc<TestSettings>,
+    pub(crate) news: Arc<HeardNews>,
+    pub(crate) services: Services,
+    pub(crate) routes: Routes,
     http: reqwest::Client,
     _dir: tempfile::TempDir,
 }
 
 impl TestApp {
-    pub async fn start(storage: Storage) -> Self {
+    pub(crate) async fn start(storage: Storage) -> Self {
         Self::start_with(storage, SetupGate::Open).await
     }
 
-    pub async fn start_with(storage: Storage, setup: SetupGate) -> Self {
+    pub(crate) async fn start_with(storage: Storage, setup: SetupGate) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = match storage {
             Storage::Sqlite => format!("sqlite://{}", dir.path().join("test.db").display()),
@@ -124,12 +123,12 @@ impl TestApp {
     }
 
     /// Somebody without credentials.
-    pub fn stranger(&self) -> Caller {
+    pub(crate) fn stranger(&self) -> Caller {
         Caller { http: self.http.clone(), base: self.base.clone(), headers: Vec::new() }
     }
 
     /// Registers an account and signs in; the first one is super admin.
-    pub async fn registers(&self, name: &str) -> Caller {
+    pub(crate) async fn registers(&self, name: &str) -> Caller {
         let body = json!({"username": name, "email": format!("{name}@example.com"), "password": PASSWORD});
         let reply = self.stranger().post("/api/auth/register", body).await;
         assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.body);
@@ -137,14 +136,14 @@ impl TestApp {
     }
 
     /// Signs in.
-    pub async fn signs_in(&self, name: &str) -> Caller {
+    pub(crate) async fn signs_in(&self, name: &str) -> Caller {
         let reply = self.stranger().post("/api/auth/login", json!({"account": name, "password": PASSWORD})).await;
         assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);
         self.stranger().with_cookie(&reply)
     }
 
     /// A super admin `root`, and by their hand an admin `anna`, and users `uma` and `otto`.
-    pub async fn people(&self) -> People {
+    pub(crate) async fn people(&self) -> People {
         let root = self.registers("root").await;
         for (name, role) in [("anna", "admin"), ("uma", "user"), ("otto", "user")] {
             root.makes_user(name, role).await;
@@ -154,38 +153,38 @@ impl TestApp {
     }
 }
 
-pub struct People {
-    pub root: Caller,
-    pub anna: Caller,
-    pub uma: Caller,
-    pub otto: Caller,
+pub(crate) struct People {
+    pub(crate) root: Caller,
+    pub(crate) anna: Caller,
+    pub(crate) uma: Caller,
+    pub(crate) otto: Caller,
 }
 
 #[derive(Clone)]
-pub struct Caller {
+pub(crate) struct Caller {
     http: reqwest::Client,
     base: String,
     headers: Vec<(String, String)>,
 }
 
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
-    pub body: Value,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+    pub(crate) body: Value,
 }
 
 impl Reply {
     /// Asserts the status and returns the body.
     #[track_caller]
-    pub fn expects(self, status: u16) -> Value {
+    pub(crate) fn expects(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         self.body
     }
 
     /// Asserts a refusal.
     #[track_caller]
-    pub fn refused(self, status: u16, code: &str) -> Value {
+    pub(crate) fn refused(self, status: u16, code: &str) -> Value {
         let body = self.expects(status);
         assert_eq!(body["code"], code, "{body}");
         assert!(body["error"].is_string(), "{body}");
@@ -194,22 +193,22 @@ impl Reply {
 }
 
 impl Caller {
-    pub fn with_header(&self, name: &str, value: &str) -> Self {
+    pub(crate) fn with_header(&self, name: &str, value: &str) -> Self {
         let mut caller = self.clone();
         caller.headers.push((name.to_owned(), value.to_owned()));
         caller
     }
 
-    pub fn with_token(&self, token: &str) -> Self {
+    pub(crate) fn with_token(&self, token: &str) -> Self {
         self.with_header("authorization", &format!("Bearer {token}"))
     }
 
-    pub fn with_cookie(&self, reply: &Reply) -> Self {
+    pub(crate) fn with_cookie(&self, reply: &Reply) -> Self {
         let cookie = reply.headers.get("set-cookie").expect("a session cookie").to_str().unwrap();
         self.with_header("cookie", cookie.split(';').next().unwrap())
     }
 
-    pub async fn send(&self, method: Method, path: &str, body: Option<String>) -> Reply {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<String>) -> Reply {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         for (name, value) in &self.headers {
             request = request.header(name, value);
@@ -224,33 +223,33 @@ impl Caller {
         Reply { status, headers, text, body }
     }
 
-    pub async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send(Method::GET, path, None).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
         self.send(Method::POST, path, Some(body.to_string())).await
     }
 
-    pub async fn patch(&self, path: &str, body: Value) -> Reply {
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Reply {
         self.send(Method::PATCH, path, Some(body.to_string())).await
     }
 
-    pub async fn delete(&self, path: &str) -> Reply {
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
         self.send(Method::DELETE, path, None).await
     }
 
-    pub async fn id(&self) -> i64 {
+    pub(crate) async fn id(&self) -> i64 {
         self.get("/api/me").await.expects(200)["id"].as_i64().unwrap()
     }
 
-    pub async fn makes_user(&self, name: &str, role: &str) -> i64 {
+    pub(crate) async fn makes_user(&self, name: &str, role: &str) -> i64 {
         let email = format!("{name}@example.com");
         let body = json!({"username": name, "email": email, "password": PASSWORD, "role": role});
         self.post("/api/users", body).await.expects(201)["id"].as_i64().unwrap()
     }
 
-    pub async fn makes_key(&self, body: Value) -> Value {
+    pub(crate) async fn makes_key(&self, body: Value) -> Value {
         self.post("/api/keys", body).await.expects(201)
     }
 }

@@ -4,10 +4,10 @@ use actors::ports::Changed;
 use actors::vocabulary::{KeyStatus, UserId};
 use secrecy::ExposeSecret;
 
-use super::day_start;
 use super::rules::{KeyChange, KeyListFilter, NewKey};
 use super::view::{IssuedKey, KeyView};
 use super::{ADMIN_FIELD, KEY_EXISTS};
+use crate::admission::day_start;
 use crate::secrets::{NewKey as FreshKey, digest, hex, new_relay_key};
 use crate::services::error::{NOT_FOUND, Served, ServiceError};
 use crate::services::users::{may_touch, touchable};
