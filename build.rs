@@ -1,3 +1,5 @@
-//! Embeds what the binary carries along.
+//! Embeds the page templates into the binary.
 
-fn main() {}
+fn main() {
+    minijinja_embed::embed_templates!("templates");
+}

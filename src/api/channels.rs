@@ -7,11 +7,11 @@ use super::extract::{Body, Id, Query};
 use super::guard::{Admin, Guarded};
 use super::reply::{Created, Reply};
 use super::table::RouteTable;
-use crate::services::channels::upstreams::{TestResult, UpstreamsHandle};
 use crate::services::channels::{
     self, Channel, ChannelPatch, ChannelQuery, ChannelStatusList, ChannelTestLog, CircuitChange, NewChannel, TestAllResult,
     TestRequest, UpstreamModels,
 };
+use crate::services::channels::{TestResult, UpstreamsHandle};
 use crate::services::values::{Done, ListQuery, Page};
 use crate::services::{Served, Services};
 

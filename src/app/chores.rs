@@ -1,12 +1,11 @@
 //! What the process does by itself, now and then: probes of channels that ask for them, and tidying.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use actors::vocabulary::ChannelId;
+use actors::settings_cache::SnapshotReader;
 use tokio::time::Instant;
 
-use crate::services::channels::{self, UpstreamsHandle};
+use crate::services::channels::{self, Probed, UpstreamsHandle};
 use crate::services::{Services, upkeep};
 
 /// How often due probes are looked for.
@@ -15,12 +14,12 @@ const PROBE_TICK: Duration = Duration::from_millis(500);
 const UPKEEP_EVERY: Duration = Duration::from_secs(600);
 
 /// Runs for ever; dropped when the process stops.
-pub(super) async fn run(services: Services, upstreams: UpstreamsHandle) {
-    let mut probed: HashMap<ChannelId, Instant> = HashMap::new();
+pub(super) async fn run(services: Services, upstreams: UpstreamsHandle, snapshot: SnapshotReader) {
+    let mut probed = Probed::new();
     let mut kept_up = Instant::now();
     loop {
         tokio::time::sleep(PROBE_TICK).await;
-        channels::probe_due(&services, &*upstreams.0, &mut probed).await;
+        channels::probe_due(&services, &*upstreams.0, snapshot.keep().channels(), &mut probed).await;
         if kept_up.elapsed() >= UPKEEP_EVERY {
             kept_up = Instant::now();
             if let Err(error) = upkeep::run(&services).await {

@@ -173,4 +173,3 @@ impl CurrentSettings for SnapshotSettings {
         self.0.reader().load().settings.clone()
     }
 }
-

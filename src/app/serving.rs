@@ -68,29 +68,22 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let bound = TcpListener::bind(config.listen).and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (listening, listener) =
         bound.map_err(|error| StartError::Io { what: format!("cannot listen on {}", config.listen), error })?;
-    let own_certificates = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
-    let tls = tls_config(own_certificates);
+    let tls = tls_config(config.own_certificates);
     let settings = cellar.cache.reader().clone();
     let desk = Desk { cellar: cellar.clone(), ids, clock: Arc::clone(&clock), throttle: Arc::new(Throttle::default()) };
     let origins = Arc::new(ResponseOrigins::default());
-    let door = Door {
-        trusted_proxies: config.trusted_proxies.clone(),
-        patience: config.patience,
-        in_flight: Arc::clone(&in_flight),
-    };
+    let door =
+        Door { trusted_proxies: config.trusted_proxies.clone(), patience: config.patience, in_flight: Arc::clone(&in_flight) };
     let providers = Arc::new(Providers::start(Arc::clone(&tls), settings.clone(), cellar.health.clone()));
     let upstreams = UpstreamsHandle(providers);
-    let system = SystemHandle(Arc::new(Process {
-        cellar: cellar.clone(),
-        started_at: clock.now_ms(),
-        in_flight: Arc::clone(&in_flight),
-    }));
+    let system =
+        SystemHandle(Arc::new(Process { cellar: cellar.clone(), started_at: clock.now_ms(), in_flight: Arc::clone(&in_flight) }));
     let api_routes = api::routes();
     let context = ApiContext { services: services.clone(), proxies: config.trusted_proxies.clone() };
-    let chores = rt::spawn(chores::run(services.clone(), upstreams.clone()));
+    let chores = rt::spawn(chores::run(services.clone(), upstreams.clone(), settings.clone()));
     let (patience, workers) = (config.patience, config.workers);
     let factory = {
-        let (upstreams, system) = (Data::new(upstreams), Data::new(system));
+        let (upstreams, system, logs) = (Data::new(upstreams), Data::new(system), Data::new(cellar.logs.clone()));
         move || {
             let road = Road {
                 desk: desk.clone(),
@@ -101,6 +94,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
             App::new()
                 .app_data(upstreams.clone())
                 .app_data(system.clone())
+                .app_data(logs.clone())
                 .configure(|routes| api_routes.configure(routes, &context))
                 .configure(api::probes)
                 .configure(|routes| edge::routes(routes, &road, &door))

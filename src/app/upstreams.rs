@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use actix_web::rt::{self, Arbiter, ArbiterHandle};
+use actix_rt::{Arbiter, ArbiterHandle};
+use actix_web::rt;
 use actors::channel_health::{Candidate, ChannelHealth, Circuit, Verdict};
 use actors::settings_cache::SnapshotReader;
 use actors::vocabulary::{Channel, ChannelId};

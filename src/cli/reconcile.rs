@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use actors::vocabulary::Nanos;
+
 use super::{CommandError, say};
 use crate::app;
 use crate::config::Config;
@@ -11,7 +13,8 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, CommandError> {
     let storage = app::open_storage(config).await?;
     let checked = ledger::reconcile(&storage.db).await.map_err(|error| CommandError::Other(error.to_string()))?;
     for off in &checked.differences {
-        say(&format!("{}: balance {} USD, ledger {} USD", off.username, off.balance, off.ledger))?;
+        let (balance, ledger) = (Nanos(off.balance_nanos), Nanos(off.ledger_nanos));
+        say(&format!("{}: balance {balance} USD, ledger {ledger} USD", off.username))?;
     }
     say(&format!("{} accounts checked, {} differ.", checked.accounts, checked.differences.len()))?;
     Ok(if checked.differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -49,13 +49,13 @@ pub(super) async fn run(config: &Config, command: UserCommand) -> Result<ExitCod
     match command {
         UserCommand::CreateAdmin { username, email, password_stdin } => {
             let (password, made) = password(password_stdin)?;
-            let user = create_super_admin(&services, &username, &email, Secret::from(password)).await.map_err(told)?;
+            let user = create_super_admin(&services, &username, &email, Secret::from(password.as_str())).await.map_err(told)?;
             say(&format!("{} is a super admin.", user.username))?;
             show(made)?;
         }
         UserCommand::ResetPassword { account, password_stdin } => {
             let (password, made) = password(password_stdin)?;
-            let user = reset_password(&services, &account, Secret::from(password)).await.map_err(told)?;
+            let user = reset_password(&services, &account, Secret::from(password.as_str())).await.map_err(told)?;
             say(&format!("{} has a new password; their sessions have ended.", user.username))?;
             show(made)?;
         }

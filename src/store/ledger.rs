@@ -104,3 +104,39 @@ on_both!(Enter {
         Ok(())
     }
 });
+
+/// An account whose balance is not the sum of its ledger.
+#[derive(Clone, Debug, FromRow)]
+pub struct Difference {
+    /// Whose.
+    pub username: String,
+    /// `quota_nanos - used_nanos`.
+    pub balance_nanos: i64,
+    /// The sum of its ledger rows, in nano-dollars.
+    pub ledger_nanos: i64,
+}
+
+/// What a check of all balances found.
+#[derive(Clone, Debug)]
+pub struct Reconciled {
+    /// Accounts looked at.
+    pub accounts: i64,
+    /// Those that differ.
+    pub differences: Vec<Difference>,
+}
+
+/// Compares every balance with its ledger, in one reading of the database.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn reconcile(db: &Db) -> Stored<Reconciled> {
+    const DIFFERENT: &str = "SELECT username, balance_nanos, ledger_nanos FROM ( \
+        SELECT u.username AS username, u.quota_nanos - u.used_nanos AS balance_nanos, \
+        CAST(coalesce((SELECT sum(l.amount_nanos) FROM ledger l WHERE l.user_id = u.id), 0) AS BIGINT) AS ledger_nanos \
+        FROM users u) sums WHERE balance_nanos <> ledger_nanos ORDER BY username";
+    read!(db, conn => {
+        let accounts = sqlx::query_scalar("SELECT CAST(count(*) AS BIGINT) FROM users").fetch_one(&mut *conn).await?;
+        let differences = sqlx::query_as(DIFFERENT).fetch_all(&mut *conn).await?;
+        Ok(Reconciled { accounts, differences })
+    })
+}

@@ -2,13 +2,14 @@
 
 mod checks;
 mod probes;
-pub mod upstreams;
+mod upstreams;
 mod values;
 
 pub use probes::{
-    ChannelStatus, ChannelStatusList, ChannelTest, ChannelTestLog, CircuitChange, TestAllResult, TestRequest, UpstreamModels,
-    change_circuit, status, test, test_all, test_logs, upstream_models,
+    ChannelStatus, ChannelStatusList, ChannelTest, ChannelTestLog, CircuitChange, Probed, TestAllResult, TestRequest,
+    UpstreamModels, change_circuit, probe_due, status, test, test_all, test_logs, upstream_models,
 };
+pub use upstreams::{ChannelState, CircuitState, TestResult, Upstreams, UpstreamsHandle};
 pub use values::{Channel, ChannelPatch, ChannelQuery, NewChannel};
 
 use actors::ports::Changed;

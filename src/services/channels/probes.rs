@@ -1,6 +1,8 @@
 //! Tests of channels, their logs, and how channels do.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
 
 use actors::vocabulary::{Channel as OpenChannel, ChannelId};
 use futures_util::StreamExt;
@@ -125,7 +127,7 @@ pub struct ChannelStatusList {
 pub async fn test(services: &Services, upstreams: &dyn Upstreams, id: ChannelId, asked: TestRequest) -> Served<TestResult> {
     let channel = opened(services, find(services, id).await?)?;
     let model = asked.model.map(|model| check::name("model", &model, 256)).transpose()?;
-    tested(services, upstreams, &channel, model.as_deref()).await
+    tested(services, upstreams, &channel, model.as_deref(), "manual").await
 }
 
 /// Tests every enabled channel.
@@ -137,7 +139,7 @@ pub async fn test_all(services: &Services, upstreams: &dyn Upstreams) -> Served<
     let tests = rows.map(|row| async move {
         let (channel_id, name) = (row.id, row.name.clone());
         let result = match opened(services, row) {
-            Ok(channel) => tested(services, upstreams, &channel, None).await?,
+            Ok(channel) => tested(services, upstreams, &channel, None, "manual").await?,
             Err(error) => TestResult { error: Some(error.to_string()), ..TestResult::default() },
         };
         Ok(ChannelTest { channel_id, name, result })
@@ -221,19 +223,40 @@ fn opened(services: &Services, row: ChannelRow) -> Served<OpenChannel> {
     row.opened(&services.sealer).map_err(|detail| ServiceError::new(&UNREADABLE_CHANNEL).with("detail", detail))
 }
 
+/// Probes every enabled channel whose `monitorIntervalSec` has passed since its last probe in `probed`.
+pub async fn probe_due(services: &Services, upstreams: &dyn Upstreams, channels: &[Arc<OpenChannel>], probed: &mut Probed) {
+    let now = Instant::now();
+    let due = |channel: &&Arc<OpenChannel>| {
+        let last = probed.get(&channel.id);
+        channel.monitor_interval.is_some_and(|interval| last.is_none_or(|last| now.duration_since(*last) >= interval))
+    };
+    let due: Vec<Arc<OpenChannel>> = channels.iter().filter(due).cloned().collect();
+    probed.retain(|id, _| channels.iter().any(|channel| channel.id == *id));
+    probed.extend(due.iter().map(|channel| (channel.id, now)));
+    let probes = due.iter().map(|channel| tested(services, upstreams, channel, None, "probe"));
+    let found: Vec<Served<TestResult>> = futures_util::stream::iter(probes).buffer_unordered(AT_ONCE).collect().await;
+    for error in found.into_iter().filter_map(Result::err) {
+        tracing::warn!(%error, "a probe's result could not be kept");
+    }
+}
+
+/// When channels were probed last.
+pub type Probed = HashMap<ChannelId, Instant>;
+
 /// Tests a channel and keeps what was found.
 async fn tested(
     services: &Services,
     upstreams: &dyn Upstreams,
     channel: &OpenChannel,
     model: Option<&str>,
+    origin: &str,
 ) -> Served<TestResult> {
     let result = upstreams.test(channel, model).await;
     let row = ChannelTestRow {
         id: services.id(),
         channel_id: channel.id.0,
         ts: services.now(),
-        origin: "manual".to_owned(),
+        origin: origin.to_owned(),
         model: model.map(str::to_owned).or_else(|| channel.test_model.clone()),
         reachable: result.reachable,
         latency_ms: result.latency_ms,

@@ -42,7 +42,7 @@ pub struct Announcement {
 /// What anybody may know about this site.
 pub fn site(services: &Services) -> Site {
     let settings = services.settings.settings();
-    let announcement = settings.announcement_enabled.then(|| Announcement {
+    let announcement = settings.announcement_enabled.then_some(Announcement {
         mode: match settings.announcement_mode {
             AnnouncementMode::Marquee => "marquee",
             AnnouncementMode::Modal => "modal",

@@ -1,0 +1,41 @@
+//! What is tidied now and then: rows past their time.
+
+use super::{Served, Services};
+use crate::store::{changes, retention};
+
+const DAY_MS: i64 = 86_400_000;
+/// Channel tests are kept this long.
+const TESTS_KEPT_MS: i64 = 30 * DAY_MS;
+/// Batches deleted by one run; the rest waits for the next.
+const MOST_BATCHES: usize = 500;
+
+/// Deletes log rows older than `logRetentionDays` (folding their ledger rows, sums unchanged), old channel
+/// tests, and the change log's tail.
+///
+/// # Errors
+/// When the database is ill; the next run goes on where this one stopped.
+pub async fn run(services: &Services) -> Served<()> {
+    let (db, now) = (&services.db, services.now());
+    changes::prune(db, now).await?;
+    for _ in 0..MOST_BATCHES {
+        if retention::delete_channel_tests(db, now - TESTS_KEPT_MS).await? == 0 {
+            break;
+        }
+    }
+    let days = services.settings.settings().log_retention_days;
+    if days <= 0 {
+        return Ok(());
+    }
+    let before = now.saturating_sub(days.saturating_mul(DAY_MS));
+    for _ in 0..MOST_BATCHES {
+        if retention::fold_ledger_days(db, before).await? == 0 {
+            break;
+        }
+    }
+    for _ in 0..MOST_BATCHES {
+        if retention::delete_log_rows(db, before).await? == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
