@@ -1,6 +1,5 @@
 //! The append-only account of every change of a balance.
 
-use actors::vocabulary::Nanos;
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::db::{Db, Stored, on_both, read};
@@ -49,42 +48,6 @@ pub async fn list(db: &Db, user: i64, kind: Option<&str>, window: &Window) -> St
         let found = sqlx::query_as(AssertSqlSafe(rows)).bind(user).bind(kind).bind(&pattern).fetch_all(&mut *conn).await?;
         let total = sqlx::query_scalar(AssertSqlSafe(count)).bind(user).bind(kind).bind(&pattern).fetch_one(&mut *conn).await?;
         Ok((found, total))
-    })
-}
-
-/// An account whose balance is not the sum of its ledger.
-#[derive(Clone, Debug)]
-pub struct Difference {
-    /// Its name.
-    pub username: String,
-    /// Quota less use.
-    pub balance: Nanos,
-    /// The sum of its ledger.
-    pub ledger: Nanos,
-}
-
-/// What a reconciliation found.
-#[derive(Clone, Debug, Default)]
-pub struct Reconciled {
-    /// Accounts looked at, removed ones included.
-    pub accounts: i64,
-    /// Those that differ; at most 1,000.
-    pub differences: Vec<Difference>,
-}
-
-/// Compares every account's balance with the sum of its ledger, in one statement and so at one moment.
-///
-/// # Errors
-/// When the database is ill.
-pub async fn reconcile(db: &Db) -> Stored<Reconciled> {
-    let differing = "SELECT u.username, u.quota_nanos - u.used_nanos, CAST(coalesce(s.total, 0) AS BIGINT) FROM users u \
-         LEFT JOIN (SELECT user_id, sum(amount_nanos) AS total FROM ledger GROUP BY user_id) s ON s.user_id = u.id \
-         WHERE u.quota_nanos - u.used_nanos <> coalesce(s.total, 0) ORDER BY u.id LIMIT 1000";
-    read!(db, conn => {
-        let accounts = sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(&mut *conn).await?;
-        let rows: Vec<(String, i64, i64)> = sqlx::query_as(differing).fetch_all(&mut *conn).await?;
-        let difference = |(username, balance, ledger)| Difference { username, balance: Nanos(balance), ledger: Nanos(ledger) };
-        Ok(Reconciled { accounts, differences: rows.into_iter().map(difference).collect() })
     })
 }
 

@@ -31,7 +31,8 @@ fn ask_for_usage(ask: &Ask, body: &Bytes) -> Option<(Range<usize>, String)> {
             Some((brace + 1..brace + 1, r#""stream_options":{"include_usage":true},"#.to_owned()))
         }
         Some(span) => {
-            let given: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(body.get(span.clone())?).ok()?;
+            let given: Option<serde_json::Map<String, serde_json::Value>> =
+                serde_json::from_slice(body.get(span.clone())?).ok()?;
             let mut options = given.unwrap_or_default();
             options.insert("include_usage".to_owned(), true.into());
             Some((span.clone(), serde_json::Value::Object(options).to_string()))

@@ -4,13 +4,17 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::fakes::{FakeSystem, FakeUpstreams};
+use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use actors::ports::{Changed, Clock, SystemClock};
 use actors::vocabulary::{IdMaker, Settings};
-use api_proxy::api::{ApiContext, Routes, routes};
+use api_proxy::api::{ApiContext, Routes, probes, routes};
 use api_proxy::config::TrustedProxies;
 use api_proxy::secrets::{Sealer, random_base62};
+use api_proxy::services::channels::upstreams::UpstreamsHandle;
 use api_proxy::services::passwords::Passwords;
+use api_proxy::services::system::SystemHandle;
 use api_proxy::services::{CurrentSettings, News, Services, SetupGate};
 use api_proxy::store::Db;
 use async_trait::async_trait;
@@ -23,37 +27,38 @@ use sqlx::Connection;
 #[macro_export]
 macro_rules! on_both {
     ($($(#[$meta:meta])* async fn $name:ident($app:ident: TestApp) $body:block)+) => {$(
-        async fn $name($app: $crate::harness::TestApp) $body
-
         mod $name {
+            use super::*;
             use $crate::harness::{Storage, TestApp};
+
+            async fn run($app: TestApp) $body
 
             #[actix_web::test]
             async fn on_sqlite() {
-                super::$name(TestApp::start(Storage::Sqlite).await).await;
+                run(TestApp::start(Storage::Sqlite).await).await;
             }
 
             #[actix_web::test]
             async fn on_postgres() {
-                super::$name(TestApp::start(Storage::Postgres).await).await;
+                run(TestApp::start(Storage::Postgres).await).await;
             }
         }
     )+};
 }
 
-pub(crate) const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse battery";
 
 #[derive(Clone, Copy)]
-pub(crate) enum Storage {
+pub enum Storage {
     Sqlite,
     Postgres,
 }
 
 #[derive(Default)]
-pub(crate) struct TestClock(AtomicI64);
+pub struct TestClock(AtomicI64);
 
 impl TestClock {
-    pub(crate) fn forward(&self, ms: i64) {
+    pub fn forward(&self, ms: i64) {
         self.0.fetch_add(ms, Ordering::SeqCst);
     }
 }
@@ -65,7 +70,7 @@ impl Clock for TestClock {
 }
 
 #[derive(Default)]
-pub(crate) struct TestSettings(pub(crate) Mutex<Settings>);
+pub struct TestSettings(pub Mutex<Settings>);
 
 impl CurrentSettings for TestSettings {
     fn settings(&self) -> Settings {
@@ -74,7 +79,7 @@ impl CurrentSettings for TestSettings {
 }
 
 #[derive(Default)]
-pub(crate) struct HeardNews(pub(crate) Mutex<Vec<Changed>>);
+pub struct HeardNews(pub Mutex<Vec<Changed>>);
 
 #[async_trait]
 impl News for HeardNews {
@@ -83,23 +88,25 @@ impl News for HeardNews {
     }
 }
 
-pub(crate) struct TestApp {
-    pub(crate) base: String,
-    pub(crate) clock: Arc<TestClock>,
-    pub(crate) settings: Arc<TestSettings>,
-    pub(crate) news: Arc<HeardNews>,
-    pub(crate) services: Services,
-    pub(crate) routes: Routes,
+pub struct TestApp {
+    pub base: String,
+    pub clock: Arc<TestClock>,
+    pub settings: Arc<TestSettings>,
+    pub news: Arc<HeardNews>,
+    pub services: Services,
+    pub routes: Routes,
+    pub upstreams: Arc<FakeUpstreams>,
+    pub system: Arc<FakeSystem>,
     http: reqwest::Client,
     _dir: tempfile::TempDir,
 }
 
 impl TestApp {
-    pub(crate) async fn start(storage: Storage) -> Self {
+    pub async fn start(storage: Storage) -> Self {
         Self::start_with(storage, SetupGate::Open).await
     }
 
-    pub(crate) async fn start_with(storage: Storage, setup: SetupGate) -> Self {
+    pub async fn start_with(storage: Storage, setup: SetupGate) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = match storage {
             Storage::Sqlite => format!("sqlite://{}", dir.path().join("test.db").display()),
@@ -118,17 +125,19 @@ impl TestApp {
             setup,
         };
         let routes = routes();
-        let base = serve(&routes, &services);
-        Self { base, clock, settings, news, services, routes, http: reqwest::Client::new(), _dir: dir }
+        let (upstreams, system) = (Arc::<FakeUpstreams>::default(), Arc::<FakeSystem>::default());
+        let parts = (UpstreamsHandle(upstreams.clone()), SystemHandle(system.clone()));
+        let base = serve(&routes, &services, parts);
+        Self { base, clock, settings, news, services, routes, upstreams, system, http: reqwest::Client::new(), _dir: dir }
     }
 
     /// Somebody without credentials.
-    pub(crate) fn stranger(&self) -> Caller {
+    pub fn stranger(&self) -> Caller {
         Caller { http: self.http.clone(), base: self.base.clone(), headers: Vec::new() }
     }
 
     /// Registers an account and signs in; the first one is super admin.
-    pub(crate) async fn registers(&self, name: &str) -> Caller {
+    pub async fn registers(&self, name: &str) -> Caller {
         let body = json!({"username": name, "email": format!("{name}@example.com"), "password": PASSWORD});
         let reply = self.stranger().post("/api/auth/register", body).await;
         assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.body);
@@ -136,14 +145,14 @@ impl TestApp {
     }
 
     /// Signs in.
-    pub(crate) async fn signs_in(&self, name: &str) -> Caller {
+    pub async fn signs_in(&self, name: &str) -> Caller {
         let reply = self.stranger().post("/api/auth/login", json!({"account": name, "password": PASSWORD})).await;
         assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);
         self.stranger().with_cookie(&reply)
     }
 
     /// A super admin `root`, and by their hand an admin `anna`, and users `uma` and `otto`.
-    pub(crate) async fn people(&self) -> People {
+    pub async fn people(&self) -> People {
         let root = self.registers("root").await;
         for (name, role) in [("anna", "admin"), ("uma", "user"), ("otto", "user")] {
             root.makes_user(name, role).await;
@@ -153,38 +162,38 @@ impl TestApp {
     }
 }
 
-pub(crate) struct People {
-    pub(crate) root: Caller,
-    pub(crate) anna: Caller,
-    pub(crate) uma: Caller,
-    pub(crate) otto: Caller,
+pub struct People {
+    pub root: Caller,
+    pub anna: Caller,
+    pub uma: Caller,
+    pub otto: Caller,
 }
 
 #[derive(Clone)]
-pub(crate) struct Caller {
+pub struct Caller {
     http: reqwest::Client,
     base: String,
     headers: Vec<(String, String)>,
 }
 
-pub(crate) struct Reply {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) text: String,
-    pub(crate) body: Value,
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+    pub body: Value,
 }
 
 impl Reply {
     /// Asserts the status and returns the body.
     #[track_caller]
-    pub(crate) fn expects(self, status: u16) -> Value {
+    pub fn expects(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         self.body
     }
 
     /// Asserts a refusal.
     #[track_caller]
-    pub(crate) fn refused(self, status: u16, code: &str) -> Value {
+    pub fn refused(self, status: u16, code: &str) -> Value {
         let body = self.expects(status);
         assert_eq!(body["code"], code, "{body}");
         assert!(body["error"].is_string(), "{body}");
@@ -193,22 +202,22 @@ impl Reply {
 }
 
 impl Caller {
-    pub(crate) fn with_header(&self, name: &str, value: &str) -> Self {
+    pub fn with_header(&self, name: &str, value: &str) -> Self {
         let mut caller = self.clone();
         caller.headers.push((name.to_owned(), value.to_owned()));
         caller
     }
 
-    pub(crate) fn with_token(&self, token: &str) -> Self {
+    pub fn with_token(&self, token: &str) -> Self {
         self.with_header("authorization", &format!("Bearer {token}"))
     }
 
-    pub(crate) fn with_cookie(&self, reply: &Reply) -> Self {
+    pub fn with_cookie(&self, reply: &Reply) -> Self {
         let cookie = reply.headers.get("set-cookie").expect("a session cookie").to_str().unwrap();
         self.with_header("cookie", cookie.split(';').next().unwrap())
     }
 
-    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<String>) -> Reply {
+    pub async fn send(&self, method: Method, path: &str, body: Option<String>) -> Reply {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         for (name, value) in &self.headers {
             request = request.header(name, value);
@@ -223,41 +232,45 @@ impl Caller {
         Reply { status, headers, text, body }
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Reply {
+    pub async fn get(&self, path: &str) -> Reply {
         self.send(Method::GET, path, None).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
         self.send(Method::POST, path, Some(body.to_string())).await
     }
 
-    pub(crate) async fn patch(&self, path: &str, body: Value) -> Reply {
+    pub async fn patch(&self, path: &str, body: Value) -> Reply {
         self.send(Method::PATCH, path, Some(body.to_string())).await
     }
 
-    pub(crate) async fn delete(&self, path: &str) -> Reply {
+    pub async fn delete(&self, path: &str) -> Reply {
         self.send(Method::DELETE, path, None).await
     }
 
-    pub(crate) async fn id(&self) -> i64 {
+    pub async fn id(&self) -> i64 {
         self.get("/api/me").await.expects(200)["id"].as_i64().unwrap()
     }
 
-    pub(crate) async fn makes_user(&self, name: &str, role: &str) -> i64 {
+    pub async fn makes_user(&self, name: &str, role: &str) -> i64 {
         let email = format!("{name}@example.com");
         let body = json!({"username": name, "email": email, "password": PASSWORD, "role": role});
         self.post("/api/users", body).await.expects(201)["id"].as_i64().unwrap()
     }
 
-    pub(crate) async fn makes_key(&self, body: Value) -> Value {
+    pub async fn makes_key(&self, body: Value) -> Value {
         self.post("/api/keys", body).await.expects(201)
     }
 }
 
-fn serve(routes: &Routes, services: &Services) -> String {
+fn serve(routes: &Routes, services: &Services, (upstreams, system): (UpstreamsHandle, SystemHandle)) -> String {
     let context = ApiContext { services: services.clone(), proxies: TrustedProxies::default() };
     let routes = routes.clone();
-    let app = move || App::new().configure(|config| routes.configure(config, &context));
+    let (upstreams, system) = (Data::new(upstreams), Data::new(system));
+    let app = move || {
+        let app = App::new().app_data(upstreams.clone()).app_data(system.clone());
+        app.configure(|config| routes.configure(config, &context)).configure(probes)
+    };
     let server = HttpServer::new(app).workers(1).disable_signals().bind(("127.0.0.1", 0)).unwrap();
     let address = server.addrs()[0];
     actix_web::rt::spawn(server.run());
