@@ -142,7 +142,7 @@ fn permission_name(permission: Permission) -> &'static str {
 
 /// The finished document.
 #[derive(Clone, Debug)]
-pub struct Document(Bytes);
+pub(super) struct Document(Bytes);
 
 impl Respond for Document {
     fn respond(self, _: &HttpRequest) -> HttpResponse {

@@ -29,20 +29,19 @@ use sqlx::Connection;
 #[macro_export]
 macro_rules! on_both {
     ($($(#[$meta:meta])* async fn $name:ident($app:ident: TestApp) $body:block)+) => {$(
-        mod $name {
-            use super::*;
-            use $crate::harness::{Storage, TestApp};
+        async fn $name($app: $crate::harness::TestApp) $body
 
-            async fn run($app: TestApp) $body
+        mod $name {
+            use $crate::harness::{Storage, TestApp};
 
             #[actix_web::test]
             async fn on_sqlite() {
-                run(TestApp::start(Storage::Sqlite).await).await;
+                super::$name(TestApp::start(Storage::Sqlite).await).await;
             }
 
             #[actix_web::test]
             async fn on_postgres() {
-                run(TestApp::start(Storage::Postgres).await).await;
+                super::$name(TestApp::start(Storage::Postgres).await).await;
             }
         }
     )+};
