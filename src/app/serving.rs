@@ -21,12 +21,14 @@ use super::{StartError, chores};
 use crate::admission::{Desk, Throttle};
 use crate::api::{self, ApiContext};
 use crate::config::Config;
+use crate::console::{self, Console};
 use crate::edge::{self, Door};
 use crate::relay::Road;
 use crate::routing::ResponseOrigins;
 use crate::services::Services;
 use crate::services::channels::UpstreamsHandle;
 use crate::services::system::SystemHandle;
+use crate::session::Doorstep;
 use crate::upstream::{Wire, tls_config};
 
 /// Idle connections stay open this long; longer than the proxies usually put in front.
@@ -79,7 +81,9 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let system =
         SystemHandle(Arc::new(Process { cellar: cellar.clone(), started_at: clock.now_ms(), in_flight: Arc::clone(&in_flight) }));
     let api_routes = api::routes();
-    let context = ApiContext { services: services.clone(), proxies: config.trusted_proxies.clone() };
+    let doorstep = Doorstep { services: services.clone(), proxies: config.trusted_proxies.clone() };
+    let console = Console { doorstep: doorstep.clone(), system: system.clone() };
+    let context = ApiContext(doorstep);
     let chores = rt::spawn(chores::run(services.clone(), upstreams.clone(), settings.clone()));
     let (patience, workers) = (config.patience, config.workers);
     let factory = {
@@ -97,6 +101,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
                 .app_data(logs.clone())
                 .configure(|routes| api_routes.configure(routes, &context))
                 .configure(api::probes)
+                .configure(|routes| console::routes(routes, &console))
                 .configure(|routes| edge::routes(routes, &road, &door))
         }
     };
