@@ -13,11 +13,14 @@ const POLICY: &str =
 
 thread_local! {
     /// The templates, embedded by `build.rs`; one environment per worker.
-    static TEMPLATES: Environment<'static> = {
-        let mut environment = Environment::new();
-        minijinja_embed::load_templates!(&mut environment);
-        environment
-    };
+    static TEMPLATES: Environment<'static> = environment();
+}
+
+#[expect(clippy::expect_used, reason = "in what minijinja_embed generates: templates that do not parse fail the build's tests")]
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    minijinja_embed::load_templates!(&mut environment);
+    environment
 }
 
 /// The page's language, by `Accept-Language`.
