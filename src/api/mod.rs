@@ -14,6 +14,7 @@ pub mod error;
 pub mod extract;
 pub mod guard;
 mod keys;
+mod live;
 mod me;
 mod openapi;
 mod origin;

@@ -1,7 +1,7 @@
 //! Every route below `/api`.
 
 use super::table::{RouteTable, Routes};
-use super::{admin, auth, catalogue, channels, keys, me, reports, site, users};
+use super::{admin, auth, catalogue, channels, keys, live, me, reports, site, users};
 
 /// The table of all routes.
 pub fn routes() -> Routes {
@@ -39,6 +39,7 @@ pub fn routes() -> Routes {
         .get("/activity", "Who changed what", admin::activity);
     catalogue::routes(&mut table);
     channels::routes(&mut table);
+    live::routes(&mut table);
     reports::routes(&mut table);
     site::routes(&mut table);
     table.build()

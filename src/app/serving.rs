@@ -84,7 +84,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let chores = rt::spawn(chores::run(services.clone(), upstreams.clone(), settings.clone()));
     let (patience, workers) = (config.patience, config.workers);
     let factory = {
-        let (upstreams, system) = (Data::new(upstreams), Data::new(system));
+        let (upstreams, system, logs) = (Data::new(upstreams), Data::new(system), Data::new(cellar.logs.clone()));
         move || {
             let road = Road {
                 desk: desk.clone(),
@@ -95,6 +95,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
             App::new()
                 .app_data(upstreams.clone())
                 .app_data(system.clone())
+                .app_data(logs.clone())
                 .configure(|routes| api_routes.configure(routes, &context))
                 .configure(api::probes)
                 .configure(|routes| edge::routes(routes, &road, &door))
