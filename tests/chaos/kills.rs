@@ -7,6 +7,7 @@ use api_proxy::mock_upstream::Reply;
 use futures_util::future::join;
 
 use crate::client::{Client, Crowd};
+use crate::gateway::{Gateway, kill_9};
 use crate::on_both;
 use crate::waiting::eventually;
 use crate::world::World;
@@ -51,7 +52,7 @@ on_both! {
             let killing = async {
                 eventually("enough answers", async || (crowd.answers() >= answers).then_some(())).await;
                 tokio::time::sleep(instant).await;
-                crate::gateway::kill_9(pid);
+                kill_9(pid);
             };
             join(asking, killing).await;
             assert_eq!(crowd.refusals(), [], "nothing is wrong with these requests");
@@ -80,7 +81,25 @@ on_both! {
             let gateway = world.serve().await;
             received.push(Client::new(&gateway, &world.keys[0]).asks(1).await.whole());
             world.database.bills_exactly_once(&received).await;
-            gateway.kill().await;
+            // Nothing is left to replay, so that the next one dies under load and not at its start.
+            gateway.stop().await;
         }
+    }
+
+    async fn killed_again_and_again_while_it_replays_the_journal_nothing_is_billed_twice(storage: Storage) {
+        let (world, gateway) = World::start(storage, USERS).await;
+        gateway.stop().await;
+        world.script().always(slow_enough_to_be_caught());
+        let crowd = Crowd::default();
+        let mut doomed = world.serve_with(&[("FAULT_KILL_AT", "booking.inside_transaction:2")]).await;
+        crowd.ask(&doomed, &world.keys, CLIENTS).await;
+        assert_eq!(doomed.ends().await.signal(), Some(SIGABRT), "{}", doomed.output.text());
+        for _ in 0..3 {
+            let mut replaying = Gateway::launch(&["serve"], &world.environment(&[("FAULT_KILL_AT", "booking.inside_transaction")]));
+            assert_eq!(replaying.ends().await.signal(), Some(SIGABRT), "{}", replaying.output.text());
+        }
+        let gateway = world.serve().await;
+        world.database.bills_exactly_once(&crowd.received()).await;
+        gateway.stop().await;
     }
 }

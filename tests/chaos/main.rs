@@ -6,5 +6,8 @@ mod books;
 mod client;
 mod gateway;
 mod kills;
+mod line;
+mod outage;
+mod shutdown;
 mod waiting;
 mod world;

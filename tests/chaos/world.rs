@@ -90,7 +90,8 @@ impl World {
         self.provider.script()
     }
 
-    async fn furnish(&mut self, gateway: &Gateway, users: usize) {
+    /// Sets up what `start` promises, through the API.
+    pub async fn furnish(&mut self, gateway: &Gateway, users: usize) {
         self.admin = register(gateway).await;
         self.api(gateway, Method::PATCH, "/api/settings", &json!({"allowPrivateUpstreams": true})).await;
         let base = self.provider.base_url();
