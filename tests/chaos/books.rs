@@ -50,8 +50,6 @@ pub struct Row {
     pub user_id: i64,
     pub ending: String,
     pub cost_nanos: i64,
-    pub tokens_in: i64,
-    pub tokens_out: i64,
 }
 
 #[derive(Clone, Debug, FromRow)]
@@ -84,7 +82,7 @@ impl Database {
 
     /// The books as they are now.
     pub async fn books(&self) -> Books {
-        let rows = "SELECT request_id, user_id, ending, cost_nanos, tokens_in, tokens_out FROM request_log ORDER BY id";
+        let rows = "SELECT request_id, user_id, ending, cost_nanos FROM request_log ORDER BY id";
         let accounts = "SELECT id, quota_nanos, used_nanos, \
              (SELECT CAST(coalesce(sum(amount_nanos), 0) AS BIGINT) FROM ledger WHERE user_id = users.id) AS ledger_nanos FROM users";
         if self.is_postgres() {
@@ -101,6 +99,17 @@ impl Database {
         let accounts = sqlx::query_as(accounts).fetch_all(&mut db).await.unwrap();
         db.close().await.unwrap();
         Books { rows, accounts }
+    }
+
+    /// Changes something behind the gateway's back.
+    pub async fn execute(&self, sql: &'static str) {
+        if self.is_postgres() {
+            let mut db = PgConnection::connect(&self.url).await.unwrap();
+            sqlx::query(sql).execute(&mut db).await.unwrap();
+        } else {
+            let mut db = SqliteConnection::connect(&self.url).await.unwrap();
+            sqlx::query(sql).execute(&mut db).await.unwrap();
+        }
     }
 
     /// Waits until every one of these answers, which clients received whole, is in the books, and checks the

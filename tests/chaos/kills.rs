@@ -17,13 +17,13 @@ const USERS: usize = 4;
 const ROUNDS: usize = 30;
 const SIGABRT: i32 = 6;
 
-/// Where the process can be told to die, and at which visit.
+/// Where the process can be told to die, and at which visit; its start makes a few visits to the booking, too.
 const PLACES: [&str; 11] = [
     "usage_ledger.post:7",
     "usage_ledger.journal_written",
     "usage_ledger.journal_written:5",
-    "booking.inside_transaction",
-    "booking.inside_transaction:3",
+    "booking.inside_transaction:4",
+    "booking.inside_transaction:9",
     "usage_ledger.booked",
     "usage_ledger.booked:3",
     "user_gate.admit:20",

@@ -4,10 +4,16 @@
 
 mod books;
 mod client;
+mod commands;
 mod gateway;
+mod hostile;
 mod kills;
 mod line;
+mod memory;
 mod outage;
+mod raw;
+mod secrets;
 mod shutdown;
+mod upstreams;
 mod waiting;
 mod world;

@@ -93,6 +93,11 @@ impl World {
     /// Sets up what `start` promises, through the API.
     pub async fn furnish(&mut self, gateway: &Gateway, users: usize) {
         self.admin = register(gateway).await;
+        self.equip(gateway, users).await;
+    }
+
+    /// Channels, models, prices and users, by the admin who is there.
+    pub async fn equip(&mut self, gateway: &Gateway, users: usize) {
         self.api(gateway, Method::PATCH, "/api/settings", &json!({"allowPrivateUpstreams": true})).await;
         let base = self.provider.base_url();
         for (kind, model) in [("claude", CLAUDE), ("openai", GPT)] {
