@@ -18,7 +18,6 @@ use tokio::sync::broadcast::error::RecvError;
 use super::door::Respond;
 use super::guard::{Guarded, SignedIn};
 use super::openapi::Operation;
-use super::table::RouteTable;
 use crate::services::{Served, ServiceError};
 
 /// Silence after which a comment is sent.
@@ -26,11 +25,7 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 /// Readers at the same time.
 const MOST_READERS: usize = 500;
 
-pub(super) fn routes(table: &mut RouteTable) {
-    table.get("/logs/stream", "Log rows as they happen (server-sent events)", live);
-}
-
-async fn live(by: Guarded<SignedIn>, logs: Data<LogBroadcaster>) -> Served<LiveLog> {
+pub(super) async fn live(by: Guarded<SignedIn>, logs: Data<LogBroadcaster>) -> Served<LiveLog> {
     if logs.readers() >= MOST_READERS {
         return Err(ServiceError::too_many(30));
     }
@@ -40,7 +35,7 @@ async fn live(by: Guarded<SignedIn>, logs: Data<LogBroadcaster>) -> Served<LiveL
 }
 
 /// A reader's stream.
-struct LiveLog {
+pub(super) struct LiveLog {
     entries: Subscription,
     /// The one whose rows a user sees, and in the user's form; `None` for admins, who see all.
     only: Option<UserId>,

@@ -21,12 +21,14 @@ use super::{StartError, chores};
 use crate::admission::{Desk, Throttle};
 use crate::api::{self, ApiContext};
 use crate::config::Config;
+use crate::console::{self, Console};
 use crate::edge::{self, Door};
 use crate::relay::Road;
 use crate::routing::ResponseOrigins;
 use crate::services::Services;
 use crate::services::channels::UpstreamsHandle;
 use crate::services::system::SystemHandle;
+use crate::session::Doorstep;
 use crate::upstream::{Wire, tls_config};
 
 /// Idle connections stay open this long; longer than the proxies usually put in front.
@@ -68,8 +70,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let bound = TcpListener::bind(config.listen).and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (listening, listener) =
         bound.map_err(|error| StartError::Io { what: format!("cannot listen on {}", config.listen), error })?;
-    let own_certificates = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
-    let tls = tls_config(own_certificates);
+    let tls = tls_config(config.own_certificates);
     let settings = cellar.cache.reader().clone();
     let desk = Desk { cellar: cellar.clone(), ids, clock: Arc::clone(&clock), throttle: Arc::new(Throttle::default()) };
     let origins = Arc::new(ResponseOrigins::default());
@@ -80,7 +81,9 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let system =
         SystemHandle(Arc::new(Process { cellar: cellar.clone(), started_at: clock.now_ms(), in_flight: Arc::clone(&in_flight) }));
     let api_routes = api::routes();
-    let context = ApiContext { services: services.clone(), proxies: config.trusted_proxies.clone() };
+    let doorstep = Doorstep { services: services.clone(), proxies: config.trusted_proxies.clone() };
+    let console = Console { doorstep: doorstep.clone(), system: system.clone() };
+    let context = ApiContext(doorstep);
     let chores = rt::spawn(chores::run(services.clone(), upstreams.clone(), settings.clone()));
     let (patience, workers) = (config.patience, config.workers);
     let factory = {
@@ -98,6 +101,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
                 .app_data(logs.clone())
                 .configure(|routes| api_routes.configure(routes, &context))
                 .configure(api::probes)
+                .configure(|routes| console::routes(routes, &console))
                 .configure(|routes| edge::routes(routes, &road, &door))
         }
     };

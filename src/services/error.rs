@@ -51,7 +51,7 @@ pub struct Refusal {
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident = $kind:ident, $code:literal, $en:literal, $zh:literal;)+) => {$(
         $(#[$doc])*
-        pub static $name: $crate::services::error::Refusal = $crate::services::error::Refusal {
+        pub(crate) static $name: $crate::services::error::Refusal = $crate::services::error::Refusal {
             kind: $crate::services::error::Kind::$kind,
             code: $code,
             en: $en,

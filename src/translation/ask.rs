@@ -48,7 +48,7 @@ pub struct Ask {
     pub stream: bool,
     /// Whether the client asked for `stream_options.include_usage`.
     pub include_usage: bool,
-    /// Where `stream_options` stands, if it is an object.
+    /// Where `stream_options` stands, if it is there.
     pub stream_options_span: Option<Range<usize>>,
     /// Most output tokens wanted.
     pub max_output: Option<i64>,
@@ -182,7 +182,7 @@ impl Top<'_> {
             model_span: span(text, raw_model.get()),
             stream: stream.unwrap_or(false),
             include_usage: options.as_ref().is_some_and(|options| options.include_usage == Some(true)),
-            stream_options_span: options.and(self.stream_options).map(|raw| span(text, raw.get())),
+            stream_options_span: self.stream_options.map(|raw| span(text, raw.get())),
             max_output: limits.into_iter().flatten().next(),
             choices: whole(self.n, "n")?.unwrap_or(1).clamp(1, 128),
             text_bytes: self.walk.text_bytes,

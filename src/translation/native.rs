@@ -31,7 +31,9 @@ fn ask_for_usage(ask: &Ask, body: &Bytes) -> Option<(Range<usize>, String)> {
             Some((brace + 1..brace + 1, r#""stream_options":{"include_usage":true},"#.to_owned()))
         }
         Some(span) => {
-            let mut options: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body.get(span.clone())?).ok()?;
+            let given: Option<serde_json::Map<String, serde_json::Value>> =
+                serde_json::from_slice(body.get(span.clone())?).ok()?;
+            let mut options = given.unwrap_or_default();
             options.insert("include_usage".to_owned(), true.into());
             Some((span.clone(), serde_json::Value::Object(options).to_string()))
         }
@@ -118,7 +120,9 @@ mod tests {
         let forced = asked(Protocol::ChatCompletions, plain, "m");
         assert_eq!(forced, r#"{"stream_options":{"include_usage":true},"model":"m","messages":[],"stream":true}"#);
         let with = r#"{"model":"m","messages":[],"stream":true,"stream_options":{"include_obfuscation":false}}"#;
-        assert!(asked(Protocol::ChatCompletions, with, "m").contains(r#""include_usage":true"#));
+        assert!(asked(Protocol::ChatCompletions, with, "m").contains(r#"{"include_obfuscation":false,"include_usage":true}"#));
+        let null = r#"{"model":"m","messages":[],"stream":true,"stream_options":null}"#;
+        assert_eq!(asked(Protocol::ChatCompletions, null, "m"), null.replace("null", r#"{"include_usage":true}"#));
         let wanted = r#"{"model":"m","messages":[],"stream":true,"stream_options":{"include_usage":true}}"#;
         assert_eq!(asked(Protocol::ChatCompletions, wanted, "m"), wanted);
     }

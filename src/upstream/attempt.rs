@@ -89,7 +89,6 @@ pub(super) async fn attempt(
             pending.note(|receipt| receipt.timings.head_ms = Some(at));
             accept(response, inbound, clocks, input_tokens).await?
         }
-        400 | 413 | 422 => Said::Declined(error_body(response).await),
         404 => {
             let body = error_body(response).await;
             if is_about_the_model(&body, &offer.upstream_model) {
@@ -97,11 +96,14 @@ pub(super) async fn attempt(
             }
             Said::Declined(body)
         }
-        _ => {
+        401..=403 | 408 | 429 | 500..=599 => {
             let retry_after = retry_after(&headers);
             error_body(response).await;
             return Err(Miss::Status { status, retry_after });
         }
+        // The caller's own error, which clients know by its words.
+        400..=499 => Said::Declined(error_body(response).await),
+        _ => return Err(Miss::NoAnswer(format!("answered with status {status}"))),
     };
     Ok(Answer { status, headers, said, head_ms })
 }
