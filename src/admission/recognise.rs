@@ -64,14 +64,19 @@ async fn identify(desk: &Desk, credential: Option<&str>, address: Option<IpAddr>
     if let Some(known) = desk.cellar.cache.cached_key(&digest) {
         return Ok(known);
     }
-    if let Some(retry_ms) = desk.throttle.closed_for(address, now) {
-        return Err(Refused::Guessing { retry_ms });
-    }
+    // Good keys share an address with bad ones (an office, a proxy): a closed address is told so only when the
+    // key is not known, or when too many such look-ups are under way.
+    let closed_for = desk.throttle.closed_for(address, now);
+    let _look_up = match closed_for.map(|retry_ms| (retry_ms, desk.throttle.look_up())) {
+        Some((retry_ms, None)) => return Err(Refused::Guessing { retry_ms }),
+        Some((_, permit)) => permit,
+        None => None,
+    };
     match desk.cellar.cache.key(digest).await {
         Ok(Some(known)) => Ok(known),
         Ok(None) => {
             desk.throttle.guessed(address, now);
-            Err(Refused::UnknownKey)
+            Err(closed_for.map_or(Refused::UnknownKey, |retry_ms| Refused::Guessing { retry_ms }))
         }
         Err(ill) => {
             tracing::warn!(%ill, "a key could not be looked up");

@@ -5,32 +5,41 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::unsync::Cache;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Addresses remembered; the least used are forgotten.
 const ADDRESSES: usize = 20_000;
 /// Unknown keys an address may show in one minute.
 const GUESSES_PER_MINUTE: u32 = 30;
+/// Keys looked up at the same time for addresses that guessed too often.
+const LOOK_UPS: usize = 4;
 
 /// Counts unknown keys by address.
 #[derive(Debug)]
 pub struct Throttle {
     guesses: Mutex<Cache<IpAddr, (i64, u32)>>,
     unknown: AtomicU64,
+    look_ups: Semaphore,
 }
 
 impl Default for Throttle {
     fn default() -> Self {
-        Self { guesses: Mutex::new(Cache::new(ADDRESSES)), unknown: AtomicU64::new(0) }
+        Self { guesses: Mutex::new(Cache::new(ADDRESSES)), unknown: AtomicU64::new(0), look_ups: Semaphore::new(LOOK_UPS) }
     }
 }
 
 impl Throttle {
-    /// Milliseconds for which the address may not try an uncached key; `None` = it may.
+    /// Milliseconds for which the address is closed to unknown keys; `None` = it is open.
     pub fn closed_for(&self, address: Option<IpAddr>, now_ms: i64) -> Option<i64> {
         let guesses = self.guesses.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (minute, count) = *guesses.get(&canonical(address?))?;
         let still = minute == now_ms / 60_000 && count >= GUESSES_PER_MINUTE;
         still.then(|| 60_000 - now_ms % 60_000)
+    }
+
+    /// Leave to look a key up for a closed address; `None` = too many do so.
+    pub fn look_up(&self) -> Option<SemaphorePermit<'_>> {
+        self.look_ups.try_acquire().ok()
     }
 
     /// An address showed an unknown key.

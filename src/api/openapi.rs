@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::door::Respond;
 use super::error::ErrorBody;
-use super::guard::{COOKIE, Permission};
+use super::guard::Permission;
+use crate::session::COOKIE;
 
 /// One route while its handler describes it.
 #[derive(Debug)]

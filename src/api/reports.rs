@@ -4,7 +4,6 @@ use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 
-use super::client::Client;
 use super::door::Extract;
 use super::extract::{Id, Query};
 use super::guard::{Admin, Anyone, Guarded, SignedIn};
@@ -16,6 +15,7 @@ use crate::services::reports::{
 };
 use crate::services::values::{ListQuery, Secret};
 use crate::services::{Served, ServiceError, Services};
+use crate::session::Client;
 
 pub(super) async fn logs(
     by: Guarded<SignedIn>,

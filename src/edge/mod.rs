@@ -80,7 +80,6 @@ pub fn routes(config: &mut ServiceConfig, road: &Road, door: &Door) {
         );
     }
     config.service(web::scope("/v1").default_service(web::to(unknown_path)));
-    config.route("/", web::head().to(HttpResponse::Ok));
 }
 
 /// A route that browsers may call from the origins that the settings allow.

@@ -154,11 +154,12 @@ impl MeteredStream {
         self.look_at = delivered + LOOK_EVERY;
         let ahead = Usage { output: usage.output.max(delivered) + LOOK_EVERY, ..usage };
         let hold = pending.hold()?;
-        if self.tariff.cost(&ahead) <= hold.money() {
+        let missing = self.tariff.cost(&ahead).minus(hold.money());
+        if missing <= Nanos::ZERO {
             return None;
         }
-        let more = self.tariff.cost(&Usage { output: self.hold_tokens.max(LOOK_EVERY), ..Usage::default() });
-        if more == Nanos::ZERO || hold.extend(more).await {
+        let step = self.tariff.cost(&Usage { output: self.hold_tokens.max(LOOK_EVERY), ..Usage::default() });
+        if hold.extend(step.max(missing)).await || (missing < step && hold.extend(missing).await) {
             return None;
         }
         if self.cut_when_exhausted {

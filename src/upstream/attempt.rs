@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
-use super::events::{Events, Next};
+use super::events::{Broken, Events, Next};
 use super::request;
 use super::verdict::{Answered, Miss, is_about_the_model, retry_after};
 use super::wire::{Response, Wire};
@@ -60,6 +60,8 @@ pub struct Answer {
 pub(super) struct Clocks {
     /// Until the head (and, of a whole answer, the end).
     pub(super) answer_by: Instant,
+    /// Until a stream's commit.
+    pub(super) commit_by: Instant,
     /// Longest silence inside a stream; zero = none.
     pub(super) idle: Duration,
 }
@@ -114,7 +116,7 @@ async fn accept(response: Response, inbound: &mut Inbound, clocks: Clocks, input
     let empty_is_failure = inbound.caller.snapshot.settings.proxy_treat_empty_output_as_failure;
     if content_type.starts_with("text/event-stream") {
         let events = Events::new(response, UsageTap::new(protocol), clocks.idle);
-        return until_commit(events, empty_is_failure, &mut inbound.caller.pending, input_tokens).await;
+        return until_commit(events, empty_is_failure, clocks.commit_by, &mut inbound.caller.pending, input_tokens).await;
     }
     let body = whole_body(response, clocks.answer_by).await?;
     whole_answer(protocol, body, empty_is_failure)
@@ -139,6 +141,7 @@ fn whole_answer(protocol: Protocol, body: Bytes, empty_is_failure: bool) -> Resu
 async fn until_commit(
     mut events: Events,
     empty_is_failure: bool,
+    by: Instant,
     pending: &mut PendingReceipt,
     input: i64,
 ) -> Result<Said, Miss> {
@@ -146,7 +149,7 @@ async fn until_commit(
     let mut bytes = 0;
     let mut commit_at = Instant::now() + Duration::from_secs(86_400);
     loop {
-        match events.next(commit_at).await {
+        match events.next(commit_at.min(by)).await {
             Next::Event(frame, meaning) => {
                 let (usage, estimated) = events.tap().reading(input);
                 pending.used(usage, estimated);
@@ -167,9 +170,11 @@ async fn until_commit(
                     return Ok(Said::Stream(held, Box::new(events)));
                 }
             }
-            Next::Quiet => return Ok(Said::Stream(held, Box::new(events))),
+            Next::Quiet if commit_at <= by => return Ok(Said::Stream(held, Box::new(events))),
+            Next::Quiet | Next::Broken(Broken::Idle) => return Err(Miss::TimedOut("the first content")),
             Next::Closed => return Err(Miss::NoAnswer("closed the stream before any content".to_owned())),
-            Next::Broken(broken) => return Err(Miss::NoAnswer(broken.to_string())),
+            Next::Broken(Broken::Network) => return Err(Miss::Network("the answer broke off".to_owned())),
+            Next::Broken(broken @ Broken::TooLong) => return Err(Miss::NoAnswer(broken.to_string())),
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::routing::{Route, candidate};
 /// Longest pause before a retry of the same channel, first and last; doubling in between, with full jitter
 /// (the scheme of AWS' "Exponential Backoff And Jitter").
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// How long after the request's deadline an attempt may take to notice it by itself.
+const GRACE: Duration = Duration::from_millis(100);
 /// What "no deadline" means.
 const FOR_EVER: Duration = Duration::from_secs(86_400);
 
@@ -79,9 +81,12 @@ pub async fn call(wire: &Wire, health: &ChannelHealth, route: Route) -> Result<A
     let by = Instant::now() + deadline.saturating_sub(route.inbound.caller.pending.elapsed());
     let mut trip = Trip::new(wire, health, route, by);
     let patience = trip.slot_patience();
-    let answered = match tokio::time::timeout_at(by, trip.run(patience)).await {
+    let answered = match tokio::time::timeout_at(by + GRACE, trip.run(patience)).await {
         Ok(answered) => answered,
-        Err(_) => Err(Failed::Deadline),
+        Err(_) => {
+            trip.route.inbound.caller.pending.withdrawn();
+            Err(Failed::Deadline)
+        }
     };
     match answered {
         Ok((offer, answer, slot)) => {
@@ -125,6 +130,9 @@ impl<'a> Trip<'a> {
                 left = std::mem::take(&mut again);
                 self.pause().await;
             }
+            if self.is_late() {
+                return Err(Failed::Deadline);
+            }
             let candidates: Arc<[Candidate]> = left.iter().map(|(_, candidate)| candidate.clone()).collect();
             let begun = match self.health.begin(&candidates, patience).await {
                 Ok(begun) => begun,
@@ -153,6 +161,9 @@ impl<'a> Trip<'a> {
 
     /// The fallback channel and model, if there is one that is live.
     async fn last_resort(&mut self) -> Result<Answering, Failed> {
+        if self.is_late() {
+            return Err(Failed::Deadline);
+        }
         if let Some(offer) = self.route.fallback.take() {
             let candidates: Arc<[Candidate]> = [candidate(&offer)].into();
             if let Ok(begun) = self.health.begin(&candidates, Duration::ZERO).await {
@@ -162,7 +173,11 @@ impl<'a> Trip<'a> {
                 }
             }
         }
-        Err(self.failed())
+        if self.is_late() { Err(Failed::Deadline) } else { Err(self.failed()) }
+    }
+
+    fn is_late(&self) -> bool {
+        Instant::now() >= self.by
     }
 
     async fn attempt(&mut self, offer: &Offer, mut slot: ChannelSlot) -> Result<(Answer, ChannelSlot), Miss> {
@@ -248,7 +263,7 @@ impl<'a> Trip<'a> {
 
 fn clocks(deadlines: &Deadlines, by: Instant) -> Clocks {
     let patience = if deadlines.first_byte.is_zero() { FOR_EVER } else { deadlines.first_byte };
-    Clocks { answer_by: by.min(Instant::now() + patience), idle: deadlines.idle }
+    Clocks { answer_by: by.min(Instant::now() + patience), commit_by: by, idle: deadlines.idle }
 }
 
 impl Arrival {

@@ -18,6 +18,7 @@ use api_proxy::services::channels::UpstreamsHandle;
 use api_proxy::services::passwords::Passwords;
 use api_proxy::services::system::SystemHandle;
 use api_proxy::services::{CurrentSettings, News, Services, SetupGate};
+use api_proxy::session::Doorstep;
 use api_proxy::store::Db;
 use async_trait::async_trait;
 use reqwest::{Method, StatusCode};
@@ -275,7 +276,7 @@ impl EntryEncoder for NothingToRead {
 }
 
 fn serve(routes: &Routes, services: &Services, (upstreams, system): (UpstreamsHandle, SystemHandle)) -> String {
-    let context = ApiContext { services: services.clone(), proxies: TrustedProxies::default() };
+    let context = ApiContext(Doorstep { services: services.clone(), proxies: TrustedProxies::default() });
     let routes = routes.clone();
     let (upstreams, system) = (Data::new(upstreams), Data::new(system));
     let logs = LogBroadcaster::start(Arbiter::new().handle(), Arc::new(NothingToRead), Arc::new(NoFaults));

@@ -175,7 +175,12 @@ fn python(script: &str, case: &str, url: &str) -> Output {
     let python = std::env::var_os("SDK_PYTHON");
     let python = python.expect("SDK_PYTHON names no Python with the SDKs: run scripts/test, which installs them");
     let mut command = Command::new(python);
-    command.current_dir(folder()).args(["-B", "-W", "ignore::DeprecationWarning", script, case]).env_clear().env("GATEWAY_URL", url).env("PYTHONUNBUFFERED", "1");
+    command
+        .current_dir(folder())
+        .args(["-B", "-W", "ignore::DeprecationWarning", script, case])
+        .env_clear()
+        .env("GATEWAY_URL", url)
+        .env("PYTHONUNBUFFERED", "1");
     command.output().expect("SDK_PYTHON cannot be run: run scripts/test, which installs it")
 }
 

@@ -61,7 +61,9 @@ impl Snapshot {
         for (channel, upstream_model) in served {
             match self.offer(protocol, channel, &upstream_model, key) {
                 Ok(offer) => offers.push(offer),
-                Err(reason) => why = reason,
+                // That a channel does not speak the protocol says less than what stands in the way at another.
+                Err(reason) if why == NoOffer::NoChannel => why = reason,
+                Err(_) => {}
             }
         }
         if offers.is_empty() { Err(why) } else { Ok(offers) }

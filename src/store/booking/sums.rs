@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use actors::vocabulary::{Ending, Receipt};
+use actors::vocabulary::{Ending, Receipt, Usage};
 
 use super::tables::{HourRow, KeyRow, LedgerRow, UserRow, clean};
 
@@ -21,9 +21,9 @@ pub(super) fn keys_of(receipts: &[&Receipt]) -> Vec<i64> {
     used.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// A refused request used nothing.
+/// A refused request used nothing, unless it was ended on the way because the balance ran out.
 fn counts(receipt: &Receipt) -> bool {
-    receipt.ending != Ending::Refused
+    receipt.ending != Ending::Refused || receipt.usage != Usage::default()
 }
 
 /// Users' money while their receipts are paid one after another.

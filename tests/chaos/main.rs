@@ -1,0 +1,19 @@
+//! The gateway as a real process, and everything that can happen to one: killed, starved, flooded, told to stop.
+//!
+//! The scripted provider lives in the test's own process and survives what happens to the gateway.
+
+mod books;
+mod client;
+mod commands;
+mod gateway;
+mod hostile;
+mod kills;
+mod line;
+mod memory;
+mod outage;
+mod raw;
+mod secrets;
+mod shutdown;
+mod upstreams;
+mod waiting;
+mod world;

@@ -1,0 +1,98 @@
+//! The database is away for a while: what is known goes on being served, nothing is lost, nothing billed twice.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join;
+use serde_json::Value;
+
+use crate::books::{Database, Storage};
+use crate::client::{Client, Crowd, Outcome};
+use crate::gateway::Gateway;
+use crate::line::{Line, State};
+use crate::waiting::eventually;
+use crate::world::World;
+
+const AWAY: Duration = Duration::from_secs(20);
+const CLIENTS: usize = 16;
+const USERS: usize = 4;
+/// A refusal for want of a database comes at the latest after this.
+const REFUSED_WITHIN: Duration = Duration::from_secs(10);
+
+/// A gateway whose database is behind a line.
+async fn behind_a_line(pool: &str) -> (World, Line, Gateway) {
+    let mut world = World::untouched(Storage::Postgres).await;
+    let mut url = url::Url::parse(&world.database.url).unwrap();
+    let line = Line::to(format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432))).await;
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(line.address.port())).unwrap();
+    let direct = std::mem::replace(&mut world.database, Database { url: url.into() });
+    let gateway = world.serve_with(&[("DATABASE_POOL_SIZE", pool)]).await;
+    world.furnish(&gateway, USERS + 1).await;
+    world.database = direct;
+    (world, line, gateway)
+}
+
+async fn during_an_outage(away: State) {
+    let (mut world, line, gateway) = behind_a_line("8").await;
+    // Never used before the outage: the process does not know it.
+    let unknown = world.keys.pop().unwrap();
+    let mut received = Vec::new();
+    for key in &world.keys {
+        received.push(Client::new(&gateway, key).asks(1).await.whole());
+    }
+    let crowd = Crowd::default();
+    let asking = crowd.ask(&gateway, &world.keys, CLIENTS);
+    let breaking = async {
+        eventually("the crowd is served", async || (crowd.answers() > CLIENTS).then_some(())).await;
+        line.becomes(away);
+        let before = crowd.answers();
+        let until = Instant::now() + AWAY;
+        while Instant::now() < until {
+            look_around(&gateway, &unknown).await;
+        }
+        println!("{} answers while the database was away ({away:?})", crowd.answers() - before);
+        assert!(crowd.answers() > before + CLIENTS, "known keys were not served while the database was away");
+        line.becomes(State::Open);
+        let after = crowd.answers();
+        eventually("the crowd is still served", async || (crowd.answers() > after + CLIENTS).then_some(())).await;
+        eventually("health is back", async || health(&gateway).await.filter(|health| health["ok"] == true)).await;
+        crowd.stop();
+    };
+    join(asking, breaking).await;
+    assert_eq!(crowd.refusals(), [], "known keys are served whatever the database does");
+    received.extend(crowd.received());
+    received.push(Client::new(&gateway, &unknown).asks(0).await.whole());
+    let books = world.database.bills_exactly_once(&received).await;
+    assert_eq!(books.ended("completed"), received.len());
+    gateway.stop().await;
+    world.database.bills_exactly_once(&received).await;
+}
+
+/// What strangers see while the database is away.
+async fn look_around(gateway: &Gateway, unknown: &str) {
+    let ready = reqwest::get(gateway.url("/readyz")).await.unwrap();
+    assert_eq!(ready.status(), 200);
+    let ready: Value = serde_json::from_str(&ready.text().await.unwrap()).unwrap();
+    assert_eq!(ready["degraded"], true, "{ready}");
+    let asked = Instant::now();
+    match Client::new(gateway, unknown).asks(0).await {
+        Outcome::Refused { status, body } => assert_eq!(status, 503, "{body}"),
+        other => panic!("an unknown key, and no database: {other:?}"),
+    }
+    assert!(asked.elapsed() < REFUSED_WITHIN, "the refusal took {:?}", asked.elapsed());
+}
+
+async fn health(gateway: &Gateway) -> Option<Value> {
+    let reply = reqwest::get(gateway.url("/api/health")).await.ok()?;
+    serde_json::from_str(&reply.text().await.ok()?).ok()
+}
+
+#[actix_web::test]
+async fn connections_reset_and_refused_for_a_while_known_keys_are_served_and_nothing_is_lost() {
+    during_an_outage(State::Refusing).await;
+}
+
+#[actix_web::test]
+async fn connections_gone_silent_for_a_while_known_keys_are_served_and_nothing_is_lost() {
+    during_an_outage(State::Silent).await;
+}

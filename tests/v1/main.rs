@@ -1,0 +1,16 @@
+//! The whole gateway in process, over real sockets, on both databases: what SDK clients see at `/v1`, and
+//! what the books say afterwards.
+//!
+//! Every test ends with `app.finish()`, which waits until nothing is under way and checks the books.
+
+mod app;
+mod books;
+mod caller;
+mod database;
+mod reply;
+
+mod fidelity;
+mod money;
+mod refusals;
+mod routing;
+mod streams;

@@ -1,0 +1,599 @@
+//! The table of the contract's §2: what a client is told when there is no answer, in both vendors' shapes.
+
+use std::io::Write;
+use std::time::Duration;
+
+use actors::vocabulary::Protocol;
+use api_proxy::config::{Patience, TrustedProxies};
+use api_proxy::mock_upstream::{Gate, Reply as Scripted, Step};
+use futures_util::stream;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::app::{CLAUDE, GPT, TestApp, Wish, eventually, spawn_app, spawn_app_with};
+use crate::caller::Caller;
+use crate::on_both;
+use crate::reply::Reply;
+
+const SHAPES: [Protocol; 3] = [Protocol::Messages, Protocol::ChatCompletions, Protocol::Responses];
+
+/// Asserts one row of the table: `anthropic` is Anthropic's type, `openai` OpenAI's code.
+#[track_caller]
+fn told(reply: &Reply, protocol: Protocol, status: u16, anthropic: &str, openai: &str) {
+    assert_eq!(reply.status, status, "{}", reply.said());
+    let (kind, code) = reply.error();
+    let id = reply.header("x-request-id").to_owned();
+    assert!(id.starts_with("req_"), "x-request-id: {id:?}");
+    assert_eq!(reply.header("x-relay-error-origin"), "gateway");
+    assert_eq!(reply.header("content-type"), "application/json");
+    if matches!(protocol, Protocol::Messages | Protocol::CountTokens) {
+        assert_eq!((kind.as_str(), reply.json()["type"].as_str()), (anthropic, Some("error")));
+        assert_eq!(reply.header("request-id"), id);
+        assert_eq!(reply.json()["request_id"], id);
+    } else {
+        assert_eq!(code, openai, "{}", reply.said());
+        assert!(reply.json()["error"].as_object().unwrap().contains_key("param"));
+        assert!(!kind.is_empty());
+    }
+}
+
+#[track_caller]
+fn retry_after(reply: &Reply) -> u64 {
+    reply.header("retry-after").parse().unwrap_or_else(|_| panic!("Retry-After: {:?}", reply.header("retry-after")))
+}
+
+/// Asserts the protocol's rate-limit headers.
+#[track_caller]
+fn shows_limit(reply: &Reply, protocol: Protocol, what: &str, limit: &str) {
+    let (names, reset) = if protocol == Protocol::Messages {
+        (
+            [format!("anthropic-ratelimit-{what}-limit"), format!("anthropic-ratelimit-{what}-remaining")],
+            format!("anthropic-ratelimit-{what}-reset"),
+        )
+    } else {
+        ([format!("x-ratelimit-limit-{what}"), format!("x-ratelimit-remaining-{what}")], format!("x-ratelimit-reset-{what}"))
+    };
+    assert_eq!((reply.header(&names[0]), reply.header(&names[1])), (limit, "0"), "{:?}", reply.headers);
+    assert!(reply.has(&reset), "{reset}");
+}
+
+async fn ask(caller: &Caller, protocol: Protocol) -> Reply {
+    caller.speaking(protocol).asks("hello").whole().await
+}
+
+on_both! {
+    async fn a_key_is_taken_from_any_of_three_headers(storage) {
+        let app = spawn_app(storage).await;
+        for protocol in SHAPES {
+            let caller = app.caller().speaking(protocol);
+            let bare = caller.asks("hello").no_header("authorization").no_header("x-api-key");
+            bare.clone().header("authorization", &format!("Bearer {}", caller.key)).whole().await.expects(200);
+            bare.clone().header("authorization", &format!("bearer {}", caller.key)).whole().await.expects(200);
+            bare.clone().header("x-api-key", &caller.key).whole().await.expects(200);
+            bare.clone().header("api-key", &caller.key).whole().await.expects(200);
+            let first = bare.clone().header("authorization", "Bearer sk-wrong").header("x-api-key", &caller.key);
+            first.whole().await.expects(401);
+            bare.header("x-api-key", &caller.key).header("api-key", "sk-wrong").whole().await.expects(200);
+        }
+        app.finish().await;
+    }
+
+    async fn a_stranger_is_told_401_and_leaves_no_row(storage) {
+        let app = spawn_app(storage).await;
+        for protocol in SHAPES {
+            let caller = app.caller().speaking(protocol);
+            let nobody = caller.asks("hello").no_header("authorization").no_header("x-api-key").whole().await;
+            told(&nobody, protocol, 401, "authentication_error", "invalid_api_key");
+            let unknown = ask(&caller.with_key("sk-relay-AAAA-doesnotexist"), protocol).await;
+            told(&unknown, protocol, 401, "authentication_error", "invalid_api_key");
+            let prefix = &caller.key[..caller.key.len() - 1];
+            told(&ask(&caller.with_key(prefix), protocol).await, protocol, 401, "authentication_error", "invalid_api_key");
+            assert!(!unknown.said().contains("doesnotexist"));
+        }
+        assert_eq!(app.rows().await.len(), 0);
+        assert_eq!(app.provider().count(), 0);
+        app.finish().await;
+    }
+
+    async fn an_address_that_guesses_keys_is_slowed_down_but_known_keys_go_on(storage) {
+        let app = spawn_app(storage).await;
+        let caller = app.caller();
+        ask(&caller, Protocol::Messages).await.expects(200);
+        let mut last = None;
+        for guess in 0..80 {
+            let reply = ask(&caller.with_key(&format!("sk-guess-{guess}")), Protocol::Messages).await;
+            let closed = reply.status == 429;
+            last = Some(reply);
+            if closed {
+                break;
+            }
+        }
+        let last = last.unwrap();
+        told(&last, Protocol::Messages, 429, "rate_limit_error", "rate_limit_exceeded");
+        assert!((1..=60).contains(&retry_after(&last)));
+        ask(&caller, Protocol::Messages).await.expects(200);
+        app.finish().await;
+    }
+
+    async fn a_key_that_may_not_be_used_is_told_403(storage) {
+        let app = spawn_app(storage).await;
+        let refused = [
+            json!({"status": "disabled"}),
+            json!({"expiresAt": 1_000}),
+            json!({"allowedIps": ["203.0.113.0/24"]}),
+            json!({"models": ["other-*"]}),
+            json!({"channelId": app.channel(json!({"name": "pinned", "type": "claude", "models": ["other-model"]})).await}),
+        ];
+        for fields in refused {
+            let caller = app.makes_caller(app.user, fields.clone()).await;
+            for protocol in SHAPES {
+                let reply = ask(&caller, protocol).await;
+                assert_eq!(reply.status, 403, "{fields} {}", reply.said());
+                told(&reply, protocol, 403, "permission_error", "permission_denied");
+            }
+        }
+        for (scope, protocol) in [("claude", Protocol::ChatCompletions), ("openai", Protocol::Messages)] {
+            let caller = app.makes_caller(app.user, json!({"channelScope": scope})).await;
+            told(&ask(&caller, protocol).await, protocol, 403, "permission_error", "permission_denied");
+        }
+        assert_eq!(app.provider().count(), 0);
+        let rows = app.rows().await;
+        assert!(rows.iter().all(|row| row.ending == "refused" && row.status == 403 && row.cost_nanos == 0), "{rows:?}");
+        assert_eq!(rows.len(), 5 * 3 + 2);
+        app.finish().await;
+    }
+
+    async fn a_key_may_what_its_lists_allow(storage) {
+        let app = spawn_app(storage).await;
+        let allowed = [
+            json!({"expiresAt": 4_102_444_800_000_i64}),
+            json!({"allowedIps": ["127.0.0.0/8", "::1"]}),
+            json!({"models": ["claude-*", GPT]}),
+            json!({"channelScope": "all"}),
+        ];
+        for fields in allowed {
+            let caller = app.makes_caller(app.user, fields).await;
+            for protocol in SHAPES {
+                ask(&caller, protocol).await.expects(200);
+            }
+        }
+        let pinned = app.makes_caller(app.user, json!({"channelId": app.claude_channel, "channelScope": "claude"})).await;
+        ask(&pinned, Protocol::Messages).await.expects(200);
+        app.finish().await;
+    }
+
+    async fn keys_of_a_disabled_owner_stop_at_once_and_come_back(storage) {
+        let app = spawn_app(storage).await;
+        ask(&app.caller(), Protocol::Messages).await.expects(200);
+        app.admin("PATCH", &format!("/api/users/{}", app.user), json!({"status": "disabled"})).await;
+        for protocol in SHAPES {
+            told(&ask(&app.caller(), protocol).await, protocol, 403, "permission_error", "permission_denied");
+        }
+        app.caller().gets("/v1/models").whole().await.expects(403);
+        app.caller().gets("/v1/usage").whole().await.expects(403);
+        app.admin("PATCH", &format!("/api/users/{}", app.user), json!({"status": "active"})).await;
+        ask(&app.caller(), Protocol::Messages).await.expects(200);
+        app.finish().await;
+    }
+
+    async fn models_are_unknown_disabled_or_unpriced(storage) {
+        let app = spawn_app(storage).await;
+        app.admin("POST", "/api/models", json!({"provider": "claude", "model": "off", "displayName": "off", "enabled": false})).await;
+        app.admin("POST", "/api/models", json!({"provider": "openai", "model": "off", "displayName": "off", "enabled": false})).await;
+        app.admin("POST", "/api/models", json!({"provider": "claude", "model": "free", "displayName": "free"})).await;
+        app.admin("POST", "/api/models", json!({"provider": "openai", "model": "free", "displayName": "free"})).await;
+        for protocol in SHAPES {
+            let caller = app.caller().speaking(protocol);
+            let unknown = caller.asks("hello").model("nobody-knows-it").whole().await;
+            told(&unknown, protocol, 404, "not_found_error", "model_not_found");
+            assert!(unknown.said().contains("nobody-knows-it"));
+            told(&caller.asks("hello").model("off").whole().await, protocol, 403, "permission_error", "permission_denied");
+            told(&caller.asks("hello").model("free").whole().await, protocol, 403, "permission_error", "permission_denied");
+        }
+        app.sets(json!({"allowUnpricedModels": true})).await;
+        for protocol in SHAPES {
+            app.caller().speaking(protocol).asks("hello").model("free").whole().await.expects(200);
+        }
+        let rows = app.rows().await;
+        assert!(rows.iter().filter(|row| row.status == 200).all(|row| row.unpriced && row.cost_nanos == 0));
+        app.finish().await;
+    }
+
+    async fn a_known_model_without_a_channel_is_503(storage) {
+        let app = spawn_app(storage).await;
+        for channel in [app.claude_channel, app.openai_channel] {
+            app.changes_channel(channel, json!({"enabled": false})).await;
+        }
+        for protocol in SHAPES {
+            let reply = ask(&app.caller(), protocol).await;
+            told(&reply, protocol, 503, "overloaded_error", "service_unavailable");
+            retry_after(&reply);
+        }
+        app.finish().await;
+    }
+
+    async fn bodies_that_are_no_request_are_400_and_name_the_field(storage) {
+        let app = spawn_app(storage).await;
+        let bodies: [&[u8]; 9] = [
+            b"", b"not json", b"[1]", b"\"text\"", b"{}", b"{\"model\":7}", b"{\"model\":\"\"}", b"{\"model\":\"a\"", b"{\"model\":\"\xff\"}",
+        ];
+        for protocol in SHAPES {
+            let caller = app.makes_caller(app.user, json!({})).await.speaking(protocol);
+            for body in bodies {
+                let reply = caller.sends(body).whole().await;
+                told(&reply, protocol, 400, "invalid_request_error", "invalid_request_error");
+            }
+            let reply = caller.sends("{}").whole().await;
+            assert!(reply.said().contains("model"), "{}", reply.said());
+        }
+        assert_eq!(app.provider().count(), 0);
+        app.finish().await;
+    }
+
+    async fn a_user_without_money_is_told_402(storage) {
+        let app = spawn_app(storage).await;
+        let poor = app.customer("poor", "0").await;
+        let small = app.customer("small", "0.000000001").await;
+        let broke = app.makes_caller(app.user, json!({"budgetUsd": 0.000_000_001})).await;
+        for protocol in SHAPES {
+            for caller in [&poor, &small, &broke] {
+                let reply = ask(caller, protocol).await;
+                told(&reply, protocol, 402, "billing_error", "insufficient_quota");
+                assert!(!reply.has("retry-after"));
+            }
+        }
+        assert_eq!(app.provider().count(), 0);
+        app.finish().await;
+    }
+
+    async fn limits_are_429_with_the_protocols_headers(storage) {
+        let app = spawn_app(storage).await;
+        for protocol in SHAPES {
+            let rpm = app.makes_caller(app.user, json!({"rateLimitRpm": 1})).await;
+            ask(&rpm, protocol).await.expects(200);
+            let reply = ask(&rpm, protocol).await;
+            told(&reply, protocol, 429, "rate_limit_error", "rate_limit_exceeded");
+            assert!((1..=60).contains(&retry_after(&reply)));
+            shows_limit(&reply, protocol, "requests", "1");
+            assert!(!reply.has("x-should-retry"));
+
+            let tpm = app.makes_caller(app.user, json!({"rateLimitTpm": 5})).await;
+            ask(&tpm, protocol).await.expects(200);
+            let reply = ask(&tpm, protocol).await;
+            told(&reply, protocol, 429, "rate_limit_error", "rate_limit_exceeded");
+            retry_after(&reply);
+            shows_limit(&reply, protocol, "tokens", "5");
+
+            let daily = app.makes_caller(app.user, json!({"quota": 1})).await;
+            ask(&daily, protocol).await.expects(200);
+            let reply = ask(&daily, protocol).await;
+            told(&reply, protocol, 429, "rate_limit_error", "rate_limit_exceeded");
+            assert_eq!(reply.header("x-should-retry"), "false");
+            retry_after(&reply);
+            shows_limit(&reply, protocol, "tokens", "1");
+        }
+        app.finish().await;
+    }
+
+    async fn no_slot_in_time_is_429(storage) {
+        let app = spawn_app(storage).await;
+        app.sets(json!({"concurrencyWaitSec": 0.05})).await;
+        for protocol in SHAPES {
+            let busy = app.makes_caller(app.user, json!({"maxConcurrency": 1})).await.speaking(protocol);
+            let gate = Gate::new();
+            app.provider().push(Scripted::text("late").wait_for(gate.clone()));
+            let first = busy.asks("hello").spawn();
+            app.provider().wait_until_in_flight(1).await.unwrap();
+            let reply = busy.asks("hello").whole().await;
+            told(&reply, protocol, 429, "rate_limit_error", "rate_limit_exceeded");
+            retry_after(&reply);
+            shows_limit(&reply, protocol, "requests", "1");
+            gate.open();
+            first.await.unwrap().expects(200);
+            app.provider().wait_until_in_flight_at_most(0).await.unwrap();
+        }
+        app.finish().await;
+    }
+
+    async fn maintenance_refuses_posts_alone_in_the_admins_words(storage) {
+        let app = spawn_app(storage).await;
+        app.sets(json!({"maintenanceMode": true, "maintenanceMessage": "Back at nine."})).await;
+        for protocol in SHAPES {
+            let reply = ask(&app.caller(), protocol).await;
+            told(&reply, protocol, 503, "overloaded_error", "service_unavailable");
+            assert!(reply.said().contains("Back at nine."));
+            assert_eq!(reply.header("x-should-retry"), "false");
+            retry_after(&reply);
+            told(&ask(&app.caller().with_key("sk-no"), protocol).await, protocol, 401, "authentication_error", "invalid_api_key");
+        }
+        app.caller().gets("/v1/models").whole().await.expects(200);
+        app.caller().gets("/v1/usage").whole().await.expects(200);
+        app.sets(json!({"maintenanceMode": null})).await;
+        ask(&app.caller(), Protocol::Messages).await.expects(200);
+        app.finish().await;
+    }
+
+    async fn unknown_paths_and_methods_are_json(storage) {
+        let app = spawn_app(storage).await;
+        let caller = app.caller();
+        for (protocol, path) in [(Protocol::Messages, "/v1/messages/unknown"), (Protocol::ChatCompletions, "/v1/nothing/here")] {
+            let reply = caller.speaking(protocol).gets(path).whole().await.expects(404);
+            told(&reply, protocol, 404, "not_found_error", "unknown_url");
+        }
+        for protocol in Protocol::ALL {
+            let reply = caller.speaking(protocol).gets(&format!("/v1/{}", protocol.path())).whole().await;
+            told(&reply, protocol, 405, "invalid_request_error", "method_not_allowed");
+        }
+        let posted = caller.speaking(Protocol::ChatCompletions).sends("{}").at("/v1/models").whole().await;
+        told(&posted, Protocol::ChatCompletions, 405, "invalid_request_error", "method_not_allowed");
+        let head = app.http.head(format!("{}/", app.base)).send().await.unwrap();
+        assert_eq!(head.status(), 200);
+        app.finish().await;
+    }
+
+    async fn every_route_works_without_v1(storage) {
+        let app = spawn_app(storage).await;
+        for protocol in Protocol::ALL {
+            let caller = app.caller().speaking(protocol);
+            caller.asks("hello").whole().await.expects(200);
+            caller.asks("hello").at(&format!("/{}", protocol.path())).whole().await.expects(200);
+        }
+        for path in ["/models", "/usage", &format!("/models/{CLAUDE}")] {
+            app.caller().gets(path).whole().await.expects(200);
+            app.caller().gets(&format!("/v1{path}")).whole().await.expects(200);
+        }
+        app.finish().await;
+    }
+
+    async fn bodies_come_in_four_encodings(storage) {
+        let app = spawn_app(storage).await;
+        for protocol in SHAPES {
+            let caller = app.caller().speaking(protocol);
+            let plain = caller.asks("hello — \u{1f40b}").bytes();
+            for encoding in ["gzip", "deflate", "br", "zstd", "identity"] {
+                let asking = caller.sends(encoded(encoding, &plain)).header("content-encoding", encoding);
+                asking.whole().await.expects(200);
+                assert_eq!(app.provider().last_request().unwrap().body, plain, "{encoding}");
+                assert_eq!(app.provider().last_request().unwrap().header("content-encoding"), None);
+            }
+            let reply = caller.sends(plain.clone()).header("content-encoding", "compress").whole().await;
+            told(&reply, protocol, 415, "invalid_request_error", "unsupported_media_type");
+            let broken = caller.sends(plain).header("content-encoding", "gzip").whole().await;
+            told(&broken, protocol, 400, "invalid_request_error", "invalid_request_error");
+        }
+        app.finish().await;
+    }
+
+    async fn a_body_over_the_limit_is_413_however_it_comes(storage) {
+        let app = spawn_app(storage).await;
+        app.sets(json!({"maxRequestBytes": 10_000})).await;
+        let long = "x".repeat(20_000);
+        for protocol in SHAPES {
+            let caller = app.caller().speaking(protocol);
+            let asking = caller.asks(&long);
+            told(&asking.clone().whole().await, protocol, 413, "request_too_large", "request_too_large");
+            let body = asking.bytes();
+            let pieces: Vec<Result<bytes::Bytes, std::io::Error>> = body.chunks(512).map(|piece| Ok(bytes::Bytes::copy_from_slice(piece))).collect();
+            let chunked = asking.builder().body(reqwest::Body::wrap_stream(stream::iter(pieces))).send().await.unwrap();
+            told(&Reply::read(chunked, protocol).await, protocol, 413, "request_too_large", "request_too_large");
+            let bomb = caller.sends(encoded("gzip", &body)).header("content-encoding", "gzip").whole().await;
+            told(&bomb, protocol, 413, "request_too_large", "request_too_large");
+            caller.asks(&"x".repeat(9_000)).whole().await.expects(200);
+        }
+        app.finish().await;
+    }
+
+    async fn a_body_that_comes_too_slowly_is_408(storage) {
+        let patience = Patience { body_idle: Duration::from_millis(100), ..Patience::default() };
+        let app = spawn_app_with(storage, Wish { patience, ..Wish::default() }).await;
+        let reply = half_a_request(&app, "messages").await;
+        assert!(reply.starts_with("HTTP/1.1 408") && reply.contains("\"timeout_error\""), "{reply}");
+        let reply = half_a_request(&app, "chat/completions").await;
+        assert!(reply.starts_with("HTTP/1.1 408") && reply.contains("\"code\":\"timeout\""), "{reply}");
+        let rows = app.rows().await;
+        assert!(rows.iter().all(|row| row.status == 408 && row.ending == "refused"), "{rows:?}");
+        app.finish().await;
+    }
+
+    async fn an_upstreams_own_4xx_passes_unchanged(storage) {
+        let app = spawn_app(storage).await;
+        for protocol in SHAPES {
+            for status in [400, 404, 413, 422] {
+                let words = format!("{{\"error\" : {{\"message\":\"prompt is too long: {status} tokens\",\"x\":[1, 2]}}}}");
+                app.provider().push(Scripted::status(status).error_body(words.clone()));
+                let reply = ask(&app.caller(), protocol).await;
+                assert_eq!((reply.status, reply.said()), (status, words));
+                assert_eq!(reply.header("x-relay-error-origin"), "upstream");
+                assert!(reply.header("x-request-id").starts_with("req_"));
+                assert!(!reply.header("x-upstream-request-id").is_empty());
+                assert!(!reply.has("set-cookie"));
+            }
+        }
+        assert_eq!(app.provider().count(), 12, "a caller's own error is not tried elsewhere");
+        let rows = app.rows().await;
+        assert!(rows.iter().all(|row| row.cost_nanos == 0 && row.status >= 400 && row.ending == "completed"), "{rows:?}");
+        let health = app.running().cellar.health.observe().await.unwrap();
+        assert!(health.iter().all(|channel| channel.failures == 0), "{health:?}");
+        app.finish().await;
+    }
+
+    async fn when_all_failed_the_last_status_is_kept_under_our_words(storage) {
+        let app = spawn_app(storage).await;
+        app.sets(json!({"proxyMaxRetries": 0, "circuitEnabled": false})).await;
+        let kept = [
+            (408, "timeout_error", "timeout"),
+            (429, "rate_limit_error", "rate_limit_exceeded"),
+            (500, "api_error", "upstream_error"),
+            (502, "api_error", "upstream_error"),
+            (503, "overloaded_error", "service_unavailable"),
+            (504, "timeout_error", "timeout"),
+            (529, "overloaded_error", "service_unavailable"),
+        ];
+        for protocol in SHAPES {
+            for (status, anthropic, openai) in kept {
+                app.provider().push(Scripted::status(status).header("retry-after", "7"));
+                let reply = ask(&app.caller(), protocol).await;
+                assert_eq!(reply.status, status, "{}", reply.said());
+                let (kind, code) = reply.error();
+                assert_eq!(if protocol == Protocol::Messages { kind } else { code }, if protocol == Protocol::Messages { anthropic } else { openai });
+                assert_eq!((retry_after(&reply), reply.header("x-relay-error-origin")), (7, "upstream"));
+                assert!(reply.said().contains('1') && !reply.said().contains("scripted"), "{}", reply.said());
+                for secret in ["sk-upstream", "127.0.0.1", "\"claude\"", "\"openai\"", "Internal server error"] {
+                    assert!(!reply.said().contains(secret), "{}", reply.said());
+                }
+            }
+            for status in [401, 402, 403] {
+                app.provider().push(Scripted::status(status));
+                let reply = ask(&app.caller(), protocol).await;
+                let (kind, code) = reply.error();
+                assert_eq!((reply.status, reply.header("x-relay-error-origin")), (502, "upstream"));
+                assert_eq!(if protocol == Protocol::Messages { kind } else { code }, if protocol == Protocol::Messages { "api_error" } else { "upstream_error" });
+            }
+            app.provider().push(Scripted::new().cut_connection_after(0));
+            ask(&app.caller(), protocol).await.expects(502);
+            app.provider().push(Scripted::new().garbage());
+            ask(&app.caller(), protocol).await.expects(502);
+        }
+        let rows = app.rows().await;
+        assert!(rows.iter().all(|row| row.ending == "upstream_failed" && row.cost_nanos == 0), "{rows:?}");
+        app.finish().await;
+    }
+
+    async fn the_last_kept_status_wins_over_later_failures_of_another_kind(storage) {
+        let app = spawn_app(storage).await;
+        app.sets(json!({"circuitEnabled": false, "proxyMaxRetries": 1})).await;
+        app.channel(json!({"name": "second", "type": "claude", "priority": -1})).await;
+        app.provider().push_all([Scripted::status(529).header("retry-after", "3"), Scripted::status(401)]);
+        let reply = ask(&app.caller(), Protocol::Messages).await.expects(529);
+        assert_eq!(retry_after(&reply), 3);
+        assert!(reply.said().contains('2'), "how many were tried: {}", reply.said());
+        app.finish().await;
+    }
+
+    async fn a_deadline_is_504(storage) {
+        let app = spawn_app(storage).await;
+        app.sets(json!({"requestDeadlineSec": 0.2, "circuitEnabled": false})).await;
+        for protocol in SHAPES {
+            app.provider().push(Scripted::new().hang());
+            let reply = ask(&app.caller(), protocol).await;
+            let (kind, code) = reply.error();
+            assert_eq!(reply.status, 504, "{}", reply.said());
+            assert_eq!(if protocol == Protocol::Messages { kind } else { code }, if protocol == Protocol::Messages { "timeout_error" } else { "timeout" });
+        }
+        app.provider().wait_for_dropped(3).await.unwrap();
+        let rows = app.rows().await;
+        assert!(rows.iter().all(|row| row.ending == "timed_out" && row.cost_nanos == 0), "{rows:?}");
+        app.finish().await;
+    }
+
+    async fn a_clients_own_request_id_is_only_a_label(storage) {
+        let app = spawn_app(storage).await;
+        let mut ids = Vec::new();
+        for _ in 0..3 {
+            let reply = app.caller().asks("hello").header("x-request-id", "mine").whole().await.expects(200);
+            assert_eq!(reply.header("x-request-id"), reply.header("request-id"));
+            ids.push(reply.header("x-request-id").to_owned());
+        }
+        let rows = app.rows().await;
+        assert_eq!(rows.iter().map(|row| row.request_id.clone()).collect::<Vec<_>>(), ids);
+        assert_eq!(app.detail(&rows[0]).await.client_request_id.as_deref(), Some("mine"));
+        assert!(rows.iter().all(|row| row.cost_nanos > 0), "a repeated label is no free ride");
+        app.finish().await;
+    }
+
+    async fn refusals_write_ten_rows_a_minute_and_key_at_most(storage) {
+        let app = spawn_app(storage).await;
+        let one = app.makes_caller(app.user, json!({})).await;
+        let other = app.makes_caller(app.user, json!({})).await;
+        for caller in [&one, &other] {
+            for _ in 0..25 {
+                caller.sends("{}").whole().await.expects(400);
+            }
+        }
+        let rows = app.rows().await;
+        for caller in [&one, &other] {
+            let mut minutes = std::collections::HashMap::new();
+            for row in rows.iter().filter(|row| row.key_id == caller.key_id) {
+                *minutes.entry(row.ts / 60_000).or_insert(0) += 1;
+            }
+            assert!((1..=2).contains(&minutes.len()) && minutes.values().all(|rows| *rows <= 10), "{minutes:?}");
+            assert!(minutes.values().any(|rows| *rows == 10));
+        }
+        one.asks("hello").whole().await.expects(200);
+        assert_eq!(app.rows().await.len(), rows.len() + 1, "answers are always written");
+        app.finish().await;
+    }
+
+    async fn forwarded_addresses_are_believed_from_trusted_proxies_alone(storage) {
+        let networks = vec!["127.0.0.0/8".parse().unwrap()];
+        let app = spawn_app_with(storage, Wish { trusted_proxies: TrustedProxies::new(networks), ..Wish::default() }).await;
+        let inside = app.makes_caller(app.user, json!({"allowedIps": ["203.0.113.7"]})).await;
+        inside.asks("hello").header("x-forwarded-for", "203.0.113.7").whole().await.expects(200);
+        inside.asks("hello").header("x-forwarded-for", "203.0.113.7, 203.0.113.8").whole().await.expects(403);
+        inside.asks("hello").whole().await.expects(403);
+        app.finish().await;
+        let app = spawn_app(storage).await;
+        let inside = app.makes_caller(app.user, json!({"allowedIps": ["203.0.113.7"]})).await;
+        inside.asks("hello").header("x-forwarded-for", "203.0.113.7").whole().await.expects(403);
+        app.finish().await;
+    }
+
+    async fn a_refused_request_gives_back_its_place_in_the_rate(storage) {
+        let app = spawn_app(storage).await;
+        app.sets(json!({"concurrencyWaitSec": 0.05, "proxyMaxRetries": 0, "circuitEnabled": false})).await;
+        let caller = app.makes_caller(app.user, json!({"rateLimitRpm": 3, "maxConcurrency": 1})).await;
+        let gate = Gate::new();
+        app.provider().push(Scripted::text("late").wait_for(gate.clone()));
+        let first = caller.asks("hello").spawn();
+        app.provider().wait_until_in_flight(1).await.unwrap();
+        for _ in 0..5 {
+            let refused = caller.asks("hello").whole().await.expects(429);
+            assert!(refused.said().contains("slot"), "{}", refused.said());
+        }
+        gate.open();
+        first.await.unwrap().expects(200);
+        app.provider().push(Step::new(Scripted::status(500)).times(1));
+        eventually("the slot is free", async || app.running().cellar.gates.observe_all().iter().all(|(_, gate)| gate.slots == 0)).await;
+        caller.asks("hello").whole().await.expects(500);
+        caller.asks("hello").whole().await.expects(200);
+        let reply = caller.asks("hello").whole().await.expects(429);
+        assert!(reply.said().contains("per minute"), "the upstream's failure kept its place: {}", reply.said());
+        app.finish().await;
+    }
+}
+
+/// Sends the head and half of a body, and reads what comes.
+async fn half_a_request(app: &TestApp, path: &str) -> String {
+    let mut socket = tokio::net::TcpStream::connect(app.base.trim_start_matches("http://")).await.unwrap();
+    let head = format!(
+        "POST /v1/{path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         content-length: 100\r\nconnection: close\r\n\r\n{{\"model\":",
+        app.caller().key
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut reply = Vec::new();
+    socket.read_to_end(&mut reply).await.unwrap();
+    String::from_utf8_lossy(&reply).into_owned()
+}
+
+fn encoded(encoding: &str, plain: &[u8]) -> Vec<u8> {
+    match encoding {
+        "gzip" => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(plain).unwrap();
+            encoder.finish().unwrap()
+        }
+        "deflate" => {
+            let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(plain).unwrap();
+            encoder.finish().unwrap()
+        }
+        "br" => {
+            let mut encoder = brotli::CompressorWriter::new(Vec::new(), 4096, 5, 22);
+            encoder.write_all(plain).unwrap();
+            encoder.into_inner()
+        }
+        "zstd" => zstd::encode_all(plain, 3).unwrap(),
+        _ => plain.to_vec(),
+    }
+}
