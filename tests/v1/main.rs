@@ -9,8 +9,11 @@ mod caller;
 mod database;
 mod reply;
 
+mod bodies;
+mod failures;
 mod fidelity;
 mod money;
 mod refusals;
 mod routing;
+mod slots;
 mod streams;
