@@ -189,7 +189,8 @@ async fn what_is_not_http_gets_no_further() {
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
-    let mut blobs: Vec<Vec<u8>> = vec![hello.to_vec(), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), b"\r\n\r\n\r\n".repeat(1000)];
+    let mut blobs: Vec<Vec<u8>> =
+        vec![hello.to_vec(), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), b"\r\n\r\n\r\n".repeat(1000)];
     blobs.extend((0..50).map(|_| std::iter::repeat_with(|| random.u8(..)).take(4096).chain(*b"\r\n\r\n").collect()));
     for blob in blobs {
         let mut line = Line::to(gateway.address()).await;
@@ -298,7 +299,8 @@ async fn a_client_that_never_reads_stops_its_upstream_and_costs_no_memory() {
 
 /// A channel for one model at this upstream.
 pub async fn connect(world: &World, gateway: &Gateway, model: &str, upstream: &WildUpstream) -> Value {
-    let channel = json!({"name": model, "type": "openai", "baseUrl": upstream.base_url, "apiKey": UPSTREAM_KEY, "models": [model]});
+    let channel =
+        json!({"name": model, "type": "openai", "baseUrl": upstream.base_url, "apiKey": UPSTREAM_KEY, "models": [model]});
     let made = world.api(gateway, Method::POST, "/api/channels", &channel).await;
     let price = json!({"channelId": made["id"], "model": model, "inputPricePerMTok": 1, "outputPricePerMTok": 5,
         "cacheReadPricePerMTok": 0, "cacheCreationPricePerMTok": 0});
