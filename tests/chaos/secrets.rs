@@ -30,8 +30,13 @@ async fn everything_with_secrets(world: &World, gateway: &Gateway) -> Vec<String
         assert!(!reply.text().await.unwrap().contains(password));
     }
     let broken = format!("{{\"account\": \"root\", \"password\": \"{WRONG_PASSWORD}\"");
-    for (path, body) in [("/api/auth/login", broken.clone()), ("/api/me/password", broken), ("/api/auth/login", json!({"account": {"a": WRONG_PASSWORD}, "password": 7}).to_string())] {
-        let reply = http.post(gateway.url(path)).header("cookie", &world.admin).header("content-type", "application/json").body(body);
+    for (path, body) in [
+        ("/api/auth/login", broken.clone()),
+        ("/api/me/password", broken),
+        ("/api/auth/login", json!({"account": {"a": WRONG_PASSWORD}, "password": 7}).to_string()),
+    ] {
+        let reply =
+            http.post(gateway.url(path)).header("cookie", &world.admin).header("content-type", "application/json").body(body);
         let said = reply.send().await.unwrap().text().await.unwrap();
         assert!(!said.contains(WRONG_PASSWORD), "{said}");
     }
@@ -48,7 +53,8 @@ async fn everything_with_secrets(world: &World, gateway: &Gateway) -> Vec<String
     world.api(gateway, Method::PATCH, "/api/me", &json!({"displayName": "Root"})).await;
     relay_everything(world, gateway).await;
     let change = json!({"currentPassword": ADMIN_PASSWORD, "newPassword": NEW_PASSWORD}).to_string();
-    let request = http.post(gateway.url("/api/me/password")).header("cookie", &world.admin).header("content-type", "application/json");
+    let request =
+        http.post(gateway.url("/api/me/password")).header("cookie", &world.admin).header("content-type", "application/json");
     let said = request.body(change).send().await.unwrap().text().await.unwrap();
     assert!(!said.contains(NEW_PASSWORD), "{said}");
     secrets

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use api_proxy::mock_upstream::{Gate, Reply};
-use futures_util::future::{join, join_all};
 use futures_util::StreamExt;
+use futures_util::future::{join, join_all};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
