@@ -7,6 +7,7 @@ mod failure;
 mod head;
 mod models;
 mod respond;
+mod unpack;
 mod usage;
 
 use std::sync::Arc;

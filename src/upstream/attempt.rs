@@ -182,17 +182,20 @@ async fn until_commit(
 /// Reads a whole body. awc ends a truncated one like a complete one, so its length is checked here.
 async fn whole_body(mut response: Response, by: Instant) -> Result<Bytes, Miss> {
     let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let mut body = BytesMut::with_capacity(length.unwrap_or(4096).min(MOST_ANSWER_BYTES));
+    let too_long = || Miss::NoAnswer("answered with more than 64 MiB".to_owned());
+    if length.is_some_and(|length| length > MOST_ANSWER_BYTES) {
+        return Err(too_long());
+    }
+    let mut body = BytesMut::with_capacity(length.unwrap_or(4096));
     loop {
         match tokio::time::timeout_at(by, response.next()).await {
             Ok(Some(Ok(chunk))) if body.is_empty() && length == Some(chunk.len()) => return Ok(chunk),
+            // Looked at before it grows: growing doubles it.
+            Ok(Some(Ok(chunk))) if body.len() + chunk.len() > MOST_ANSWER_BYTES => return Err(too_long()),
             Ok(Some(Ok(chunk))) => body.extend_from_slice(&chunk),
             Ok(Some(Err(_))) => return Err(Miss::Network("the answer broke off".to_owned())),
             Ok(None) => break,
             Err(_) => return Err(Miss::TimedOut("the whole answer")),
-        }
-        if body.len() > MOST_ANSWER_BYTES {
-            return Err(Miss::NoAnswer("answered with more than 64 MiB".to_owned()));
         }
     }
     match length {

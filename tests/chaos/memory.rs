@@ -4,8 +4,9 @@ use std::fs;
 
 use crate::gateway::Gateway;
 
-/// More than this a process must not take for any attack: a few bodies at their limit, never the whole flood.
-pub const MOST_GROWTH: u64 = 150 << 20;
+/// More than this a process must not take for any attack: the largest thing it holds is an answer of 64 MiB,
+/// twice while its buffer grows, and what the allocator has not given back yet.
+const MOST_GROWTH: u64 = 192 << 20;
 
 /// A gateway's memory at one moment, to be compared with its highest later.
 pub struct Before {

@@ -18,7 +18,6 @@ const DEADLINE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
-    pub head: String,
     pub body: String,
 }
 
@@ -95,7 +94,7 @@ impl Reading {
         }
         let body = String::from_utf8_lossy(&self.read[head_end..head_end + length]).into_owned();
         self.read.drain(..head_end + length);
-        Some(Answer { status, head, body })
+        Some(Answer { status, body })
     }
 
     async fn more(&mut self) -> Option<()> {

@@ -108,6 +108,18 @@ async fn an_event_of_twenty_megabytes() {
 }
 
 #[actix_web::test]
+async fn an_event_of_a_million_lines() {
+    let huge = |mut line: Wild| async move {
+        line.says(STREAM).await?;
+        let lines = "data: x\n".repeat(512);
+        line.repeats(format!("{:x}\r\n{lines}\r\n", lines.len()).as_bytes(), 2000).await?;
+        line.says("2\r\n\n\n\r\n0\r\n\r\n").await
+    };
+    let (outcome, ..) = tells(huge, true).await;
+    assert!(!matches!(outcome, Outcome::Broken(_)), "{outcome:?}");
+}
+
+#[actix_web::test]
 async fn a_stream_of_a_hundred_thousand_empty_events_and_then_nothing() {
     let empty = |mut line: Wild| async move {
         line.says(STREAM).await?;
