@@ -15,5 +15,6 @@ mod fidelity;
 mod money;
 mod refusals;
 mod routing;
+mod settings;
 mod slots;
 mod streams;
