@@ -136,7 +136,7 @@ mod tests {
 
     #[actix_web::test]
     async fn what_was_packed_comes_out_however_it_is_cut() {
-        let plain: Vec<u8> = (0..LIMIT).map(|at| (at * at >> 7) as u8).collect();
+        let plain: Vec<u8> = (0..LIMIT).map(|at| ((at * at) >> 7) as u8).collect();
         for encoding in ENCODINGS {
             let packed = packed(encoding, &plain);
             for piece in [700, 5_000, packed.len()] {
@@ -158,7 +158,7 @@ mod tests {
 
     #[actix_web::test]
     async fn what_is_damaged_or_cut_short_is_broken() {
-        let plain: Vec<u8> = (0..40_000_usize).map(|at| (at * at >> 7) as u8).collect();
+        let plain: Vec<u8> = (0..40_000_usize).map(|at| ((at * at) >> 7) as u8).collect();
         for encoding in ENCODINGS {
             assert_eq!(unpacked(encoding, &[7; 4000], 4000).await.unwrap_err(), BadBody::Broken, "{encoding}");
             let packed = packed(encoding, &plain);

@@ -4,15 +4,15 @@ use std::io::Write;
 use std::time::Duration;
 
 use actors::vocabulary::Protocol;
-use api_proxy::config::{Patience, TrustedProxies};
-use api_proxy::mock_upstream::{Gate, Reply as Scripted, Step};
+use api_proxy::config::Patience;
 use futures_util::stream;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::app::{CLAUDE, GPT, TestApp, Wish, eventually, spawn_app, spawn_app_with};
+use crate::app::{CLAUDE, TestApp, Wish, spawn_app, spawn_app_with};
 use crate::on_both;
-use crate::refusals::{SHAPES, ask, told};
+use crate::refusals::{SHAPES, told};
+use crate::reply::Reply;
 
 on_both! {
     async fn unknown_paths_and_methods_are_json(storage) {

@@ -1,12 +1,10 @@
 //! What a client is told when providers refuse, fail or keep silent.
 
-use std::time::Duration;
-
 use actors::vocabulary::Protocol;
-use api_proxy::mock_upstream::{Gate, Reply as Scripted, Step};
+use api_proxy::mock_upstream::Reply as Scripted;
 use serde_json::json;
 
-use crate::app::{CLAUDE, GPT, TestApp, Wish, eventually, spawn_app, spawn_app_with};
+use crate::app::spawn_app;
 use crate::on_both;
 use crate::refusals::{SHAPES, ask, retry_after, told};
 

@@ -1,7 +1,7 @@
 //! Money and slots: exact bills, holds that never overspend, limits that return what was taken.
 
 use actors::vocabulary::Protocol;
-use api_proxy::mock_upstream::{Gate, Reply as Scripted, Step, Usage};
+use api_proxy::mock_upstream::{Gate, Reply as Scripted, Usage};
 use serde_json::{Value, json};
 
 use crate::app::{CLAUDE, GPT, TestApp, eventually, spawn_app};
@@ -22,7 +22,7 @@ pub(crate) async fn no_slots(app: &TestApp) {
 }
 
 /// Money held by everybody, in nano-dollars.
-pub(crate) fn held(app: &TestApp) -> i64 {
+fn held(app: &TestApp) -> i64 {
     app.running().cellar.gates.observe_all().iter().map(|(_, gate)| gate.held.0).sum()
 }
 

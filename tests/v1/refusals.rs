@@ -1,16 +1,11 @@
 //! The table of the contract's §2: what a client is told when there is no answer, in both vendors' shapes.
 
-use std::io::Write;
-use std::time::Duration;
-
 use actors::vocabulary::Protocol;
-use api_proxy::config::{Patience, TrustedProxies};
+use api_proxy::config::TrustedProxies;
 use api_proxy::mock_upstream::{Gate, Reply as Scripted, Step};
-use futures_util::stream;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::app::{CLAUDE, GPT, TestApp, Wish, eventually, spawn_app, spawn_app_with};
+use crate::app::{GPT, Wish, eventually, spawn_app, spawn_app_with};
 use crate::caller::Caller;
 use crate::on_both;
 use crate::reply::Reply;

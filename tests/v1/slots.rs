@@ -1,12 +1,14 @@
 //! Slots of users and keys: in order, shared, never lost.
 
 use actors::vocabulary::Protocol;
-use api_proxy::mock_upstream::{Gate, Reply as Scripted, Step, Usage};
-use serde_json::{Value, json};
+use api_proxy::mock_upstream::{Gate, Reply as Scripted, Step};
+use serde_json::json;
 
-use crate::app::{CLAUDE, GPT, TestApp, eventually, spawn_app};
-use crate::money::{held, no_slots, waiting};
+use crate::app::spawn_app;
+use crate::money::{no_slots, waiting};
 use crate::on_both;
+
+const TALKING: [Protocol; 3] = [Protocol::Messages, Protocol::ChatCompletions, Protocol::Responses];
 
 on_both! {
     async fn the_users_limits_hold_over_all_keys_and_the_tighter_counts(storage) {
