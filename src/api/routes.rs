@@ -6,6 +6,14 @@ use super::{admin, auth, catalogue, channels, keys, live, me, reports, site, use
 /// The table of all routes.
 pub fn routes() -> Routes {
     let mut table = RouteTable::default();
+    people(&mut table);
+    supply(&mut table);
+    records(&mut table);
+    table.build()
+}
+
+/// Accounts, keys and who changed what.
+fn people(table: &mut RouteTable) {
     table
         .post("/auth/register", "Register; the first account ever becomes super admin", auth::register)
         .post("/auth/login", "Sign in by username or email address", auth::login)
@@ -37,6 +45,10 @@ pub fn routes() -> Routes {
         .post("/admin-tokens", "Make an admin token; the only answer that shows it", admin::create_token)
         .delete("/admin-tokens/{id}", "Remove an admin token", admin::remove_token)
         .get("/activity", "Who changed what", admin::activity);
+}
+
+/// What is offered: channels, models, names, prices.
+fn supply(table: &mut RouteTable) {
     table
         .get("/channels", "Channels, without their secrets", channels::list)
         .post("/channels", "Add a channel", channels::create)
@@ -63,6 +75,10 @@ pub fn routes() -> Routes {
         .post("/model-prices/import", "Import prices: a list of rows, or LiteLLM's price file", catalogue::import_prices)
         .patch("/model-prices/{id}", "Change prices", catalogue::update_price)
         .delete("/model-prices/{id}", "Delete prices", catalogue::delete_price);
+}
+
+/// What happened, and the site as a whole.
+fn records(table: &mut RouteTable) {
     table
         .get("/logs", "The request log; users see their own requests", reports::logs)
         .get("/logs/stream", "Log rows as they happen (server-sent events)", live::live)
@@ -76,5 +92,4 @@ pub fn routes() -> Routes {
         .get("/site", "What anybody may know about this site", site::public)
         .get("/health", "Signs of life of the parts", site::health)
         .get("/system", "Figures of the process", site::info);
-    table.build()
 }

@@ -64,22 +64,28 @@ pub struct Running {
     _instance: Claim,
 }
 
+fn bind(listen: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
+    let bound = TcpListener::bind(listen).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    bound.map_err(|error| StartError::Io { what: format!("cannot listen on {listen}"), error })
+}
+
+fn door(config: &Config, in_flight: &Arc<AtomicUsize>) -> Door {
+    Door { trusted_proxies: config.trusted_proxies.clone(), patience: config.patience, in_flight: Arc::clone(in_flight) }
+}
+
 /// Binds, starts the workers and the chores.
 pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let Parts { config, cellar, services, ids, clock, in_flight, instance } = parts;
-    let bound = TcpListener::bind(config.listen).and_then(|listener| Ok((listener.local_addr()?, listener)));
-    let (listening, listener) =
-        bound.map_err(|error| StartError::Io { what: format!("cannot listen on {}", config.listen), error })?;
+    let (listening, listener) = bind(config.listen)?;
     let tls = tls_config(config.own_certificates);
     let settings = cellar.cache.reader().clone();
     let desk = Desk { cellar: cellar.clone(), ids, clock: Arc::clone(&clock), throttle: Arc::new(Throttle::default()) };
     let origins = Arc::new(ResponseOrigins::default());
-    let door =
-        Door { trusted_proxies: config.trusted_proxies.clone(), patience: config.patience, in_flight: Arc::clone(&in_flight) };
+    let door = door(&config, &in_flight);
     let providers = Arc::new(Providers::start(Arc::clone(&tls), settings.clone(), cellar.health.clone()));
     let upstreams = UpstreamsHandle(providers);
-    let system =
-        SystemHandle(Arc::new(Process { cellar: cellar.clone(), started_at: clock.now_ms(), in_flight: Arc::clone(&in_flight) }));
+    let process = Process { cellar: cellar.clone(), started_at: clock.now_ms(), in_flight: Arc::clone(&in_flight) };
+    let system = SystemHandle(Arc::new(process));
     let api_routes = api::routes();
     let doorstep = Doorstep { services: services.clone(), proxies: config.trusted_proxies.clone() };
     let console = Console { doorstep: doorstep.clone(), system: system.clone() };

@@ -9,8 +9,12 @@ mod caller;
 mod database;
 mod reply;
 
+mod bodies;
+mod failures;
 mod fidelity;
 mod money;
 mod refusals;
 mod routing;
+mod settings;
+mod slots;
 mod streams;

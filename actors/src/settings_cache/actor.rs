@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -26,10 +27,36 @@ const LOOK_BACK_MS: i64 = 30_000;
 
 pub(super) type Refreshed = Arc<dyn Fn(UserId) + Send + Sync>;
 
+/// The snapshot in force. Readings overlap; one that began earlier never replaces one that began later.
+#[derive(Clone)]
+pub(super) struct Current {
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    begun: Arc<AtomicU64>,
+    stored: Arc<Mutex<u64>>,
+}
+
+impl Current {
+    pub(super) fn new(snapshot: Arc<ArcSwap<Snapshot>>) -> Self {
+        Self { snapshot, begun: Arc::default(), stored: Arc::default() }
+    }
+
+    fn begin(&self) -> u64 {
+        self.begun.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    fn store(&self, reading: u64, snapshot: Snapshot) {
+        let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        if reading > *stored {
+            *stored = reading;
+            self.snapshot.store(Arc::new(snapshot));
+        }
+    }
+}
+
 /// What the actor is made of, kept over its deaths.
 #[derive(Clone)]
 pub(super) struct Parts {
-    pub(super) current: Arc<ArcSwap<Snapshot>>,
+    pub(super) current: Current,
     pub(super) keys: Arc<Keys>,
     pub(super) source: Arc<dyn CatalogueSource>,
     pub(super) clock: Arc<dyn Clock>,
@@ -108,10 +135,11 @@ impl Handler<Reload> for SettingsCacheActor {
         let begun = guard(&vitals, ctx, |_| self.parts.faults.reached("settings_cache.reload"));
         let reading = async move {
             begun?;
+            let reading = parts.current.begin();
             let read = tokio::time::timeout(READ_DEADLINE, parts.source.catalogue()).await;
             Ok(match read {
                 Ok(Ok(catalogue)) => {
-                    parts.current.store(Arc::new(Snapshot::new(catalogue)));
+                    parts.current.store(reading, Snapshot::new(catalogue));
                     Ok(())
                 }
                 Ok(Err(ill)) => Err(ill),

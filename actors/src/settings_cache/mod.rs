@@ -16,7 +16,7 @@ use arc_swap::{ArcSwap, Guard};
 pub use offers::{NoOffer, Offer};
 pub use snapshot::{Catalogue, CatalogueModel, Mapping, PriceRow, PriceScope, Snapshot};
 
-use actor::{LoadKey, Parts, Reload, SettingsCacheActor};
+use actor::{Current, LoadKey, Parts, Reload, SettingsCacheActor};
 use keys::Keys;
 
 use crate::ports::{CatalogueSource, Clock, Faults, StorageIll};
@@ -61,7 +61,7 @@ impl SettingsCache {
         let keys = Arc::<Keys>::default();
         let vitals = Vitals::new("SettingsCache");
         let parts = Parts {
-            current: Arc::clone(&current),
+            current: Current::new(Arc::clone(&current)),
             keys: Arc::clone(&keys),
             source,
             clock,

@@ -13,6 +13,7 @@ use super::hold::Hold;
 use super::messages::{Admit, Answer, Ask, Extend, Queued, Refresh, Refusal, Wake, Withdraw};
 use super::queue::{Charged, Queue};
 use super::registry::Shelf;
+use crate::ports::Account;
 use crate::supervision::{Crashed, guard};
 use crate::vocabulary::UserId;
 
@@ -29,6 +30,9 @@ pub(super) struct UserGate {
     pub(super) queue: Queue,
     pub(super) loading: Vec<oneshot::Sender<Result<(), Refusal>>>,
     pub(super) is_loading: bool,
+    /// Readings of the account begun, and the latest of them that was taken in: they overlap, and an earlier
+    /// one must not replace a later one.
+    pub(super) readings: (u64, u64),
     pub(super) retired: bool,
 }
 
@@ -97,21 +101,33 @@ impl UserGate {
         self.books.set_waiting(self.queue.len());
     }
 
+    fn begin_reading(&mut self) -> u64 {
+        self.readings.0 += 1;
+        self.readings.0
+    }
+
+    fn take_in(&mut self, reading: u64, account: &Account) {
+        if reading > self.readings.1 {
+            self.readings.1 = reading;
+            self.books.load(account);
+        }
+    }
+
     /// Reads the account; those who came meanwhile ask again when it is there.
     fn load(&mut self, ctx: &mut Context<Self>) {
         let Some(shelf) = self.shelf.upgrade().filter(|_| !self.is_loading) else { return };
         self.is_loading = true;
-        let user = self.user;
-        let reading = async move { tokio::time::timeout(LOAD_DEADLINE, shelf.source.account(user)).await };
-        let reading = std::panic::AssertUnwindSafe(reading).catch_unwind();
-        ctx.spawn(reading.into_actor(self).map(|read, gate, _| {
+        let (user, reading) = (self.user, self.begin_reading());
+        let read = async move { tokio::time::timeout(LOAD_DEADLINE, shelf.source.account(user)).await };
+        let read = std::panic::AssertUnwindSafe(read).catch_unwind();
+        ctx.spawn(read.into_actor(self).map(move |read, gate, _| {
             gate.is_loading = false;
             let account = match read {
                 Ok(Ok(Ok(account))) => Ok(account.unwrap_or_default()),
                 Ok(Ok(Err(_)) | Err(_)) | Err(_) => Err(Refusal::StorageIll),
             };
             if let Ok(account) = &account {
-                gate.books.load(account);
+                gate.take_in(reading, account);
             }
             for waiting in std::mem::take(&mut gate.loading) {
                 let _caller_left = waiting.send(account.as_ref().map(|_| ()).map_err(Clone::clone));
@@ -183,17 +199,19 @@ impl Handler<Refresh> for UserGate {
 
     fn handle(&mut self, _: Refresh, _: &mut Self::Context) -> Self::Result {
         let shelf = self.shelf.upgrade();
-        let user = self.user;
-        let reading = async move {
+        let (user, reading) = (self.user, self.begin_reading());
+        let read = async move {
             match shelf {
                 Some(shelf) => tokio::time::timeout(LOAD_DEADLINE, shelf.source.account(user)).await.ok()?.ok()?,
                 None => None,
             }
         };
-        let reading = std::panic::AssertUnwindSafe(reading).catch_unwind();
-        Box::pin(reading.into_actor(self).map(|read, gate, ctx| {
-            if let Some(account) = read.map_err(|_| Crashed)?.filter(|_| gate.books.is_loaded()) {
-                gate.books.load(&account);
+        let read = std::panic::AssertUnwindSafe(read).catch_unwind();
+        Box::pin(read.into_actor(self).map(move |read, gate, ctx| {
+            // A gate that is still reading its account for the first time may have begun before the change.
+            let wanted = gate.books.is_loaded() || gate.is_loading;
+            if let Some(account) = read.map_err(|_| Crashed)?.filter(|_| wanted) {
+                gate.take_in(reading, &account);
                 gate.advance(&ctx.address().downgrade());
             }
             Ok(())

@@ -216,6 +216,7 @@ impl Shelf {
             queue: Queue::default(),
             loading: Vec::new(),
             is_loading: false,
+            readings: (0, 0),
             retired: false,
         })
     }
