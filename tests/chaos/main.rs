@@ -2,6 +2,10 @@
 //!
 //! The scripted provider lives in the test's own process and survives what happens to the gateway.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on may panic")]
+#![expect(clippy::print_stdout, reason = "seeds and figures")]
+#![expect(unreachable_pub, reason = "the harness is public to its own tests alone")]
+
 mod books;
 mod client;
 mod commands;

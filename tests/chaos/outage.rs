@@ -19,21 +19,20 @@ const USERS: usize = 4;
 const REFUSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// A gateway whose database is behind a line.
-async fn behind_a_line(pool: &str) -> (World, Line, Gateway) {
+async fn behind_a_line() -> (World, Line, Gateway) {
     let mut world = World::untouched(Storage::Postgres).await;
-    let mut url = url::Url::parse(&world.database.url).unwrap();
-    let line = Line::to(format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432))).await;
-    url.set_host(Some("127.0.0.1")).unwrap();
-    url.set_port(Some(line.address.port())).unwrap();
-    let direct = std::mem::replace(&mut world.database, Database { url: url.into() });
-    let gateway = world.serve_with(&[("DATABASE_POOL_SIZE", pool)]).await;
+    let direct = url::Url::parse(&world.database.url).unwrap();
+    let line = Line::to(format!("{}:{}", direct.host_str().unwrap(), direct.port().unwrap_or(5432))).await;
+    let direct = world.database.clone();
+    world.database = Database { url: line_url(&world, &line) };
+    let gateway = world.serve().await;
     world.furnish(&gateway, USERS + 1).await;
     world.database = direct;
     (world, line, gateway)
 }
 
 async fn during_an_outage(away: State) {
-    let (mut world, line, gateway) = behind_a_line("8").await;
+    let (mut world, line, gateway) = behind_a_line().await;
     // Never used before the outage: the process does not know it.
     let unknown = world.keys.pop().unwrap();
     let mut received = Vec::new();
@@ -95,4 +94,65 @@ async fn connections_reset_and_refused_for_a_while_known_keys_are_served_and_not
 #[actix_web::test]
 async fn connections_gone_silent_for_a_while_known_keys_are_served_and_nothing_is_lost() {
     during_an_outage(State::Silent).await;
+}
+
+#[actix_web::test]
+async fn killed_while_the_database_is_away_the_journal_alone_keeps_every_bill() {
+    let (world, line, gateway) = behind_a_line().await;
+    let mut received = vec![Client::new(&gateway, &world.keys[0]).asks(0).await.whole()];
+    line.becomes(State::Refusing);
+    for way in 0..CLIENTS {
+        received.push(Client::new(&gateway, &world.keys[0]).asks(way).await.whole());
+    }
+    gateway.kill().await;
+    // Neither does it start without its database, nor does the attempt cost anything.
+    let mut in_vain = Gateway::launch(&["serve"], &world.environment(&[("DATABASE_URL", &line_url(&world, &line))]));
+    assert!(!in_vain.ends().await.success(), "{}", in_vain.output.text());
+    line.becomes(State::Open);
+    let gateway = world.serve().await;
+    let books = world.database.bills_exactly_once(&received).await;
+    assert_eq!(books.ended("completed"), received.len());
+    gateway.stop().await;
+}
+
+#[actix_web::test]
+async fn a_journal_with_a_torn_end_and_damage_inside_loses_only_what_is_damaged() {
+    let (world, line, gateway) = behind_a_line().await;
+    let client = Client::new(&gateway, &world.keys[0]);
+    let first = client.asks(1).await.whole();
+    world.database.bills_exactly_once(std::slice::from_ref(&first)).await;
+    line.becomes(State::Refusing);
+    let mut received = vec![first];
+    for _ in 0..3 {
+        received.push(client.asks(1).await.whole());
+    }
+    gateway.kill().await;
+    damage(&world, &received[2]);
+    let gateway = world.serve().await;
+    let lost = received.remove(2);
+    let books = world.database.bills_exactly_once(&received).await;
+    assert!(!books.rows.iter().any(|row| row.request_id == lost), "a line whose checksum is wrong is not trusted");
+    assert!(gateway.output.text().contains("a damaged journal line was skipped"), "{}", gateway.output.text());
+    gateway.stop().await;
+}
+
+/// Breaks the line of one request, and leaves half a line at the end.
+fn damage(world: &World, request: &str) {
+    let mut files: Vec<_> =
+        std::fs::read_dir(world.data_dir().join("journal")).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let last = files.last().unwrap();
+    let text = std::fs::read_to_string(last).unwrap();
+    assert!(text.contains(request), "the request is in the newest segment");
+    let broken: String = text.replace(request, &request.replace("req_", "rex_"));
+    let half = &broken[..broken.find('\n').unwrap() / 2];
+    std::fs::write(last, format!("{broken}{half}")).unwrap();
+}
+
+/// The database's address behind the line.
+fn line_url(world: &World, line: &Line) -> String {
+    let mut url = url::Url::parse(&world.database.url).unwrap();
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(line.address.port())).unwrap();
+    url.into()
 }

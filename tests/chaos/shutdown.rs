@@ -5,16 +5,19 @@ use std::time::{Duration, Instant};
 use api_proxy::mock_upstream::{Gate, Reply};
 use futures_util::StreamExt;
 use futures_util::future::{join, join_all};
+use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::client::{Client, Outcome};
 use crate::on_both;
 use crate::waiting::eventually;
-use crate::world::World;
+use crate::world::{GPT, World};
 
 const STREAMS: usize = 100;
 const IDLE: usize = 20;
+/// Far more than fits into the buffers of a connection.
+const LARGE: usize = 24 << 20;
 /// A stop with nothing under way takes no longer.
 const PROMPT: Duration = Duration::from_secs(3);
 
@@ -48,6 +51,26 @@ on_both! {
         world.database.bills_exactly_once(&received).await;
     }
 
+    async fn told_to_stop_while_a_slow_client_reads_a_large_answer_it_gets_all_of_it(storage: Storage) {
+        let (world, mut gateway) = World::start(storage, 1).await;
+        world.script().always(Reply::new().pads_to(LARGE));
+        let mut replies = Vec::new();
+        for stream in [false, true] {
+            let body = json!({"model": GPT, "stream": stream, "messages": [{"role": "user", "content": "go"}]}).to_string();
+            let request = reqwest::Client::new().post(gateway.url("/v1/chat/completions")).bearer_auth(&world.keys[0]);
+            replies.push(request.header("content-type", "application/json").body(body).send().await.unwrap());
+        }
+        gateway.terminate();
+        eventually("the door is shut", async || TcpStream::connect(gateway.address()).await.err()).await;
+        let received = replies.iter().map(|reply| reply.headers()["x-request-id"].to_str().unwrap().to_owned()).collect::<Vec<_>>();
+        for taken in join_all(replies.into_iter().map(read_slowly)).await {
+            assert!(taken >= LARGE, "an answer was cut after {taken} bytes");
+        }
+        let status = gateway.ends().await;
+        assert!(status.success(), "{status}: {}", gateway.output.text());
+        world.database.bills_exactly_once(&received).await;
+    }
+
     async fn told_to_stop_with_a_stream_that_never_ends_it_goes_at_the_deadline_and_books_at_the_next_start(storage: Storage) {
         let (world, gateway) = World::start(storage, 1).await;
         gateway.stop().await;
@@ -57,7 +80,7 @@ on_both! {
         let asking = client.asks(0);
         let stopping = async {
             world.script().wait_until_in_flight(1).await.unwrap();
-            eventually("the stream is committed", async || running(&world, &gateway).await).await;
+            eventually("the stream is committed", async || running(&world)).await;
             let told = Instant::now();
             gateway.terminate();
             let status = gateway.ends().await;
@@ -82,7 +105,7 @@ on_both! {
             idle.push(TcpStream::connect(gateway.address()).await.unwrap());
         }
         let pooled = reqwest::Client::new();
-        assert_eq!(pooled.get(gateway.url("/livez")).send().await.unwrap().text().await.unwrap().is_empty(), false);
+        assert!(!pooled.get(gateway.url("/livez")).send().await.unwrap().text().await.unwrap().is_empty());
         let told = Instant::now();
         gateway.terminate();
         let status = gateway.ends().await;
@@ -95,8 +118,21 @@ on_both! {
     }
 }
 
+/// Takes a pause after each quarter of a megabyte; answers how many bytes came.
+async fn read_slowly(reply: reqwest::Response) -> usize {
+    let (mut bytes, mut taken, mut paused_at) = (reply.bytes_stream(), 0, 0);
+    while let Some(Ok(piece)) = bytes.next().await {
+        taken += piece.len();
+        if taken - paused_at > 256 << 10 {
+            paused_at = taken;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    taken
+}
+
 /// Whether the one stream of the test has reached its client: then its first line is in the journal.
-async fn running(world: &World, _: &crate::gateway::Gateway) -> Option<()> {
+fn running(world: &World) -> Option<()> {
     let mut journal = 0;
     for file in std::fs::read_dir(world.data_dir().join("journal")).unwrap() {
         journal += file.unwrap().metadata().map_or(0, |about| about.len());
