@@ -106,7 +106,8 @@ impl UsageTap {
             Protocol::Responses => self.responses_event(data),
             _ => self.chat_chunk(data),
         };
-        self.produced |= meaning == Meaning::Content;
+        // A stop reason alone is no output.
+        self.produced |= self.text_bytes > 0;
         meaning
     }
 
@@ -120,7 +121,10 @@ impl UsageTap {
             Some("error") => Meaning::Error,
             Some("message_stop") => Meaning::End,
             Some("content_block_start") => match event.content_block {
-                Some(block) if !matches!(block.kind.as_deref(), Some("text" | "thinking")) => Meaning::Content,
+                Some(block) if !matches!(block.kind.as_deref(), Some("text" | "thinking")) => {
+                    self.produced = true;
+                    Meaning::Content
+                }
                 Some(Block { text: Some(text), .. }) if !text.is_empty() => {
                     self.text_bytes += text.len();
                     Meaning::Content
@@ -161,6 +165,7 @@ impl UsageTap {
                 .delta
                 .is_some_and(|delta| delta.tool_calls.is_some_and(|calls| !calls.is_empty()) || delta.function_call.is_some());
             self.stopped |= choice.finish_reason.is_some();
+            self.produced |= calls;
             if bytes > 0 || calls || choice.finish_reason.is_some() {
                 meaning = Meaning::Content;
             }
@@ -187,7 +192,10 @@ impl UsageTap {
             }
             "response.output_item.added" => match event.item.and_then(|item| item.kind).as_deref() {
                 None | Some("message" | "reasoning") => Meaning::Opening,
-                Some(_) => Meaning::Content,
+                Some(_) => {
+                    self.produced = true;
+                    Meaning::Content
+                }
             },
             _ if kind.ends_with(".delta") => {
                 self.text_bytes += event.delta.map_or(0, |delta| delta.len());

@@ -165,7 +165,7 @@ async fn until_commit(
                 }
                 bytes += frame.raw.len();
                 held.push((frame, meaning));
-                let stop_alone = meaning == Meaning::Content && empty_is_failure && events.tap().delivered() == 0;
+                let stop_alone = meaning == Meaning::Content && empty_is_failure && !events.tap().produced();
                 if (meaning == Meaning::Content && !stop_alone) || meaning == Meaning::End || bytes > COMMIT_BYTES {
                     return Ok(Said::Stream(held, Box::new(events)));
                 }

@@ -173,11 +173,6 @@ impl TestApp {
         self.caller.clone().unwrap()
     }
 
-    /// The admin's session.
-    pub fn admin_cookie(&self) -> &str {
-        &self.admin
-    }
-
     pub fn running(&self) -> &Running {
         self.running.as_ref().unwrap()
     }

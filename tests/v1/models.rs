@@ -138,7 +138,7 @@ on_both! {
             assert_eq!(told["byModel"][0]["model"], CLAUDE);
         }
         assert_eq!(tell(&caller.key, "90d").await.status(), 400);
-        assert_eq!(tell(&caller.key[..13], "24h").await.status(), 404);
+        assert_eq!(tell(&caller.key[..13], "24h").await.status(), 401);
         app.finish().await;
     }
 }

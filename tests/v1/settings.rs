@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use actors::channel_health::Circuit;
 use actors::ports::{Clock, SystemClock};
 use actors::vocabulary::{Protocol, Settings};
 use api_proxy::admission::day_start;
@@ -217,8 +218,9 @@ async fn has_its_effect(app: &TestApp, key: &str) -> Option<bool> {
         "connectTimeoutSec" => {
             app.changes_channel(app.claude_channel, json!({"baseUrl": "http://192.0.2.1:81", "apiKey": "sk-upstream"})).await;
             sets(json!(0.1)).await;
-            let (status, took) = takes(app, Scripted::new(), false).await;
-            matches!(status, 502 | 504) && took < long
+            app.sets(json!({"circuitEnabled": false, "proxyMaxRetries": 0})).await;
+            let started = Instant::now();
+            matches!(status(app, false).await, 502 | 504) && started.elapsed() < long
         }
         "firstByteTimeoutSec" => {
             sets(json!(0.1)).await;
@@ -275,10 +277,18 @@ async fn has_its_effect(app: &TestApp, key: &str) -> Option<bool> {
             first == [500, 200] && after(app, Scripted::status(500), false).await == 500 && status(app, false).await == 503
         }
         "circuitCooldownSec" | "circuitCooldownMaxSec" => {
-            app.sets(json!({"circuitMinRequests": 1, "proxyMaxRetries": 0, key: 0.05})).await;
-            let opened = after(app, Scripted::status(500), false).await;
-            crate::app::eventually("the circuit heals", async || status(app, false).await == 200).await;
-            opened == 500
+            app.sets(json!({"circuitMinRequests": 1, "proxyMaxRetries": 0, key: 5})).await;
+            let failed = after(app, Scripted::status(500), false).await == 500;
+            let rests = async || {
+                let all = app.running().cellar.health.observe().await.unwrap();
+                let rest = all.iter().find_map(|state| match state.circuit {
+                    Circuit::Open { until_ms } => Some(until_ms - state.last_failure_ms?),
+                    _ => None,
+                });
+                rest == Some(5_000)
+            };
+            crate::app::eventually("the channel rests for five seconds", rests).await;
+            failed
         }
         "allowPrivateUpstreams" => {
             app.sets(json!({"circuitEnabled": false, key: false})).await;

@@ -39,9 +39,7 @@ async fn survives(storage: Storage, actor: &str, place: &'static str, times: u64
     let app = spawn_app_with(storage, Wish { faults: Arc::<OneIn>::clone(&faults), ..Wish::default() }).await;
     app.limits(app.user, json!({"maxConcurrency": 8})).await;
     app.provider().always(Scripted::pieces(["one ", "two ", "three"]).usage(Usage::new(10, 3)));
-    let watching =
-        app.http.get(format!("{}/api/logs/stream", app.base)).header("cookie", app.admin_cookie()).send().await.unwrap();
-    assert!(watching.status().is_success());
+    let watching = app.running().cellar.logs.subscribe().await.unwrap();
     faults.armed.store(true, Ordering::SeqCst);
     let mut served = 0;
     for round in 0..REQUESTS / AT_ONCE {
@@ -77,8 +75,8 @@ async fn one_round(app: &TestApp, round: usize) -> usize {
     for reply in asked {
         let reply = reply.await.unwrap();
         if reply.status == 200 {
-            assert_eq!(reply.text(), "one two three");
-            assert!(reply.ended && reply.error_event().is_none());
+            // A stream whose receipt could not be written ends with the protocol's error event.
+            assert!(reply.ended && (reply.text() == "one two three" || reply.ends_legally()), "{}", reply.said());
             served += 1;
         } else {
             assert!(matches!(reply.status, 429 | 500..=504), "{} {}", reply.status, reply.said());

@@ -131,7 +131,7 @@ impl Breaker {
     fn open(&mut self, rules: &Rules, now_ms: i64) {
         let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         let doubled = self.cooldown_ms.saturating_mul(2).max(ms(rules.cooldown));
-        self.cooldown_ms = doubled.min(ms(rules.cooldown_max).max(ms(rules.cooldown)));
+        self.cooldown_ms = doubled.min(ms(rules.cooldown_max));
         self.open_until = Some(now_ms.saturating_add(self.cooldown_ms));
         self.steps.clear();
     }

@@ -102,6 +102,14 @@ impl UsageLedgerActor {
 
     fn take(&mut self, entry: Entry, ctx: &mut Context<Self>) {
         self.parts.faults.reached("usage_ledger.post");
+        self.keep(entry);
+        // Notified after the mailbox is empty: all that is waiting in it shares one write.
+        if !std::mem::replace(&mut self.flush_planned, true) {
+            ctx.notify(Flush);
+        }
+    }
+
+    fn keep(&mut self, entry: Entry) {
         let mut running = self.parts.running.lock().unwrap_or_else(PoisonError::into_inner);
         match &entry {
             Entry::Opened(receipt) => drop(running.insert(receipt.id, receipt.clone())),
@@ -112,10 +120,6 @@ impl UsageLedgerActor {
         }
         drop(running);
         self.unwritten.push(entry);
-        // Notified after the mailbox is empty: all that is waiting in it shares one write.
-        if !std::mem::replace(&mut self.flush_planned, true) {
-            ctx.notify(Flush);
-        }
     }
 
     fn flush(&mut self, ctx: &mut Context<Self>) {
@@ -178,11 +182,13 @@ impl UsageLedgerActor {
         };
         let booking = AssertUnwindSafe(booking).catch_unwind().into_actor(self).map(|booked, actor, ctx| {
             actor.booking = false;
-            match booked {
+            let vitals = Arc::clone(&actor.parts.vitals);
+            // Outside a handler a panic would kill the actor, and what it had not written yet with it.
+            let _crash_is_counted = guard(&vitals, ctx, |ctx| match booked {
                 Ok(Ok(count)) => actor.booked(count, ctx),
                 Ok(Err(ill)) => actor.booking_failed(&ill.to_string(), ctx),
                 Err(_) => actor.booking_failed("the booking panicked", ctx),
-            }
+            });
         });
         ctx.spawn(booking);
     }
@@ -270,7 +276,7 @@ impl Handler<PostLater> for UsageLedgerActor {
         let vitals = Arc::clone(&self.parts.vitals);
         let kept = entry.clone();
         if guard(&vitals, ctx, |ctx| self.take(entry, ctx)).is_err() {
-            self.unwritten.push(kept);
+            self.keep(kept);
         }
     }
 }
