@@ -1,7 +1,6 @@
 //! The JSON door, over real sockets, on both databases.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on may panic")]
-#![expect(unreachable_pub, reason = "the harness is public to its own tests alone")]
 
 mod fakes;
 mod harness;

@@ -19,7 +19,6 @@ macro_rules! on_both {
     ($($(#[$meta:meta])* async fn $name:ident($storage:ident: Storage) $body:block)+) => {$(
         $(#[$meta])*
         mod $name {
-            #[expect(clippy::wildcard_imports, reason = "the test sees what its file sees")]
             use super::*;
             use $crate::books::Storage;
 

@@ -4,7 +4,6 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on may panic")]
 #![expect(clippy::print_stdout, reason = "seeds and figures")]
-#![expect(unreachable_pub, reason = "the harness is public to its own tests alone")]
 
 mod books;
 mod client;

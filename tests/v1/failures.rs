@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::app::spawn_app;
 use crate::on_both;
-use crate::refusals::{SHAPES, ask, retry_after, told};
+use crate::refusals::{SHAPES, ask, retry_after};
 
 on_both! {
     async fn an_upstreams_own_4xx_passes_unchanged(storage) {
