@@ -95,6 +95,7 @@ CREATE TABLE api_keys (
     prefix TEXT NOT NULL,
     digest TEXT NOT NULL UNIQUE,
     status TEXT NOT NULL CHECK (status IN ('active', 'disabled')),
+    disabled_by_admin BOOLEAN NOT NULL DEFAULT FALSE,
     daily_tokens BIGINT NOT NULL DEFAULT 0,
     budget_nanos BIGINT,
     expires_at BIGINT,

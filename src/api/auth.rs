@@ -5,15 +5,16 @@ use actix_web::dev::Payload;
 use actix_web::web::Data;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::client::Client;
 use super::door::Extract;
 use super::extract::Body;
-use super::guard::{Anyone, COOKIE, Guarded, no_session_cookie, session_cookie};
+use super::guard::{Anyone, Guarded};
 use super::openapi::Operation;
 use super::reply::{Created, Reply};
 use crate::services::accounts::{self, Credentials, Registration, UserView, Visitor};
 use crate::services::values::Done;
 use crate::services::{Served, Services};
+use crate::session::Client;
+use crate::session::{COOKIE, no_session_cookie, session_cookie};
 
 /// The session token a request came with.
 #[derive(Debug)]

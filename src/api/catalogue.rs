@@ -1,11 +1,10 @@
-//! Routes of models, mappings and prices.
+//! Handlers of models, mappings and prices.
 
 use actix_web::web::Data;
 
 use super::extract::{Body, Id, LargeBody, Query};
 use super::guard::{Admin, Anyone, Guarded};
 use super::reply::{Created, Reply};
-use super::table::RouteTable;
 use crate::services::catalogue::mappings::{self, Mapping, MappingPatch, MappingQuery, NewMapping};
 use crate::services::catalogue::models::{self, Model, ModelPatch, ModelQuery, NewModel};
 use crate::services::catalogue::prices::{self, NewPrice, Price, PricePatch, PriceQuery};
@@ -16,25 +15,7 @@ use crate::services::{Served, Services};
 /// Largest price file, in bytes.
 const PRICE_FILE: usize = 16 << 20;
 
-pub(super) fn routes(table: &mut RouteTable) {
-    table
-        .get("/models", "Models of the catalogue", list_models)
-        .post("/models", "Add a model", create_model)
-        .patch("/models/{id}", "Change a model", update_model)
-        .delete("/models/{id}", "Delete a model", delete_model)
-        .get("/model-square", "Models anybody may see, with their prices", square)
-        .get("/model-mappings", "Model mappings", list_mappings)
-        .post("/model-mappings", "Add a mapping", create_mapping)
-        .patch("/model-mappings/{id}", "Change a mapping", update_mapping)
-        .delete("/model-mappings/{id}", "Delete a mapping", delete_mapping)
-        .get("/model-prices", "Prices", list_prices)
-        .post("/model-prices", "Add prices", create_price)
-        .post("/model-prices/import", "Import prices: a list of rows, or LiteLLM's price file", import_prices)
-        .patch("/model-prices/{id}", "Change prices", update_price)
-        .delete("/model-prices/{id}", "Delete prices", delete_price);
-}
-
-async fn list_models(
+pub(super) async fn list_models(
     _: Guarded<Admin>,
     s: Data<Services>,
     list: Query<ListQuery>,
@@ -43,23 +24,28 @@ async fn list_models(
     models::list(&s, &list.0, query.0).await.map(Reply::new)
 }
 
-async fn create_model(by: Guarded<Admin>, s: Data<Services>, body: Body<NewModel>) -> Served<Created<Model>> {
+pub(super) async fn create_model(by: Guarded<Admin>, s: Data<Services>, body: Body<NewModel>) -> Served<Created<Model>> {
     models::create(&s, &by.who, body.0).await.map(Created::new)
 }
 
-async fn update_model(by: Guarded<Admin>, s: Data<Services>, id: Id<i64>, body: Body<ModelPatch>) -> Served<Reply<Model>> {
+pub(super) async fn update_model(
+    by: Guarded<Admin>,
+    s: Data<Services>,
+    id: Id<i64>,
+    body: Body<ModelPatch>,
+) -> Served<Reply<Model>> {
     models::update(&s, &by.who, id.0, body.0).await.map(Reply::new)
 }
 
-async fn delete_model(by: Guarded<Admin>, s: Data<Services>, id: Id<i64>) -> Served<Reply<Done>> {
+pub(super) async fn delete_model(by: Guarded<Admin>, s: Data<Services>, id: Id<i64>) -> Served<Reply<Done>> {
     models::delete(&s, &by.who, id.0).await.map(|()| Reply::new(Done::OK))
 }
 
-async fn square(_: Guarded<Anyone>, s: Data<Services>) -> Served<Reply<ModelSquare>> {
+pub(super) async fn square(_: Guarded<Anyone>, s: Data<Services>) -> Served<Reply<ModelSquare>> {
     catalogue::model_square(&s).await.map(Reply::new)
 }
 
-async fn list_mappings(
+pub(super) async fn list_mappings(
     _: Guarded<Admin>,
     s: Data<Services>,
     list: Query<ListQuery>,
@@ -68,19 +54,24 @@ async fn list_mappings(
     mappings::list(&s, &list.0, query.0).await.map(Reply::new)
 }
 
-async fn create_mapping(by: Guarded<Admin>, s: Data<Services>, body: Body<NewMapping>) -> Served<Created<Mapping>> {
+pub(super) async fn create_mapping(by: Guarded<Admin>, s: Data<Services>, body: Body<NewMapping>) -> Served<Created<Mapping>> {
     mappings::create(&s, &by.who, body.0).await.map(Created::new)
 }
 
-async fn update_mapping(by: Guarded<Admin>, s: Data<Services>, id: Id<i64>, body: Body<MappingPatch>) -> Served<Reply<Mapping>> {
+pub(super) async fn update_mapping(
+    by: Guarded<Admin>,
+    s: Data<Services>,
+    id: Id<i64>,
+    body: Body<MappingPatch>,
+) -> Served<Reply<Mapping>> {
     mappings::update(&s, &by.who, id.0, body.0).await.map(Reply::new)
 }
 
-async fn delete_mapping(by: Guarded<Admin>, s: Data<Services>, id: Id<i64>) -> Served<Reply<Done>> {
+pub(super) async fn delete_mapping(by: Guarded<Admin>, s: Data<Services>, id: Id<i64>) -> Served<Reply<Done>> {
     mappings::delete(&s, &by.who, id.0).await.map(|()| Reply::new(Done::OK))
 }
 
-async fn list_prices(
+pub(super) async fn list_prices(
     _: Guarded<Admin>,
     s: Data<Services>,
     list: Query<ListQuery>,
@@ -89,19 +80,24 @@ async fn list_prices(
     prices::list(&s, &list.0, query.0).await.map(Reply::new)
 }
 
-async fn create_price(by: Guarded<Admin>, s: Data<Services>, body: Body<NewPrice>) -> Served<Created<Price>> {
+pub(super) async fn create_price(by: Guarded<Admin>, s: Data<Services>, body: Body<NewPrice>) -> Served<Created<Price>> {
     prices::create(&s, &by.who, body.0).await.map(Created::new)
 }
 
-async fn update_price(by: Guarded<Admin>, s: Data<Services>, id: Id<i64>, body: Body<PricePatch>) -> Served<Reply<Price>> {
+pub(super) async fn update_price(
+    by: Guarded<Admin>,
+    s: Data<Services>,
+    id: Id<i64>,
+    body: Body<PricePatch>,
+) -> Served<Reply<Price>> {
     prices::update(&s, &by.who, id.0, body.0).await.map(Reply::new)
 }
 
-async fn delete_price(by: Guarded<Admin>, s: Data<Services>, id: Id<i64>) -> Served<Reply<Done>> {
+pub(super) async fn delete_price(by: Guarded<Admin>, s: Data<Services>, id: Id<i64>) -> Served<Reply<Done>> {
     prices::delete(&s, &by.who, id.0).await.map(|()| Reply::new(Done::OK))
 }
 
-async fn import_prices(
+pub(super) async fn import_prices(
     by: Guarded<Admin>,
     s: Data<Services>,
     options: Query<ImportOptions>,

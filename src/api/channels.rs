@@ -1,4 +1,4 @@
-//! Routes of channels.
+//! Handlers of channels.
 
 use actix_web::web::Data;
 use actors::vocabulary::ChannelId;
@@ -6,7 +6,6 @@ use actors::vocabulary::ChannelId;
 use super::extract::{Body, Id, Query};
 use super::guard::{Admin, Guarded};
 use super::reply::{Created, Reply};
-use super::table::RouteTable;
 use crate::services::channels::{
     self, Channel, ChannelPatch, ChannelQuery, ChannelStatusList, ChannelTestLog, CircuitChange, NewChannel, TestAllResult,
     TestRequest, UpstreamModels,
@@ -15,21 +14,7 @@ use crate::services::channels::{TestResult, UpstreamsHandle};
 use crate::services::values::{Done, ListQuery, Page};
 use crate::services::{Served, Services};
 
-pub(super) fn routes(table: &mut RouteTable) {
-    table
-        .get("/channels", "Channels, without their secrets", list)
-        .post("/channels", "Add a channel", create)
-        .patch("/channels/{id}", "Change a channel", update)
-        .delete("/channels/{id}", "Delete a channel", delete)
-        .post("/channels/{id}/test", "Test a channel with one tiny request", test)
-        .post("/channels/test-all", "Test every enabled channel", test_all)
-        .get("/channels/{id}/test-logs", "Tests and probes of the past", test_logs)
-        .get("/channels/{id}/upstream-models", "The models the provider lists", upstream_models)
-        .post("/channels/{id}/circuit", "Close a channel's circuit by hand", circuit)
-        .get("/channel-status", "How all channels do", status);
-}
-
-async fn list(
+pub(super) async fn list(
     _: Guarded<Admin>,
     s: Data<Services>,
     list: Query<ListQuery>,
@@ -38,19 +23,24 @@ async fn list(
     channels::list(&s, &list.0, query.0).await.map(Reply::new)
 }
 
-async fn create(by: Guarded<Admin>, s: Data<Services>, body: Body<NewChannel>) -> Served<Created<Channel>> {
+pub(super) async fn create(by: Guarded<Admin>, s: Data<Services>, body: Body<NewChannel>) -> Served<Created<Channel>> {
     channels::create(&s, &by.who, body.0).await.map(Created::new)
 }
 
-async fn update(by: Guarded<Admin>, s: Data<Services>, id: Id<ChannelId>, body: Body<ChannelPatch>) -> Served<Reply<Channel>> {
+pub(super) async fn update(
+    by: Guarded<Admin>,
+    s: Data<Services>,
+    id: Id<ChannelId>,
+    body: Body<ChannelPatch>,
+) -> Served<Reply<Channel>> {
     channels::update(&s, &by.who, id.0, body.0).await.map(Reply::new)
 }
 
-async fn delete(by: Guarded<Admin>, s: Data<Services>, id: Id<ChannelId>) -> Served<Reply<Done>> {
+pub(super) async fn delete(by: Guarded<Admin>, s: Data<Services>, id: Id<ChannelId>) -> Served<Reply<Done>> {
     channels::delete(&s, &by.who, id.0).await.map(|()| Reply::new(Done::OK))
 }
 
-async fn test(
+pub(super) async fn test(
     _: Guarded<Admin>,
     s: Data<Services>,
     up: Data<UpstreamsHandle>,
@@ -60,11 +50,11 @@ async fn test(
     channels::test(&s, &*up.0, id.0, body.0).await.map(Reply::new)
 }
 
-async fn test_all(_: Guarded<Admin>, s: Data<Services>, up: Data<UpstreamsHandle>) -> Served<Reply<TestAllResult>> {
+pub(super) async fn test_all(_: Guarded<Admin>, s: Data<Services>, up: Data<UpstreamsHandle>) -> Served<Reply<TestAllResult>> {
     channels::test_all(&s, &*up.0).await.map(Reply::new)
 }
 
-async fn test_logs(
+pub(super) async fn test_logs(
     _: Guarded<Admin>,
     s: Data<Services>,
     id: Id<ChannelId>,
@@ -73,7 +63,7 @@ async fn test_logs(
     channels::test_logs(&s, id.0, &list.0).await.map(Reply::new)
 }
 
-async fn upstream_models(
+pub(super) async fn upstream_models(
     _: Guarded<Admin>,
     s: Data<Services>,
     up: Data<UpstreamsHandle>,
@@ -82,7 +72,7 @@ async fn upstream_models(
     channels::upstream_models(&s, &*up.0, id.0).await.map(Reply::new)
 }
 
-async fn circuit(
+pub(super) async fn circuit(
     by: Guarded<Admin>,
     s: Data<Services>,
     up: Data<UpstreamsHandle>,
@@ -92,6 +82,6 @@ async fn circuit(
     channels::change_circuit(&s, &*up.0, &by.who, id.0, body.0).await.map(|()| Reply::new(Done::OK))
 }
 
-async fn status(_: Guarded<Admin>, s: Data<Services>, up: Data<UpstreamsHandle>) -> Served<Reply<ChannelStatusList>> {
+pub(super) async fn status(_: Guarded<Admin>, s: Data<Services>, up: Data<UpstreamsHandle>) -> Served<Reply<ChannelStatusList>> {
     channels::status(&s, &*up.0).await.map(Reply::new)
 }

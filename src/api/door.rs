@@ -31,12 +31,24 @@ pub trait Respond: 'static {
     fn describe(operation: &mut Operation<'_>);
 }
 
-/// An async function that starts with a [`Guarded`] and may stand behind a route.
+/// An async function that starts with a [`Guarded`], takes one to five inputs and may stand behind a route.
 pub trait Handler<Inputs>: Clone + Send + Sync + 'static {
     /// Writes the route's documentation.
     fn describe(operation: &mut Operation<'_>);
     /// Answers one request.
     fn answer(self, request: HttpRequest, payload: Payload) -> LocalBoxFuture<'static, HttpResponse>;
+}
+
+/// What inputs are read from, one after the other.
+struct Inputs<'a> {
+    request: &'a HttpRequest,
+    payload: Payload,
+}
+
+impl Inputs<'_> {
+    async fn next<T: Extract>(&mut self) -> Served<T> {
+        T::extract(self.request, &mut self.payload).await
+    }
 }
 
 macro_rules! handlers {
@@ -55,11 +67,12 @@ macro_rules! handlers {
                 R::describe(operation);
             }
 
-            fn answer(self, request: HttpRequest, mut payload: Payload) -> LocalBoxFuture<'static, HttpResponse> {
+            fn answer(self, request: HttpRequest, payload: Payload) -> LocalBoxFuture<'static, HttpResponse> {
                 Box::pin(async move {
+                    let mut inputs = Inputs { request: &request, payload };
                     let run = async {
                         let guard = Guarded::<P>::check(&request).await?;
-                        $(let $value = $input::extract(&request, &mut payload).await?;)*
+                        $(let $value = inputs.next::<$input>().await?;)*
                         self(guard, $($value),*).await
                     };
                     match run.await {
@@ -72,7 +85,7 @@ macro_rules! handlers {
     )+};
 }
 
-handlers! { () (A a) (A a B b) (A a B b C c) (A a B b C c D d) (A a B b C c D d E e) }
+handlers! { (A a) (A a B b) (A a B b C c) (A a B b C c D d) (A a B b C c D d E e) }
 
 /// A part of the process the handler works with.
 impl<T: ?Sized + 'static> Extract for Data<T> {

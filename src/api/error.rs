@@ -48,6 +48,7 @@ fn status(kind: Kind) -> StatusCode {
         Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
         Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
         Kind::BadGateway => StatusCode::BAD_GATEWAY,
         Kind::Ill => StatusCode::SERVICE_UNAVAILABLE,

@@ -1,5 +1,7 @@
 //! Inputs of handlers: the JSON body, the query string, the ids in the path.
 
+use std::time::Duration;
+
 use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_LENGTH;
@@ -7,14 +9,17 @@ use bytes::BytesMut;
 use futures_util::StreamExt;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 
 use super::door::Extract;
 use super::openapi::Operation;
-use crate::services::error::{BAD_FIELD, BODY_TOO_LARGE, MISSING_FIELD, NOT_FOUND, NOT_JSON};
+use crate::services::error::{BAD_FIELD, BODY_TOO_LARGE, BODY_TOO_SLOW, MISSING_FIELD, NOT_FOUND, NOT_JSON};
 use crate::services::{Served, ServiceError};
 
 /// Largest body of this door, in bytes.
 const MAX_BODY: usize = 1 << 20;
+/// Longest silence while a body is read, and longest time for all of it.
+const BODY_DEADLINES: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(300));
 
 /// A JSON body. An empty body counts as `{}`.
 #[derive(Debug)]
@@ -87,7 +92,11 @@ async fn read(request: &HttpRequest, payload: &mut Payload, limit: usize) -> Ser
         return Err(too_large());
     }
     let mut body = BytesMut::with_capacity(announced.unwrap_or(0));
-    while let Some(chunk) = payload.next().await {
+    let by = Instant::now() + BODY_DEADLINES.1;
+    loop {
+        let until = by.min(Instant::now() + BODY_DEADLINES.0);
+        let next = timeout_at(until, payload.next()).await.map_err(|_late| ServiceError::new(&BODY_TOO_SLOW))?;
+        let Some(chunk) = next else { break };
         let chunk = chunk.map_err(|error| ServiceError::new(&NOT_JSON).with("detail", error))?;
         if body.len() + chunk.len() > limit {
             return Err(too_large());

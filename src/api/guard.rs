@@ -1,21 +1,13 @@
 //! The permission in the handler's signature: `Guarded<Admin>` cannot be had by anybody less.
 
 use actix_web::HttpRequest;
-use actix_web::cookie::time::Duration;
-use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actors::vocabulary::Role;
 
-use super::client::Client;
-use super::{ApiContext, origin};
+use super::ApiContext;
 use crate::services::error::NOT_SIGNED_IN;
-use crate::services::{Actor, Served, ServiceError, credentials};
-
-/// The session cookie's name.
-pub const COOKIE: &str = "api_proxy_session";
-/// How long browsers keep the cookie. The session behind it ends earlier; the server decides.
-const COOKIE_DAYS: i64 = 365;
+use crate::services::{Actor, Served, ServiceError};
+use crate::session;
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -95,39 +87,7 @@ impl<P: Policy> Guarded<P> {
     /// `not_signed_in`, `forbidden`, `cross_site`, or an ill database.
     pub async fn check(request: &HttpRequest) -> Served<Self> {
         let context = request.app_data::<Data<ApiContext>>().ok_or_else(|| ServiceError::ill("the door is not wired"))?;
-        let client = Client::of(request, &context.proxies);
-        let actor = match bearer(request) {
-            Some(token) => {
-                let actor = credentials::by_token(&context.services, token, client.ip).await?;
-                Some(actor.ok_or_else(|| ServiceError::new(&NOT_SIGNED_IN))?)
-            }
-            None => {
-                origin::check(request, context)?;
-                match request.cookie(COOKIE) {
-                    Some(cookie) => credentials::by_session(&context.services, cookie.value(), client.ip).await?,
-                    None => None,
-                }
-            }
-        };
+        let actor = session::actor(request, &context.0).await?;
         P::admit(actor).map(|who| Self { who })
     }
-}
-
-fn bearer(request: &HttpRequest) -> Option<&str> {
-    let (scheme, token) = request.headers().get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// The cookie that carries a fresh session.
-pub fn session_cookie(token: &str, client: &Client) -> Cookie<'static> {
-    cookie(token, client).max_age(Duration::days(COOKIE_DAYS)).finish()
-}
-
-/// The cookie that ends it.
-pub fn no_session_cookie(client: &Client) -> Cookie<'static> {
-    cookie("", client).max_age(Duration::ZERO).finish()
-}
-
-fn cookie(token: &str, client: &Client) -> actix_web::cookie::CookieBuilder<'static> {
-    Cookie::build(COOKIE, token.to_owned()).path("/").http_only(true).same_site(SameSite::Lax).secure(client.secure)
 }

@@ -8,15 +8,15 @@ mod admin;
 mod auth;
 mod catalogue;
 mod channels;
-pub mod client;
+mod client;
 pub mod door;
 pub mod error;
 pub mod extract;
 pub mod guard;
 mod keys;
+mod live;
 mod me;
 mod openapi;
-mod origin;
 pub mod reply;
 mod reports;
 mod routes;
@@ -24,8 +24,7 @@ mod site;
 pub mod table;
 mod users;
 
-use crate::config::TrustedProxies;
-use crate::services::Services;
+use crate::session::Doorstep;
 
 pub use routes::routes;
 pub use site::probes;
@@ -33,9 +32,4 @@ pub use table::Routes;
 
 /// What the door itself needs.
 #[derive(Clone)]
-pub struct ApiContext {
-    /// The services behind it.
-    pub services: Services,
-    /// Whose forwarding headers are believed.
-    pub proxies: TrustedProxies,
-}
+pub struct ApiContext(pub Doorstep);

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::door::Respond;
 use super::error::ErrorBody;
-use super::guard::{COOKIE, Permission};
+use super::guard::Permission;
+use crate::session::COOKIE;
 
 /// One route while its handler describes it.
 #[derive(Debug)]
@@ -142,7 +143,7 @@ fn permission_name(permission: Permission) -> &'static str {
 
 /// The finished document.
 #[derive(Clone, Debug)]
-pub struct Document(Bytes);
+pub(super) struct Document(Bytes);
 
 impl Respond for Document {
     fn respond(self, _: &HttpRequest) -> HttpResponse {

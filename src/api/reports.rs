@@ -1,33 +1,23 @@
-//! Routes of the log and of sums.
+//! Handlers of the log and of sums.
 
 use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 
-use super::client::Client;
 use super::door::Extract;
 use super::extract::{Id, Query};
 use super::guard::{Admin, Anyone, Guarded, SignedIn};
 use super::openapi::Operation;
 use super::reply::Reply;
-use super::table::RouteTable;
 use crate::services::error::NOT_FOUND;
 use crate::services::reports::{
     self, KeyUsage, KeyUsageQuery, LogDetail, LogPage, LogQuery, RankingQuery, Rankings, Stats, StatsQuery,
 };
 use crate::services::values::{ListQuery, Secret};
 use crate::services::{Served, ServiceError, Services};
+use crate::session::Client;
 
-pub(super) fn routes(table: &mut RouteTable) {
-    table
-        .get("/logs", "The request log; users see their own requests", logs)
-        .get("/logs/{id}", "One request with prices, timings and, for admins, attempts", log)
-        .get("/stats", "Sums of a range", stats)
-        .get("/rankings", "Who used most", rankings)
-        .get("/v1/usage/{key}", "What a key has used, for whoever holds it", key_usage);
-}
-
-async fn logs(
+pub(super) async fn logs(
     by: Guarded<SignedIn>,
     s: Data<Services>,
     list: Query<ListQuery>,
@@ -36,19 +26,19 @@ async fn logs(
     reports::logs(&s, &by.who, &list.0, query.0).await.map(Reply::new)
 }
 
-async fn log(by: Guarded<SignedIn>, s: Data<Services>, id: Id<i64>) -> Served<Reply<LogDetail>> {
+pub(super) async fn log(by: Guarded<SignedIn>, s: Data<Services>, id: Id<i64>) -> Served<Reply<LogDetail>> {
     reports::log(&s, &by.who, id.0).await.map(Reply::new)
 }
 
-async fn stats(by: Guarded<SignedIn>, s: Data<Services>, query: Query<StatsQuery>) -> Served<Reply<Stats>> {
+pub(super) async fn stats(by: Guarded<SignedIn>, s: Data<Services>, query: Query<StatsQuery>) -> Served<Reply<Stats>> {
     reports::stats(&s, &by.who, query.0).await.map(Reply::new)
 }
 
-async fn rankings(by: Guarded<Admin>, s: Data<Services>, query: Query<RankingQuery>) -> Served<Reply<Rankings>> {
+pub(super) async fn rankings(by: Guarded<Admin>, s: Data<Services>, query: Query<RankingQuery>) -> Served<Reply<Rankings>> {
     reports::rankings(&s, &by.who, query.0).await.map(Reply::new)
 }
 
-async fn key_usage(
+pub(super) async fn key_usage(
     _: Guarded<Anyone>,
     s: Data<Services>,
     client: Client,
@@ -59,7 +49,7 @@ async fn key_usage(
 }
 
 /// The `{key}` in the path: a secret, though it stands in a URL.
-struct KeyInPath(Secret);
+pub(super) struct KeyInPath(Secret);
 
 impl Extract for KeyInPath {
     async fn extract(request: &HttpRequest, _: &mut Payload) -> Served<Self> {

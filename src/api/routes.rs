@@ -1,11 +1,19 @@
 //! Every route below `/api`.
 
 use super::table::{RouteTable, Routes};
-use super::{admin, auth, catalogue, channels, keys, me, reports, site, users};
+use super::{admin, auth, catalogue, channels, keys, live, me, reports, site, users};
 
 /// The table of all routes.
 pub fn routes() -> Routes {
     let mut table = RouteTable::default();
+    people(&mut table);
+    supply(&mut table);
+    records(&mut table);
+    table.build()
+}
+
+/// Accounts, keys and who changed what.
+fn people(table: &mut RouteTable) {
     table
         .post("/auth/register", "Register; the first account ever becomes super admin", auth::register)
         .post("/auth/login", "Sign in by username or email address", auth::login)
@@ -37,9 +45,51 @@ pub fn routes() -> Routes {
         .post("/admin-tokens", "Make an admin token; the only answer that shows it", admin::create_token)
         .delete("/admin-tokens/{id}", "Remove an admin token", admin::remove_token)
         .get("/activity", "Who changed what", admin::activity);
-    catalogue::routes(&mut table);
-    channels::routes(&mut table);
-    reports::routes(&mut table);
-    site::routes(&mut table);
-    table.build()
+}
+
+/// What is offered: channels, models, names, prices.
+fn supply(table: &mut RouteTable) {
+    table
+        .get("/channels", "Channels, without their secrets", channels::list)
+        .post("/channels", "Add a channel", channels::create)
+        .patch("/channels/{id}", "Change a channel", channels::update)
+        .delete("/channels/{id}", "Delete a channel", channels::delete)
+        .post("/channels/{id}/test", "Test a channel with one tiny request", channels::test)
+        .post("/channels/test-all", "Test every enabled channel", channels::test_all)
+        .get("/channels/{id}/test-logs", "Tests and probes of the past", channels::test_logs)
+        .get("/channels/{id}/upstream-models", "The models the provider lists", channels::upstream_models)
+        .post("/channels/{id}/circuit", "Close a channel's circuit by hand", channels::circuit)
+        .get("/channel-status", "How all channels do", channels::status);
+    table
+        .get("/models", "Models of the catalogue", catalogue::list_models)
+        .post("/models", "Add a model", catalogue::create_model)
+        .patch("/models/{id}", "Change a model", catalogue::update_model)
+        .delete("/models/{id}", "Delete a model", catalogue::delete_model)
+        .get("/model-square", "Models anybody may see, with their prices", catalogue::square)
+        .get("/model-mappings", "Model mappings", catalogue::list_mappings)
+        .post("/model-mappings", "Add a mapping", catalogue::create_mapping)
+        .patch("/model-mappings/{id}", "Change a mapping", catalogue::update_mapping)
+        .delete("/model-mappings/{id}", "Delete a mapping", catalogue::delete_mapping)
+        .get("/model-prices", "Prices", catalogue::list_prices)
+        .post("/model-prices", "Add prices", catalogue::create_price)
+        .post("/model-prices/import", "Import prices: a list of rows, or LiteLLM's price file", catalogue::import_prices)
+        .patch("/model-prices/{id}", "Change prices", catalogue::update_price)
+        .delete("/model-prices/{id}", "Delete prices", catalogue::delete_price);
+}
+
+/// What happened, and the site as a whole.
+fn records(table: &mut RouteTable) {
+    table
+        .get("/logs", "The request log; users see their own requests", reports::logs)
+        .get("/logs/stream", "Log rows as they happen (server-sent events)", live::live)
+        .get("/logs/{id}", "One request with prices, timings and, for admins, attempts", reports::log)
+        .get("/stats", "Sums of a range", reports::stats)
+        .get("/rankings", "Who used most", reports::rankings)
+        .get("/v1/usage/{key}", "What a key has used, for whoever holds it", reports::key_usage);
+    table
+        .get("/settings", "All settings", site::settings)
+        .patch("/settings", "Change some settings, all or nothing; null puts one back to its default", site::update_settings)
+        .get("/site", "What anybody may know about this site", site::public)
+        .get("/health", "Signs of life of the parts", site::health)
+        .get("/system", "Figures of the process", site::info);
 }

@@ -1,4 +1,4 @@
-//! Routes of the site itself: settings, health, the system.
+//! Handlers of the site itself: settings, health, the system.
 
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -8,19 +8,9 @@ use super::extract::Body;
 use super::guard::{Admin, Anyone, Guarded};
 use super::openapi::Operation;
 use super::reply::Reply;
-use super::table::RouteTable;
 use crate::services::site::{self, AllSettings, SettingsPatch, Site};
 use crate::services::system::{self, Health, SystemHandle, SystemInfo};
 use crate::services::{Served, Services};
-
-pub(super) fn routes(table: &mut RouteTable) {
-    table
-        .get("/settings", "All settings", settings)
-        .patch("/settings", "Change some settings, all or nothing; null puts one back to its default", update_settings)
-        .get("/site", "What anybody may know about this site", public)
-        .get("/health", "Signs of life of the parts", health)
-        .get("/system", "Figures of the process", info);
-}
 
 /// The probes of orchestrators, which stand outside `/api`: `/livez` and `/readyz`.
 pub fn probes(config: &mut ServiceConfig) {
@@ -34,28 +24,32 @@ async fn ready(services: Data<Services>, system: Data<SystemHandle>) -> HttpResp
     answer.json(readiness)
 }
 
-async fn settings(_: Guarded<Admin>, s: Data<Services>) -> Served<Reply<AllSettings>> {
+pub(super) async fn settings(_: Guarded<Admin>, s: Data<Services>) -> Served<Reply<AllSettings>> {
     site::read(&s).await.map(Reply::new)
 }
 
-async fn update_settings(by: Guarded<Admin>, s: Data<Services>, body: Body<SettingsPatch>) -> Served<Reply<AllSettings>> {
+pub(super) async fn update_settings(
+    by: Guarded<Admin>,
+    s: Data<Services>,
+    body: Body<SettingsPatch>,
+) -> Served<Reply<AllSettings>> {
     site::update(&s, &by.who, body.0).await.map(Reply::new)
 }
 
-async fn public(_: Guarded<Anyone>, s: Data<Services>) -> Served<Reply<Site>> {
+pub(super) async fn public(_: Guarded<Anyone>, s: Data<Services>) -> Served<Reply<Site>> {
     Ok(Reply::new(site::site(&s)))
 }
 
-async fn health(_: Guarded<Anyone>, s: Data<Services>, system: Data<SystemHandle>) -> Served<SignsOfLife> {
+pub(super) async fn health(_: Guarded<Anyone>, s: Data<Services>, system: Data<SystemHandle>) -> Served<SignsOfLife> {
     Ok(SignsOfLife(system::health(&s, &*system.0).await))
 }
 
-async fn info(_: Guarded<Admin>, s: Data<Services>, system: Data<SystemHandle>) -> Served<Reply<SystemInfo>> {
+pub(super) async fn info(_: Guarded<Admin>, s: Data<Services>, system: Data<SystemHandle>) -> Served<Reply<SystemInfo>> {
     Ok(Reply::new(system::info(&s, &*system.0).await))
 }
 
 /// 200 when all is well, 503 with the same body when a part is not.
-struct SignsOfLife(Health);
+pub(super) struct SignsOfLife(Health);
 
 impl Respond for SignsOfLife {
     fn respond(self, request: &HttpRequest) -> HttpResponse {

@@ -99,7 +99,7 @@ impl Routes {
     /// Routes everything below `/api`: `App::new().configure(|config| routes.configure(config, &context))`.
     pub fn configure(&self, config: &mut ServiceConfig, context: &ApiContext) {
         config.app_data(Data::new(context.clone()));
-        config.app_data(Data::new(context.services.clone()));
+        config.app_data(Data::new(context.0.services.clone()));
         config.app_data(Data::new(self.0.document.clone()));
         for same_path in self.0.entries.chunk_by(|a, b| a.info.path == b.info.path) {
             let Some(first) = same_path.first() else { continue };

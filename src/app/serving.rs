@@ -21,12 +21,14 @@ use super::{StartError, chores};
 use crate::admission::{Desk, Throttle};
 use crate::api::{self, ApiContext};
 use crate::config::Config;
+use crate::console::{self, Console};
 use crate::edge::{self, Door};
 use crate::relay::Road;
 use crate::routing::ResponseOrigins;
 use crate::services::Services;
 use crate::services::channels::UpstreamsHandle;
 use crate::services::system::SystemHandle;
+use crate::session::Doorstep;
 use crate::upstream::{Wire, tls_config};
 
 /// Idle connections stay open this long; longer than the proxies usually put in front.
@@ -62,29 +64,36 @@ pub struct Running {
     _instance: Claim,
 }
 
+fn bind(listen: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
+    let bound = TcpListener::bind(listen).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    bound.map_err(|error| StartError::Io { what: format!("cannot listen on {listen}"), error })
+}
+
+fn door(config: &Config, in_flight: &Arc<AtomicUsize>) -> Door {
+    Door { trusted_proxies: config.trusted_proxies.clone(), patience: config.patience, in_flight: Arc::clone(in_flight) }
+}
+
 /// Binds, starts the workers and the chores.
 pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let Parts { config, cellar, services, ids, clock, in_flight, instance } = parts;
-    let bound = TcpListener::bind(config.listen).and_then(|listener| Ok((listener.local_addr()?, listener)));
-    let (listening, listener) =
-        bound.map_err(|error| StartError::Io { what: format!("cannot listen on {}", config.listen), error })?;
-    let own_certificates = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
-    let tls = tls_config(own_certificates);
+    let (listening, listener) = bind(config.listen)?;
+    let tls = tls_config(config.own_certificates);
     let settings = cellar.cache.reader().clone();
     let desk = Desk { cellar: cellar.clone(), ids, clock: Arc::clone(&clock), throttle: Arc::new(Throttle::default()) };
     let origins = Arc::new(ResponseOrigins::default());
-    let door =
-        Door { trusted_proxies: config.trusted_proxies.clone(), patience: config.patience, in_flight: Arc::clone(&in_flight) };
+    let door = door(&config, &in_flight);
     let providers = Arc::new(Providers::start(Arc::clone(&tls), settings.clone(), cellar.health.clone()));
     let upstreams = UpstreamsHandle(providers);
-    let system =
-        SystemHandle(Arc::new(Process { cellar: cellar.clone(), started_at: clock.now_ms(), in_flight: Arc::clone(&in_flight) }));
+    let process = Process { cellar: cellar.clone(), started_at: clock.now_ms(), in_flight: Arc::clone(&in_flight) };
+    let system = SystemHandle(Arc::new(process));
     let api_routes = api::routes();
-    let context = ApiContext { services: services.clone(), proxies: config.trusted_proxies.clone() };
+    let doorstep = Doorstep { services: services.clone(), proxies: config.trusted_proxies.clone() };
+    let console = Console { doorstep: doorstep.clone(), system: system.clone() };
+    let context = ApiContext(doorstep);
     let chores = rt::spawn(chores::run(services.clone(), upstreams.clone(), settings.clone()));
     let (patience, workers) = (config.patience, config.workers);
     let factory = {
-        let (upstreams, system) = (Data::new(upstreams), Data::new(system));
+        let (upstreams, system, logs) = (Data::new(upstreams), Data::new(system), Data::new(cellar.logs.clone()));
         move || {
             let road = Road {
                 desk: desk.clone(),
@@ -95,8 +104,10 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
             App::new()
                 .app_data(upstreams.clone())
                 .app_data(system.clone())
+                .app_data(logs.clone())
                 .configure(|routes| api_routes.configure(routes, &context))
                 .configure(api::probes)
+                .configure(|routes| console::routes(routes, &console))
                 .configure(|routes| edge::routes(routes, &road, &door))
         }
     };

@@ -35,6 +35,9 @@ enum Command {
         /// Where to listen
         #[arg(long, default_value = "127.0.0.1:4000")]
         listen: SocketAddr,
+        /// Keep no record of the requests, as benchmarks want it
+        #[arg(long)]
+        no_record: bool,
     },
     /// Manage accounts from the command line
     User {
@@ -90,9 +93,9 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
             say("The database is up to date.")?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::MockUpstream { listen } => {
+        Command::MockUpstream { listen, no_record } => {
             say(&format!("The scripted provider listens on http://{listen}"))?;
-            mock_upstream::run(listen).await?;
+            mock_upstream::run(listen, !no_record).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::User { command } => user::run(&Config::read(environment)?, command).await,

@@ -89,6 +89,8 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// What the first registration needs when the process listens beyond loopback.
     pub setup_code: Option<SecretString>,
+    /// Whether upstream certificates are checked against the operator's own (`SSL_CERT_FILE`, `SSL_CERT_DIR`).
+    pub own_certificates: bool,
     /// HTTP workers; `None` = one per core.
     pub workers: Option<usize>,
     /// Bounds on slow clients.
@@ -131,6 +133,7 @@ impl Config {
             trusted_proxies: trusted_proxies(&get)?,
             shutdown_timeout: seconds(&get, "SHUTDOWN_TIMEOUT", 30)?,
             setup_code: get("SETUP_CODE").map(SecretString::from),
+            own_certificates: get("SSL_CERT_FILE").or_else(|| get("SSL_CERT_DIR")).is_some(),
             workers: get("WORKERS").map(|text| text.parse().map_err(|_| bad("WORKERS", "a number of threads"))).transpose()?,
             patience: Patience::default(),
         })

@@ -3,21 +3,19 @@
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::dev::Decompress;
 use actix_web::error::PayloadError;
 use actix_web::http::header;
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::{Stream, StreamExt};
 use tokio::time::Instant;
 
+use super::unpack::Unpacker;
 use crate::config::Patience;
 
 /// Read on at most so many bytes after a body was found too large, so that the client sees the answer.
 const DRAIN_BYTES: usize = 1 << 20;
 /// And at most so long.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
-/// Encodings understood.
-const ENCODINGS: [&str; 5] = ["identity", "gzip", "deflate", "br", "zstd"];
 
 /// Why a body could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,24 +42,21 @@ pub(super) async fn read(request: &HttpRequest, payload: Payload, limit: usize, 
     let headers = request.headers();
     let encoding = headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase());
     let mut payload = payload.into_inner();
-    if encoding.as_deref().is_some_and(|encoding| !ENCODINGS.contains(&encoding)) {
-        drain(&mut payload).await;
-        return Err(BadBody::UnknownEncoding);
-    }
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > limit) {
+    let unpacker = match encoding.as_deref() {
+        None | Some("identity") => Ok(None),
+        Some(encoding) => Unpacker::new(encoding, limit).map(Some).ok_or(BadBody::UnknownEncoding),
+    };
+    let read = match unpacker {
+        Err(bad) => Err(bad),
+        Ok(_) if length.is_some_and(|length| length > limit) => Err(BadBody::TooLarge { limit }),
+        Ok(None) => collect(&mut payload, length, limit, patience).await,
+        Ok(Some(unpacker)) => unpack(&mut payload, unpacker, patience).await,
+    };
+    if matches!(read, Err(BadBody::TooLarge { .. } | BadBody::UnknownEncoding | BadBody::Broken)) {
         drain(&mut payload).await;
-        return Err(BadBody::TooLarge { limit });
     }
-    let is_plain = encoding.is_none_or(|encoding| encoding == "identity");
-    if is_plain {
-        let read = collect(&mut payload, length, limit, patience).await;
-        if matches!(read, Err(BadBody::TooLarge { .. })) {
-            drain(&mut payload).await;
-        }
-        return read;
-    }
-    collect(&mut Decompress::from_headers(payload, headers), None, limit, patience).await
+    read
 }
 
 async fn collect<S>(stream: &mut S, length: Option<usize>, limit: usize, patience: &Patience) -> Result<Bytes, BadBody>
@@ -70,14 +65,7 @@ where
 {
     let by = Instant::now() + patience.body;
     let mut body = BytesMut::new();
-    loop {
-        let until = by.min(Instant::now() + patience.body_idle);
-        let chunk = match tokio::time::timeout_at(until, stream.next()).await {
-            Err(_) => return Err(BadBody::TooSlow),
-            Ok(None) => break,
-            Ok(Some(Err(_))) => return Err(BadBody::Broken),
-            Ok(Some(Ok(chunk))) => chunk,
-        };
+    while let Some(chunk) = next(stream, by, patience).await? {
         if body.len() + chunk.len() > limit {
             return Err(BadBody::TooLarge { limit });
         }
@@ -90,6 +78,31 @@ where
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+async fn unpack<S>(stream: &mut S, mut unpacker: Unpacker, patience: &Patience) -> Result<Bytes, BadBody>
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
+    let by = Instant::now() + patience.body;
+    while let Some(chunk) = next(stream, by, patience).await? {
+        unpacker = unpacker.feed(chunk).await?;
+    }
+    unpacker.finish()
+}
+
+/// The next chunk, in time.
+async fn next<S>(stream: &mut S, by: Instant, patience: &Patience) -> Result<Option<Bytes>, BadBody>
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
+    let until = by.min(Instant::now() + patience.body_idle);
+    match tokio::time::timeout_at(until, stream.next()).await {
+        Err(_) => Err(BadBody::TooSlow),
+        Ok(None) => Ok(None),
+        Ok(Some(Err(_))) => Err(BadBody::Broken),
+        Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
+    }
 }
 
 /// Reads on for a moment, so that a client that is still sending gets to read its answer.

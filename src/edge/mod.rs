@@ -7,6 +7,7 @@ mod failure;
 mod head;
 mod models;
 mod respond;
+mod unpack;
 mod usage;
 
 use std::sync::Arc;
@@ -30,6 +31,9 @@ use failure::Told;
 
 /// Most of a body recorded when the admin switched recording on.
 const MOST_RECORDED_BYTES: usize = 64 << 10;
+
+/// Response headers that browsers' scripts may read.
+const EXPOSED: [&str; 5] = ["x-request-id", "request-id", "retry-after", "x-should-retry", "x-relay-error-origin"];
 
 /// What the door works with, beside the road.
 #[derive(Clone, Debug)]
@@ -77,7 +81,6 @@ pub fn routes(config: &mut ServiceConfig, road: &Road, door: &Door) {
         );
     }
     config.service(web::scope("/v1").default_service(web::to(unknown_path)));
-    config.route("/", web::head().to(HttpResponse::Ok));
 }
 
 /// A route that browsers may call from the origins that the settings allow.
@@ -99,7 +102,8 @@ fn resource(
         let mut origins = snapshot.settings.cors_origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
         origins.any(|listed| listed == "*" || origin.as_bytes() == listed.as_bytes())
     };
-    let cors = Cors::default().allowed_origin_fn(allowed).allow_any_method().allow_any_header().expose_any_header().max_age(3600);
+    let cors =
+        Cors::default().allowed_origin_fn(allowed).allow_any_method().allow_any_header().expose_headers(EXPOSED).max_age(3600);
     web::resource(path).wrap(cors)
 }
 

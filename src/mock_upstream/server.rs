@@ -91,9 +91,10 @@ impl Drop for MockUpstream {
     }
 }
 
-/// Serves until the process is asked to end (Ctrl-C).
-pub async fn run(addr: SocketAddr) -> io::Result<()> {
+/// Serves until the process is asked to end (Ctrl-C). `record` keeps requests to be looked at.
+pub async fn run(addr: SocketAddr, record: bool) -> io::Result<()> {
     let provider = MockUpstream::start(addr).await?;
+    provider.script().record(record);
     tracing::info!(base_url = provider.base_url(), "the scripted provider listens");
     tokio::signal::ctrl_c().await?;
     provider.stop().await;

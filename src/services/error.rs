@@ -26,6 +26,8 @@ pub enum Kind {
     Conflict,
     /// The body is too large (413).
     TooLarge,
+    /// The body came too slowly (408).
+    TooSlow,
     /// Too often (429).
     TooMany,
     /// Another system we asked did not do its part (502).
@@ -51,7 +53,7 @@ pub struct Refusal {
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident = $kind:ident, $code:literal, $en:literal, $zh:literal;)+) => {$(
         $(#[$doc])*
-        pub static $name: $crate::services::error::Refusal = $crate::services::error::Refusal {
+        pub(crate) static $name: $crate::services::error::Refusal = $crate::services::error::Refusal {
             kind: $crate::services::error::Kind::$kind,
             code: $code,
             en: $en,
@@ -77,6 +79,8 @@ refusals! {
     NOT_JSON = Invalid, "invalid_request", "The body is not valid JSON: {detail}", "请求体不是有效的 JSON";
     /// The body is larger than this door takes.
     BODY_TOO_LARGE = TooLarge, "body_too_large", "The body is larger than {max} bytes", "请求体超过 {max} 字节";
+    /// The body came too slowly.
+    BODY_TOO_SLOW = TooSlow, "timeout", "The body came too slowly", "请求体传输过慢";
     /// Nobody is signed in.
     NOT_SIGNED_IN = Unauthorised, "not_signed_in", "Please sign in", "请先登录";
     /// The role is not enough.

@@ -8,7 +8,9 @@ use super::error::NOT_FOUND;
 use super::values::{ListQuery, Page, Usd, check};
 use super::{Served, ServiceError, Services};
 use crate::store::ledger::{self, LedgerRow};
-use crate::store::users;
+use crate::store::{Db, users};
+
+pub use crate::store::ledger::{Difference, Reconciled};
 
 /// A row of a ledger.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -55,6 +57,14 @@ pub async fn list(services: &Services, user: i64, asked: &ListQuery, filter: &Le
     users::by_id(&services.db, user).await?.ok_or_else(|| ServiceError::new(&NOT_FOUND))?;
     let found = ledger::list(&services.db, user, kind, &window).await?;
     Ok(Page::new(asked, found, view))
+}
+
+/// Compares every balance with the sum of its ledger, in one reading of the database.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn reconcile(db: &Db) -> Served<Reconciled> {
+    Ok(ledger::reconcile(db).await?)
 }
 
 fn view(row: LedgerRow) -> LedgerView {

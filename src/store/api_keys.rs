@@ -21,6 +21,8 @@ pub struct ApiKeyRow {
     pub digest: String,
     /// `active` or `disabled`.
     pub status: String,
+    /// Whether an admin switched it off, so that its owner cannot switch it on again.
+    pub disabled_by_admin: bool,
     /// Tokens a day; 0 = no quota.
     pub daily_tokens: i64,
     /// Money it may spend in its life, in nano-dollars.
@@ -197,14 +199,14 @@ on_both!(Statements {
     async fn insert_key(&mut self, key: &ApiKeyRow) -> Stored<()> {
         let insert = "INSERT INTO api_keys (id, user_id, name, prefix, digest, status, daily_tokens, budget_nanos, expires_at, models, \
              allowed_ips, channel_scope, channel_id, rate_limit_rpm, rate_limit_tpm, max_concurrency, admin_rate_limit_rpm, \
-             admin_rate_limit_tpm, admin_max_concurrency, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
+             admin_rate_limit_tpm, admin_max_concurrency, created_at, updated_at, disabled_by_admin) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
         sqlx::query(insert)
             .bind(key.id).bind(key.user_id).bind(&key.name).bind(&key.prefix).bind(&key.digest).bind(&key.status)
             .bind(key.daily_tokens).bind(key.budget_nanos).bind(key.expires_at).bind(&key.models).bind(&key.allowed_ips)
             .bind(&key.channel_scope).bind(key.channel_id).bind(key.rate_limit_rpm).bind(key.rate_limit_tpm)
             .bind(key.max_concurrency).bind(key.admin_rate_limit_rpm).bind(key.admin_rate_limit_tpm)
-            .bind(key.admin_max_concurrency).bind(key.created_at).bind(key.updated_at)
+            .bind(key.admin_max_concurrency).bind(key.created_at).bind(key.updated_at).bind(key.disabled_by_admin)
             .execute(self).await?;
         Ok(())
     }
@@ -219,12 +221,13 @@ on_both!(Statements {
         let update = "UPDATE api_keys SET name = $2, prefix = $3, digest = $4, status = $5, daily_tokens = $6, budget_nanos = $7, \
              expires_at = $8, models = $9, allowed_ips = $10, channel_scope = $11, channel_id = $12, rate_limit_rpm = $13, \
              rate_limit_tpm = $14, max_concurrency = $15, admin_rate_limit_rpm = $16, admin_rate_limit_tpm = $17, \
-             admin_max_concurrency = $18, updated_at = $19 WHERE id = $1";
+             admin_max_concurrency = $18, updated_at = $19, disabled_by_admin = $20 WHERE id = $1";
         sqlx::query(update)
             .bind(key.id).bind(&key.name).bind(&key.prefix).bind(&key.digest).bind(&key.status).bind(key.daily_tokens)
             .bind(key.budget_nanos).bind(key.expires_at).bind(&key.models).bind(&key.allowed_ips).bind(&key.channel_scope)
             .bind(key.channel_id).bind(key.rate_limit_rpm).bind(key.rate_limit_tpm).bind(key.max_concurrency)
             .bind(key.admin_rate_limit_rpm).bind(key.admin_rate_limit_tpm).bind(key.admin_max_concurrency).bind(key.updated_at)
+            .bind(key.disabled_by_admin)
             .execute(self).await?;
         Ok(())
     }

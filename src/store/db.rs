@@ -45,9 +45,16 @@ impl From<sqlx::Error> for StoreError {
         match error.as_database_error().map(sqlx::error::DatabaseError::kind) {
             Some(sqlx::error::ErrorKind::UniqueViolation) => Self::Duplicate,
             Some(sqlx::error::ErrorKind::ForeignKeyViolation) => Self::Reference,
+            _ if is_sqlite_restrict(&error) => Self::Reference,
             _ => Self::Ill(error),
         }
     }
+}
+
+/// SQLite tells of `ON DELETE RESTRICT` as of a trigger that said no (`SQLITE_CONSTRAINT_TRIGGER`). We have no triggers.
+fn is_sqlite_restrict(error: &sqlx::Error) -> bool {
+    let database = error.as_database_error().and_then(|error| error.try_downcast_ref::<sqlx::sqlite::SqliteError>());
+    database.and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "1811")
 }
 
 impl From<StoreError> for StorageIll {

@@ -48,7 +48,7 @@ pub struct Ask {
     pub stream: bool,
     /// Whether the client asked for `stream_options.include_usage`.
     pub include_usage: bool,
-    /// Where `stream_options` stands, an object or null.
+    /// Where `stream_options` stands, if it is there.
     pub stream_options_span: Option<Range<usize>>,
     /// Most output tokens wanted.
     pub max_output: Option<i64>,

@@ -43,7 +43,7 @@ faults! {
     /// The body is too large.
     TOO_LARGE = 413 "request_too_large" "invalid_request_error" "request_too_large";
     /// The body's encoding is unknown.
-    UNSUPPORTED = 415 "invalid_request_error" "invalid_request_error" "unsupported_media_type";
+    UNSUPPORTED = 415 "request_too_large" "invalid_request_error" "unsupported_media_type";
     /// A limit is reached.
     LIMITED = 429 "rate_limit_error" "rate_limit_error" "rate_limit_exceeded";
     /// Something in the gateway broke.

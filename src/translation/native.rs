@@ -120,7 +120,7 @@ mod tests {
         let forced = asked(Protocol::ChatCompletions, plain, "m");
         assert_eq!(forced, r#"{"stream_options":{"include_usage":true},"model":"m","messages":[],"stream":true}"#);
         let with = r#"{"model":"m","messages":[],"stream":true,"stream_options":{"include_obfuscation":false}}"#;
-        assert!(asked(Protocol::ChatCompletions, with, "m").contains(r#""include_usage":true"#));
+        assert!(asked(Protocol::ChatCompletions, with, "m").contains(r#"{"include_obfuscation":false,"include_usage":true}"#));
         let null = r#"{"model":"m","messages":[],"stream":true,"stream_options":null}"#;
         assert_eq!(asked(Protocol::ChatCompletions, null, "m"), null.replace("null", r#"{"include_usage":true}"#));
         let wanted = r#"{"model":"m","messages":[],"stream":true,"stream_options":{"include_usage":true}}"#;

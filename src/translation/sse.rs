@@ -24,10 +24,12 @@ pub struct Frame {
 #[error("an event of more than {MOST_EVENT_BYTES} bytes")]
 pub struct EventTooLong;
 
-/// Cuts frames out of chunks. What does not end in a blank line waits for the rest.
+/// Cuts frames out of chunks. What does not end in a blank line waits for the rest; what was looked at once is
+/// not looked at again, however small the chunks of a large event are.
 #[derive(Debug, Default)]
 pub struct Framer {
     carry: BytesMut,
+    look: Look,
 }
 
 impl Framer {
@@ -36,44 +38,60 @@ impl Framer {
     /// # Errors
     /// When an event grows too long.
     pub fn feed(&mut self, chunk: Bytes) -> Result<Vec<Frame>, EventTooLong> {
-        let mut bytes = if self.carry.is_empty() {
-            chunk
+        let mut frames = Vec::new();
+        if self.carry.is_empty() {
+            let mut bytes = chunk;
+            while let Some(end) = self.look.frame_end(&bytes) {
+                frames.push(parse(bytes.split_to(end)));
+            }
+            self.carry.extend_from_slice(&bytes);
         } else {
             self.carry.extend_from_slice(&chunk);
-            self.carry.split().freeze()
-        };
-        let mut frames = Vec::new();
-        while let Some(end) = frame_end(&bytes) {
-            frames.push(parse(bytes.split_to(end)));
+            while let Some(end) = self.look.frame_end(&self.carry) {
+                frames.push(parse(self.carry.split_to(end).freeze()));
+            }
         }
-        if bytes.len() > MOST_EVENT_BYTES {
+        if self.carry.len() > MOST_EVENT_BYTES {
             return Err(EventTooLong);
         }
-        self.carry.extend_from_slice(&bytes);
         Ok(frames)
     }
 
     /// The frame that the stream's end completes, if its last blank line is missing.
     pub fn finish(&mut self) -> Option<Frame> {
+        self.look = Look::default();
         let rest = self.carry.split().freeze();
         Some(parse(rest)).filter(|frame| frame.data.is_some())
     }
 }
 
-/// Where the first frame ends: behind its blank line. A CR at the very end may be half a CRLF, so it waits.
-fn frame_end(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        let (_, next) = line(bytes, at)?;
-        let (blank_end, after) = line(bytes, next)?;
-        if blank_end == next {
-            return Some(after);
+/// How far the bytes of an unfinished frame have been looked at.
+#[derive(Debug, Default)]
+struct Look {
+    /// Start of the first line whose end has not been seen.
+    line: usize,
+    /// No line ends between there and here.
+    searched: usize,
+}
+
+impl Look {
+    /// Where the first frame ends: behind its blank line. A CR at the very end may be half a CRLF, so it waits.
+    fn frame_end(&mut self, bytes: &[u8]) -> Option<usize> {
+        loop {
+            let Some((end, next)) = line(bytes, self.searched) else {
+                self.searched = self.line.max(bytes.len().saturating_sub(1));
+                return None;
+            };
+            if end == self.line && self.line > 0 {
+                *self = Self::default();
+                return Some(next);
+            }
+            (self.line, self.searched) = (next, next);
         }
-        at = next;
     }
 }
 
-/// End of the line that starts at `from`, and the start of the next one.
+/// End of the line that `from` is in, and the start of the next one.
 fn line(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
     let end = from + memchr::memchr2(b'\n', b'\r', bytes.get(from..)?)?;
     if bytes[end] == b'\n' {
@@ -86,7 +104,7 @@ fn line(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
 }
 
 fn parse(raw: Bytes) -> Frame {
-    let (mut event, mut data): (Option<String>, Option<Bytes>) = (None, None);
+    let (mut event, mut data) = (None, Data::None);
     let mut at = 0;
     while at < raw.len() {
         let (end, next) = line(&raw, at).unwrap_or((raw.len(), raw.len()));
@@ -97,11 +115,11 @@ fn parse(raw: Bytes) -> Frame {
         let value = text.slice(colon + 1 + skip..);
         match &text[..colon] {
             b"event" => event = Some(String::from_utf8_lossy(&value).into_owned()),
-            b"data" => data = Some(joined(data, value)),
+            b"data" => data.push(value),
             _ => {}
         }
     }
-    Frame { raw, event, data }
+    Frame { raw, event, data: data.joined() }
 }
 
 /// A last line without LF may still carry its CR.
@@ -109,10 +127,31 @@ fn trim_cr(bytes: &[u8], from: usize, end: usize) -> usize {
     if end > from && bytes[end - 1] == b'\r' { end - 1 } else { end }
 }
 
-fn joined(before: Option<Bytes>, line: Bytes) -> Bytes {
-    match before {
-        None => line,
-        Some(before) => [before.as_ref(), b"\n", line.as_ref()].concat().into(),
+/// The `data:` lines of a frame; a single one is not copied.
+enum Data {
+    None,
+    One(Bytes),
+    Many(BytesMut),
+}
+
+impl Data {
+    fn push(&mut self, line: Bytes) {
+        match self {
+            Self::None => *self = Self::One(line),
+            Self::One(first) => *self = Self::Many([first.as_ref(), b"\n", line.as_ref()].concat().as_slice().into()),
+            Self::Many(lines) => {
+                lines.extend_from_slice(b"\n");
+                lines.extend_from_slice(&line);
+            }
+        }
+    }
+
+    fn joined(self) -> Option<Bytes> {
+        match self {
+            Self::None => None,
+            Self::One(line) => Some(line),
+            Self::Many(lines) => Some(lines.freeze()),
+        }
     }
 }
 

@@ -58,8 +58,8 @@ impl UsageTap {
         if !self.reported {
             return (Usage { input, output: delivered, ..Usage::default() }, true);
         }
-        // Before its end a stream may have named its input alone (`message_start`).
-        if !self.stopped && self.usage.output < delivered {
+        // Before its end a stream may have named its input alone (`message_start`), and some providers name zeros.
+        if (!self.stopped || self.usage.output == 0) && self.usage.output < delivered {
             return (Usage { output: delivered, ..self.usage }, true);
         }
         (self.usage, false)

@@ -91,7 +91,6 @@ pub(super) async fn attempt(
             pending.note(|receipt| receipt.timings.head_ms = Some(at));
             accept(response, inbound, clocks, input_tokens).await?
         }
-        400 | 413 | 422 => Said::Declined(error_body(response).await),
         404 => {
             let body = error_body(response).await;
             if is_about_the_model(&body, &offer.upstream_model) {
@@ -99,11 +98,14 @@ pub(super) async fn attempt(
             }
             Said::Declined(body)
         }
-        _ => {
+        401..=403 | 408 | 429 | 500..=599 => {
             let retry_after = retry_after(&headers);
             error_body(response).await;
             return Err(Miss::Status { status, retry_after });
         }
+        // The caller's own error, which clients know by its words.
+        400..=499 => Said::Declined(error_body(response).await),
+        _ => return Err(Miss::NoAnswer(format!("answered with status {status}"))),
     };
     Ok(Answer { status, headers, said, head_ms })
 }
@@ -180,17 +182,20 @@ async fn until_commit(
 /// Reads a whole body. awc ends a truncated one like a complete one, so its length is checked here.
 async fn whole_body(mut response: Response, by: Instant) -> Result<Bytes, Miss> {
     let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let mut body = BytesMut::with_capacity(length.unwrap_or(4096).min(MOST_ANSWER_BYTES));
+    let too_long = || Miss::NoAnswer("answered with more than 64 MiB".to_owned());
+    if length.is_some_and(|length| length > MOST_ANSWER_BYTES) {
+        return Err(too_long());
+    }
+    let mut body = BytesMut::with_capacity(length.unwrap_or(4096));
     loop {
         match tokio::time::timeout_at(by, response.next()).await {
             Ok(Some(Ok(chunk))) if body.is_empty() && length == Some(chunk.len()) => return Ok(chunk),
+            // Looked at before it grows: growing doubles it.
+            Ok(Some(Ok(chunk))) if body.len() + chunk.len() > MOST_ANSWER_BYTES => return Err(too_long()),
             Ok(Some(Ok(chunk))) => body.extend_from_slice(&chunk),
             Ok(Some(Err(_))) => return Err(Miss::Network("the answer broke off".to_owned())),
             Ok(None) => break,
             Err(_) => return Err(Miss::TimedOut("the whole answer")),
-        }
-        if body.len() > MOST_ANSWER_BYTES {
-            return Err(Miss::NoAnswer("answered with more than 64 MiB".to_owned()));
         }
     }
     match length {

@@ -4,14 +4,21 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::fakes::{FakeSystem, FakeUpstreams};
+use actix_rt::Arbiter;
+use actix_web::web::Data;
 use actix_web::{App, HttpServer};
-use actors::ports::{Changed, Clock, SystemClock};
-use actors::vocabulary::{IdMaker, Settings};
-use api_proxy::api::{ApiContext, Routes, routes};
+use actors::log_broadcaster::LogBroadcaster;
+use actors::ports::{Changed, Clock, Encoded, EntryEncoder, NoFaults, SystemClock};
+use actors::vocabulary::{IdMaker, Receipt, Settings};
+use api_proxy::api::{ApiContext, Routes, probes, routes};
 use api_proxy::config::TrustedProxies;
 use api_proxy::secrets::{Sealer, random_base62};
+use api_proxy::services::channels::UpstreamsHandle;
 use api_proxy::services::passwords::Passwords;
+use api_proxy::services::system::SystemHandle;
 use api_proxy::services::{CurrentSettings, News, Services, SetupGate};
+use api_proxy::session::Doorstep;
 use api_proxy::store::Db;
 use async_trait::async_trait;
 use reqwest::{Method, StatusCode};
@@ -23,21 +30,19 @@ use sqlx::Connection;
 #[macro_export]
 macro_rules! on_both {
     ($($(#[$meta:meta])* async fn $name:ident($app:ident: TestApp) $body:block)+) => {$(
-        mod $name {
-            #[expect(clippy::wildcard_imports, unused_imports, reason = "the test sees what its file sees")]
-            use super::*;
-            use $crate::harness::{Storage, TestApp};
+        async fn $name($app: $crate::harness::TestApp) $body
 
-            async fn run($app: TestApp) $body
+        mod $name {
+            use $crate::harness::{Storage, TestApp};
 
             #[actix_web::test]
             async fn on_sqlite() {
-                run(TestApp::start(Storage::Sqlite).await).await;
+                super::$name(TestApp::start(Storage::Sqlite).await).await;
             }
 
             #[actix_web::test]
             async fn on_postgres() {
-                run(TestApp::start(Storage::Postgres).await).await;
+                super::$name(TestApp::start(Storage::Postgres).await).await;
             }
         }
     )+};
@@ -92,6 +97,8 @@ pub struct TestApp {
     pub news: Arc<HeardNews>,
     pub services: Services,
     pub routes: Routes,
+    pub upstreams: Arc<FakeUpstreams>,
+    pub system: Arc<FakeSystem>,
     http: reqwest::Client,
     _dir: tempfile::TempDir,
 }
@@ -120,8 +127,10 @@ impl TestApp {
             setup,
         };
         let routes = routes();
-        let base = serve(&routes, &services);
-        Self { base, clock, settings, news, services, routes, http: reqwest::Client::new(), _dir: dir }
+        let (upstreams, system) = (Arc::<FakeUpstreams>::default(), Arc::<FakeSystem>::default());
+        let parts = (UpstreamsHandle(upstreams.clone()), SystemHandle(system.clone()));
+        let base = serve(&routes, &services, parts);
+        Self { base, clock, settings, news, services, routes, upstreams, system, http: reqwest::Client::new(), _dir: dir }
     }
 
     /// Somebody without credentials.
@@ -220,7 +229,8 @@ impl Caller {
         }
         let reply = request.send().await.unwrap();
         let (status, headers) = (reply.status(), reply.headers().clone());
-        let text = reply.text().await.unwrap();
+        let endless = reply.headers().get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let text = if endless { String::new() } else { reply.text().await.unwrap() };
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Reply { status, headers, text, body }
     }
@@ -256,10 +266,25 @@ impl Caller {
     }
 }
 
-fn serve(routes: &Routes, services: &Services) -> String {
-    let context = ApiContext { services: services.clone(), proxies: TrustedProxies::default() };
+/// The live log's rows are proved on the road's own tests.
+struct NothingToRead;
+
+impl EntryEncoder for NothingToRead {
+    fn encode(&self, _: &Receipt, _: bool) -> Encoded {
+        Encoded { admin: actix_web::web::Bytes::new(), user: actix_web::web::Bytes::new() }
+    }
+}
+
+fn serve(routes: &Routes, services: &Services, (upstreams, system): (UpstreamsHandle, SystemHandle)) -> String {
+    let context = ApiContext(Doorstep { services: services.clone(), proxies: TrustedProxies::default() });
     let routes = routes.clone();
-    let app = move || App::new().configure(|config| routes.configure(config, &context));
+    let (upstreams, system) = (Data::new(upstreams), Data::new(system));
+    let logs = LogBroadcaster::start(Arbiter::new().handle(), Arc::new(NothingToRead), Arc::new(NoFaults));
+    let logs = Data::new(logs);
+    let app = move || {
+        let app = App::new().app_data(upstreams.clone()).app_data(system.clone()).app_data(logs.clone());
+        app.configure(|config| routes.configure(config, &context)).configure(probes)
+    };
     let server = HttpServer::new(app).workers(1).disable_signals().bind(("127.0.0.1", 0)).unwrap();
     let address = server.addrs()[0];
     actix_web::rt::spawn(server.run());

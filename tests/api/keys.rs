@@ -34,6 +34,21 @@ on_both! {
         assert_eq!(people.uma.get("/api/keys").await.expects(200)["total"], 0);
     }
 
+    async fn an_owner_cannot_switch_on_what_an_admin_switched_off(app: TestApp) {
+        let people = app.people().await;
+        let key = people.uma.makes_key(json!({"name": "laptop"})).await;
+        let path = format!("/api/keys/{}", key["id"]);
+        people.uma.patch(&path, json!({"status": "disabled"})).await.expects(200);
+        people.uma.patch(&path, json!({"status": "active"})).await.expects(200);
+        people.anna.patch(&path, json!({"status": "disabled"})).await.expects(200);
+        people.uma.patch(&path, json!({"status": "active"})).await.expects(403);
+        people.uma.patch(&path, json!({"status": "disabled"})).await.expects(200);
+        people.uma.patch(&path, json!({"status": null})).await.expects(403);
+        people.anna.patch(&path, json!({"status": "active"})).await.expects(200);
+        people.uma.patch(&path, json!({"status": "disabled"})).await.expects(200);
+        people.uma.patch(&path, json!({"status": "active"})).await.expects(200);
+    }
+
     async fn a_key_changes_field_by_field_and_null_is_the_default(app: TestApp) {
         let root = app.registers("root").await;
         let key = root.makes_key(json!({"name": "one", "quota": 7, "budgetUsd": 3, "models": ["a"], "rateLimitRpm": 9})).await;

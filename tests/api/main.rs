@@ -1,10 +1,17 @@
 //! The JSON door, over real sockets, on both databases.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on may panic")]
+
+mod fakes;
 mod harness;
 
 mod accounts;
+mod catalogue;
+mod channels;
 mod door;
 mod keys;
 mod permissions;
 mod races;
+mod reports;
+mod settings;
 mod users;

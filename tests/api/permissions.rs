@@ -16,6 +16,12 @@ enum Subject {
     Session,
     /// An admin token of `anna`'s made for this call.
     Token,
+    Channel,
+    Model,
+    Mapping,
+    Price,
+    /// A request of `uma`'s in the log.
+    Request,
 }
 
 /// Statuses for stranger, `uma` (the owner), `otto` (another user), `anna` (admin), `root` (super admin).
@@ -26,7 +32,7 @@ struct Expectation {
 }
 
 fn expectation(method: &str, path: &str) -> Option<Expectation> {
-    use Subject::{Key, None as Nothing, Session, Token, User};
+    use Subject::{Channel, Key, Mapping, Model, None as Nothing, Price, Request, Session, Token, User};
     let everyone = |status| [status; 5];
     let signed_in = [401, 200, 200, 200, 200];
     let admins = [401, 403, 403, 200, 200];
@@ -56,21 +62,51 @@ fn expectation(method: &str, path: &str) -> Option<Expectation> {
         ("POST", "/api/keys/{id}/rotate") => (Key, json!({}), [401, 200, 404, 200, 200]),
         ("POST", "/api/admin-tokens") => (Nothing, json!({"name": "x"}), admins_create),
         ("DELETE", "/api/admin-tokens/{id}") => (Token, json!(null), admins),
+        ("GET", "/api/channels" | "/api/channel-status" | "/api/models" | "/api/model-mappings" | "/api/model-prices") => {
+            (Nothing, json!(null), admins)
+        }
+        ("GET", "/api/settings" | "/api/system" | "/api/rankings") => (Nothing, json!(null), admins),
+        ("GET", "/api/site" | "/api/health" | "/api/model-square") => (Nothing, json!(null), everyone(200)),
+        ("GET", "/api/v1/usage/{key}") => (Nothing, json!(null), everyone(401)),
+        ("GET", "/api/logs" | "/api/logs/stream" | "/api/stats") => (Nothing, json!(null), signed_in),
+        ("GET", "/api/logs/{id}") => (Request, json!(null), [401, 200, 404, 200, 200]),
+        ("PATCH", "/api/settings") => (Nothing, json!({"siteName": "x"}), admins),
+        ("POST", "/api/channels") => (Nothing, crate::channels::channel("NAME"), admins_create),
+        ("POST", "/api/channels/test-all") => (Nothing, json!({}), admins),
+        ("PATCH" | "DELETE", "/api/channels/{id}")
+        | ("GET", "/api/channels/{id}/test-logs" | "/api/channels/{id}/upstream-models")
+        | ("POST", "/api/channels/{id}/test") => (Channel, json!({}), admins),
+        ("POST", "/api/channels/{id}/circuit") => (Channel, json!({"state": "closed"}), admins),
+        ("POST", "/api/models") => (Nothing, json!({"provider": "claude", "model": "NAME"}), admins_create),
+        ("PATCH" | "DELETE", "/api/models/{id}") => (Model, json!({}), admins),
+        ("POST", "/api/model-mappings") => (Nothing, crate::catalogue::mapping("NAME"), admins_create),
+        ("PATCH" | "DELETE", "/api/model-mappings/{id}") => (Mapping, json!({}), admins),
+        ("POST", "/api/model-prices") => (Nothing, crate::catalogue::price("NAME"), admins_create),
+        ("POST", "/api/model-prices/import") => (Nothing, json!({"rows": []}), admins),
+        ("PATCH" | "DELETE", "/api/model-prices/{id}") => (Price, json!({}), admins),
         _ => return None,
     };
     Some(Expectation { subject, body, statuses })
 }
 
-async fn subject_id(app: &TestApp, root: &Caller, subject: &Subject, name: &str) -> i64 {
+async fn subject_id(app: &TestApp, script: &Caller, subject: &Subject, name: &str) -> i64 {
     let id = |value: Value| value["id"].as_i64().unwrap();
     match subject {
         Subject::None => 0,
-        Subject::User => root.makes_user(name, "user").await,
+        Subject::User => script.makes_user(name, "user").await,
         Subject::Key => id(app.signs_in("uma").await.makes_key(json!({"name": name})).await),
         Subject::Session => {
             let uma = app.signs_in("uma").await;
             let list = uma.get("/api/me/sessions").await.expects(200);
             id(list["rows"].as_array().unwrap().iter().find(|row| row["current"] == json!(true)).unwrap().clone())
+        }
+        Subject::Channel => id(script.post("/api/channels", crate::channels::channel(name)).await.expects(201)),
+        Subject::Model => id(script.post("/api/models", json!({"provider": "claude", "model": name})).await.expects(201)),
+        Subject::Mapping => id(script.post("/api/model-mappings", crate::catalogue::mapping(name)).await.expects(201)),
+        Subject::Price => id(script.post("/api/model-prices", crate::catalogue::price(name)).await.expects(201)),
+        Subject::Request => {
+            let uma = app.signs_in("uma").await.id().await;
+            crate::reports::book(app, |receipt| receipt.user_id = uma.into()).await
         }
         Subject::Token => {
             let anna = app.signs_in("anna").await;
@@ -83,13 +119,24 @@ async fn subject_id(app: &TestApp, root: &Caller, subject: &Subject, name: &str)
 async fn every_route_lets_in_whom_it_should() {
     let app = TestApp::start(Storage::Sqlite).await;
     let people = app.people().await;
+    let token = people.root.post("/api/admin-tokens", json!({"name": "script"})).await.expects(201);
+    let script = app.stranger().with_token(token["token"].as_str().unwrap());
     for (number, route) in app.routes.all().enumerate() {
         let (method, path) = (route.method.as_str(), route.path.as_str());
         let expectation = expectation(method, path).unwrap_or_else(|| panic!("{method} {path} has no expectation: add one"));
+        let (uma, otto, anna) = (app.signs_in("uma").await, app.signs_in("otto").await, app.signs_in("anna").await);
         for (who, expected) in ["stranger", "uma", "otto", "anna", "root"].into_iter().zip(expectation.statuses) {
             let name = format!("subject-{number}-{who}");
-            let id = subject_id(&app, &people.root, &expectation.subject, &name).await;
-            let caller = if who == "stranger" { app.stranger() } else { app.signs_in(who).await };
+            let id = subject_id(&app, &script, &expectation.subject, &name).await;
+            let ends_sessions = path.starts_with("/api/auth") || path.starts_with("/api/me/");
+            let caller = match who {
+                "stranger" => app.stranger(),
+                _ if ends_sessions => app.signs_in(who).await,
+                "uma" => uma.clone(),
+                "otto" => otto.clone(),
+                "anna" => anna.clone(),
+                _ => script.clone(),
+            };
             let body = Some(expectation.body.to_string().replace("NAME", &name)).filter(|body| body != "null");
             let path = path.replace("{id}", &id.to_string());
             let reply = caller.send(Method::from_bytes(method.as_bytes()).unwrap(), &path, body).await;

@@ -1,6 +1,6 @@
 //! The scripted provider, from outside: its default answers, its scripted accidents, its memory.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on may panic")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on may panic")]
 
 mod accidents;
 mod answers;

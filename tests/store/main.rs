@@ -1,5 +1,7 @@
 //! The store on both databases: a fresh SQLite file and a fresh PostgreSQL database per test.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on may panic")]
+
 mod booking;
 mod catalogue;
 mod database;

@@ -133,6 +133,7 @@ fn config(data_dir: PathBuf, url: &str, wish: Wish) -> Config {
         trusted_proxies: wish.trusted_proxies,
         shutdown_timeout: Duration::from_secs(10),
         setup_code: None,
+        own_certificates: false,
         workers: Some(wish.workers),
         patience: wish.patience,
     }

@@ -9,11 +9,14 @@ mod caller;
 mod database;
 mod reply;
 
+mod bodies;
+mod failures;
 mod fidelity;
 mod models;
 mod money;
 mod refusals;
 mod routing;
 mod settings;
+mod slots;
 mod streams;
 mod supervision;

@@ -1,25 +1,20 @@
 //! The table of the contract's §2: what a client is told when there is no answer, in both vendors' shapes.
 
-use std::io::Write;
-use std::time::Duration;
-
 use actors::vocabulary::Protocol;
-use api_proxy::config::{Patience, TrustedProxies};
+use api_proxy::config::TrustedProxies;
 use api_proxy::mock_upstream::{Gate, Reply as Scripted, Step};
-use futures_util::stream;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::app::{CLAUDE, GPT, TestApp, Wish, eventually, spawn_app, spawn_app_with};
+use crate::app::{GPT, Wish, eventually, spawn_app, spawn_app_with};
 use crate::caller::Caller;
 use crate::on_both;
 use crate::reply::Reply;
 
-const SHAPES: [Protocol; 3] = [Protocol::Messages, Protocol::ChatCompletions, Protocol::Responses];
+pub(crate) const SHAPES: [Protocol; 3] = [Protocol::Messages, Protocol::ChatCompletions, Protocol::Responses];
 
 /// Asserts one row of the table: `anthropic` is Anthropic's type, `openai` OpenAI's code.
 #[track_caller]
-fn told(reply: &Reply, protocol: Protocol, status: u16, anthropic: &str, openai: &str) {
+pub(crate) fn told(reply: &Reply, protocol: Protocol, status: u16, anthropic: &str, openai: &str) {
     assert_eq!(reply.status, status, "{}", reply.said());
     let (kind, code) = reply.error();
     let id = reply.header("x-request-id").to_owned();
@@ -38,7 +33,7 @@ fn told(reply: &Reply, protocol: Protocol, status: u16, anthropic: &str, openai:
 }
 
 #[track_caller]
-fn retry_after(reply: &Reply) -> u64 {
+pub(crate) fn retry_after(reply: &Reply) -> u64 {
     reply.header("retry-after").parse().unwrap_or_else(|_| panic!("Retry-After: {:?}", reply.header("retry-after")))
 }
 
@@ -57,7 +52,7 @@ fn shows_limit(reply: &Reply, protocol: Protocol, what: &str, limit: &str) {
     assert!(reply.has(&reset), "{reset}");
 }
 
-async fn ask(caller: &Caller, protocol: Protocol) -> Reply {
+pub(crate) async fn ask(caller: &Caller, protocol: Protocol) -> Reply {
     caller.speaking(protocol).asks("hello").whole().await
 }
 
@@ -313,179 +308,6 @@ on_both! {
         app.finish().await;
     }
 
-    async fn unknown_paths_and_methods_are_json(storage) {
-        let app = spawn_app(storage).await;
-        let caller = app.caller();
-        for (protocol, path) in [(Protocol::Messages, "/v1/messages/unknown"), (Protocol::ChatCompletions, "/v1/nothing/here")] {
-            let reply = caller.speaking(protocol).gets(path).whole().await.expects(404);
-            told(&reply, protocol, 404, "not_found_error", "unknown_url");
-        }
-        for protocol in Protocol::ALL {
-            let reply = caller.speaking(protocol).gets(&format!("/v1/{}", protocol.path())).whole().await;
-            told(&reply, protocol, 405, "invalid_request_error", "method_not_allowed");
-        }
-        let posted = caller.speaking(Protocol::ChatCompletions).sends("{}").at("/v1/models").whole().await;
-        told(&posted, Protocol::ChatCompletions, 405, "invalid_request_error", "method_not_allowed");
-        let head = app.http.head(format!("{}/", app.base)).send().await.unwrap();
-        assert_eq!(head.status(), 200);
-        app.finish().await;
-    }
-
-    async fn every_route_works_without_v1(storage) {
-        let app = spawn_app(storage).await;
-        for protocol in Protocol::ALL {
-            let caller = app.caller().speaking(protocol);
-            caller.asks("hello").whole().await.expects(200);
-            caller.asks("hello").at(&format!("/{}", protocol.path())).whole().await.expects(200);
-        }
-        for path in ["/models", "/usage", &format!("/models/{CLAUDE}")] {
-            app.caller().gets(path).whole().await.expects(200);
-            app.caller().gets(&format!("/v1{path}")).whole().await.expects(200);
-        }
-        app.finish().await;
-    }
-
-    async fn bodies_come_in_four_encodings(storage) {
-        let app = spawn_app(storage).await;
-        for protocol in SHAPES {
-            let caller = app.caller().speaking(protocol);
-            let plain = caller.asks("hello — \u{1f40b}").bytes();
-            for encoding in ["gzip", "deflate", "br", "zstd", "identity"] {
-                let asking = caller.sends(encoded(encoding, &plain)).header("content-encoding", encoding);
-                asking.whole().await.expects(200);
-                assert_eq!(app.provider().last_request().unwrap().body, plain, "{encoding}");
-                assert_eq!(app.provider().last_request().unwrap().header("content-encoding"), None);
-            }
-            let reply = caller.sends(plain.clone()).header("content-encoding", "compress").whole().await;
-            told(&reply, protocol, 415, "invalid_request_error", "unsupported_media_type");
-            let broken = caller.sends(plain).header("content-encoding", "gzip").whole().await;
-            told(&broken, protocol, 400, "invalid_request_error", "invalid_request_error");
-        }
-        app.finish().await;
-    }
-
-    async fn a_body_over_the_limit_is_413_however_it_comes(storage) {
-        let app = spawn_app(storage).await;
-        app.sets(json!({"maxRequestBytes": 10_000})).await;
-        let long = "x".repeat(20_000);
-        for protocol in SHAPES {
-            let caller = app.caller().speaking(protocol);
-            let asking = caller.asks(&long);
-            told(&asking.clone().whole().await, protocol, 413, "request_too_large", "request_too_large");
-            let body = asking.bytes();
-            let pieces: Vec<Result<bytes::Bytes, std::io::Error>> = body.chunks(512).map(|piece| Ok(bytes::Bytes::copy_from_slice(piece))).collect();
-            let chunked = asking.builder().body(reqwest::Body::wrap_stream(stream::iter(pieces))).send().await.unwrap();
-            told(&Reply::read(chunked, protocol).await, protocol, 413, "request_too_large", "request_too_large");
-            let bomb = caller.sends(encoded("gzip", &body)).header("content-encoding", "gzip").whole().await;
-            told(&bomb, protocol, 413, "request_too_large", "request_too_large");
-            caller.asks(&"x".repeat(9_000)).whole().await.expects(200);
-        }
-        app.finish().await;
-    }
-
-    async fn a_body_that_comes_too_slowly_is_408(storage) {
-        let patience = Patience { body_idle: Duration::from_millis(100), ..Patience::default() };
-        let app = spawn_app_with(storage, Wish { patience, ..Wish::default() }).await;
-        let reply = half_a_request(&app, "messages").await;
-        assert!(reply.starts_with("HTTP/1.1 408") && reply.contains("\"timeout_error\""), "{reply}");
-        let reply = half_a_request(&app, "chat/completions").await;
-        assert!(reply.starts_with("HTTP/1.1 408") && reply.contains("\"code\":\"timeout\""), "{reply}");
-        let rows = app.rows().await;
-        assert!(rows.iter().all(|row| row.status == 408 && row.ending == "refused"), "{rows:?}");
-        app.finish().await;
-    }
-
-    async fn an_upstreams_own_4xx_passes_unchanged(storage) {
-        let app = spawn_app(storage).await;
-        for protocol in SHAPES {
-            for status in [400, 404, 413, 422] {
-                let words = format!("{{\"error\" : {{\"message\":\"prompt is too long: {status} tokens\",\"x\":[1, 2]}}}}");
-                app.provider().push(Scripted::status(status).error_body(words.clone()));
-                let reply = ask(&app.caller(), protocol).await;
-                assert_eq!((reply.status, reply.said()), (status, words));
-                assert_eq!(reply.header("x-relay-error-origin"), "upstream");
-                assert!(reply.header("x-request-id").starts_with("req_"));
-                assert!(!reply.header("x-upstream-request-id").is_empty());
-                assert!(!reply.has("set-cookie"));
-            }
-        }
-        assert_eq!(app.provider().count(), 12, "a caller's own error is not tried elsewhere");
-        let rows = app.rows().await;
-        assert!(rows.iter().all(|row| row.cost_nanos == 0 && row.status >= 400 && row.ending == "completed"), "{rows:?}");
-        let health = app.running().cellar.health.observe().await.unwrap();
-        assert!(health.iter().all(|channel| channel.failures == 0), "{health:?}");
-        app.finish().await;
-    }
-
-    async fn when_all_failed_the_last_status_is_kept_under_our_words(storage) {
-        let app = spawn_app(storage).await;
-        app.sets(json!({"proxyMaxRetries": 0, "circuitEnabled": false})).await;
-        let kept = [
-            (408, "timeout_error", "timeout"),
-            (429, "rate_limit_error", "rate_limit_exceeded"),
-            (500, "api_error", "upstream_error"),
-            (502, "api_error", "upstream_error"),
-            (503, "overloaded_error", "service_unavailable"),
-            (504, "timeout_error", "timeout"),
-            (529, "overloaded_error", "service_unavailable"),
-        ];
-        for protocol in SHAPES {
-            for (status, anthropic, openai) in kept {
-                app.provider().push(Scripted::status(status).header("retry-after", "7"));
-                let reply = ask(&app.caller(), protocol).await;
-                assert_eq!(reply.status, status, "{}", reply.said());
-                let (kind, code) = reply.error();
-                assert_eq!(if protocol == Protocol::Messages { kind } else { code }, if protocol == Protocol::Messages { anthropic } else { openai });
-                assert_eq!((retry_after(&reply), reply.header("x-relay-error-origin")), (7, "upstream"));
-                assert!(reply.said().contains('1') && !reply.said().contains("scripted"), "{}", reply.said());
-                for secret in ["sk-upstream", "127.0.0.1", "\"claude\"", "\"openai\"", "Internal server error"] {
-                    assert!(!reply.said().contains(secret), "{}", reply.said());
-                }
-            }
-            for status in [401, 402, 403] {
-                app.provider().push(Scripted::status(status));
-                let reply = ask(&app.caller(), protocol).await;
-                let (kind, code) = reply.error();
-                assert_eq!((reply.status, reply.header("x-relay-error-origin")), (502, "upstream"));
-                assert_eq!(if protocol == Protocol::Messages { kind } else { code }, if protocol == Protocol::Messages { "api_error" } else { "upstream_error" });
-            }
-            app.provider().push(Scripted::new().cut_connection_after(0));
-            ask(&app.caller(), protocol).await.expects(502);
-            app.provider().push(Scripted::new().garbage());
-            ask(&app.caller(), protocol).await.expects(502);
-        }
-        let rows = app.rows().await;
-        assert!(rows.iter().all(|row| row.ending == "upstream_failed" && row.cost_nanos == 0), "{rows:?}");
-        app.finish().await;
-    }
-
-    async fn the_last_kept_status_wins_over_later_failures_of_another_kind(storage) {
-        let app = spawn_app(storage).await;
-        app.sets(json!({"circuitEnabled": false, "proxyMaxRetries": 1})).await;
-        app.channel(json!({"name": "second", "type": "claude", "priority": -1})).await;
-        app.provider().push_all([Scripted::status(529).header("retry-after", "3"), Scripted::status(401)]);
-        let reply = ask(&app.caller(), Protocol::Messages).await.expects(529);
-        assert_eq!(retry_after(&reply), 3);
-        assert!(reply.said().contains('2'), "how many were tried: {}", reply.said());
-        app.finish().await;
-    }
-
-    async fn a_deadline_is_504(storage) {
-        let app = spawn_app(storage).await;
-        app.sets(json!({"requestDeadlineSec": 0.2, "circuitEnabled": false})).await;
-        for protocol in SHAPES {
-            app.provider().push(Scripted::new().hang());
-            let reply = ask(&app.caller(), protocol).await;
-            let (kind, code) = reply.error();
-            assert_eq!(reply.status, 504, "{}", reply.said());
-            assert_eq!(if protocol == Protocol::Messages { kind } else { code }, if protocol == Protocol::Messages { "timeout_error" } else { "timeout" });
-        }
-        app.provider().wait_for_dropped(3).await.unwrap();
-        let rows = app.rows().await;
-        assert!(rows.iter().all(|row| row.ending == "timed_out" && row.cost_nanos == 0), "{rows:?}");
-        app.finish().await;
-    }
-
     async fn a_clients_own_request_id_is_only_a_label(storage) {
         let app = spawn_app(storage).await;
         let mut ids = Vec::new();
@@ -559,41 +381,5 @@ on_both! {
         let reply = caller.asks("hello").whole().await.expects(429);
         assert!(reply.said().contains("per minute"), "the upstream's failure kept its place: {}", reply.said());
         app.finish().await;
-    }
-}
-
-/// Sends the head and half of a body, and reads what comes.
-async fn half_a_request(app: &TestApp, path: &str) -> String {
-    let mut socket = tokio::net::TcpStream::connect(app.base.trim_start_matches("http://")).await.unwrap();
-    let head = format!(
-        "POST /v1/{path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
-         content-length: 100\r\nconnection: close\r\n\r\n{{\"model\":",
-        app.caller().key
-    );
-    socket.write_all(head.as_bytes()).await.unwrap();
-    let mut reply = Vec::new();
-    socket.read_to_end(&mut reply).await.unwrap();
-    String::from_utf8_lossy(&reply).into_owned()
-}
-
-fn encoded(encoding: &str, plain: &[u8]) -> Vec<u8> {
-    match encoding {
-        "gzip" => {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-            encoder.write_all(plain).unwrap();
-            encoder.finish().unwrap()
-        }
-        "deflate" => {
-            let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
-            encoder.write_all(plain).unwrap();
-            encoder.finish().unwrap()
-        }
-        "br" => {
-            let mut encoder = brotli::CompressorWriter::new(Vec::new(), 4096, 5, 22);
-            encoder.write_all(plain).unwrap();
-            encoder.into_inner()
-        }
-        "zstd" => zstd::encode_all(plain, 3).unwrap(),
-        _ => plain.to_vec(),
     }
 }

@@ -1,1 +1,247 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::time::Duration;
 
+use actix::prelude::*;
+use async_trait::async_trait;
+
+use super::books::{Books, Turn};
+use super::*;
+use crate::ports::{Account, CatalogueSource, Change, Clock, Faults, KeySpent, NoFaults, StorageIll};
+use crate::settings_cache::Catalogue;
+use crate::usage_ledger::Backlog;
+use crate::vocabulary::settings::BalancePolicy;
+use crate::vocabulary::{KeyDigest, KeyId, KeyRecord, Limits, Nanos, Usage, UserId};
+
+const KEY: KeyId = KeyId(1);
+const OTHER_KEY: KeyId = KeyId(2);
+
+fn ask(key: KeyId, floor: i64, wanted: i64, policy: BalancePolicy) -> Ask {
+    let load = Load { floor: Nanos(floor), wanted: Nanos(wanted), policy, budget: None, daily_tokens: None, day_start: 0 };
+    Ask {
+        user: UserId(1),
+        key,
+        request_id: "req".into(),
+        user_limits: Limits::default(),
+        key_limits: Limits::default(),
+        tokens: 10,
+        load: Some(load),
+    }
+}
+
+fn books(quota: i64) -> Arc<Books> {
+    let books = Arc::<Books>::default();
+    let keys = vec![KeySpent { id: KEY, used: Nanos(0), day_start: 0, day_tokens: 0 }];
+    books.load(&Account { quota: Nanos(quota), used: Nanos(0), keys });
+    books
+}
+
+fn granted(books: &Books, ask: &Ask) -> Option<u64> {
+    match books.grant(ask, books.charge(ask, 0).unwrap(), 0) {
+        Turn::Granted(id) => Some(id),
+        _ => None,
+    }
+}
+
+#[test]
+fn strict_holds_never_exceed_the_balance() {
+    let books = books(350);
+    let ask = ask(KEY, 10, 100, BalancePolicy::Strict);
+    let holds: Vec<u64> = std::iter::from_fn(|| granted(&books, &ask)).take(50).collect();
+    assert_eq!(holds.len(), 3);
+    assert!(matches!(books.grant(&ask, Default::default(), 0), Turn::UserFull(Refusal::BalanceHeld)));
+    for hold in holds {
+        books.settle(hold, Settlement::Served { usage: Usage::default(), cost: Nanos(100), day_start: 0 });
+    }
+    let after = books.observe(0);
+    assert_eq!((after.balance, after.held, after.slots), (Some(Nanos(50)), Nanos(0), 0));
+    assert!(matches!(books.grant(&ask, Default::default(), 0), Turn::Never(Refusal::BalanceTooSmall)));
+}
+
+#[test]
+fn a_small_rest_is_spent_one_request_at_a_time() {
+    let books = books(50);
+    let ask = ask(KEY, 10, 100, BalancePolicy::SpendRemainder);
+    let first = granted(&books, &ask).unwrap();
+    assert_eq!(books.held(first), Nanos(50));
+    assert!(matches!(books.grant(&ask, Default::default(), 0), Turn::UserFull(Refusal::BalanceHeld)));
+    books.settle(first, Settlement::Served { usage: Usage::default(), cost: Nanos(41), day_start: 0 });
+    assert!(matches!(books.grant(&ask, Default::default(), 0), Turn::Never(Refusal::BalanceTooSmall)));
+}
+
+#[test]
+fn a_hold_is_extended_only_by_money_nobody_holds() {
+    let books = books(250);
+    let ask = ask(KEY, 10, 100, BalancePolicy::SpendRemainder);
+    let (first, second) = (granted(&books, &ask).unwrap(), granted(&books, &ask).unwrap());
+    assert!(books.extend(first, Nanos(50)));
+    assert!(!books.extend(second, Nanos(1)));
+    books.settle(first, Settlement::UpstreamFailed);
+    assert!(books.extend(second, Nanos(150)));
+    assert_eq!(books.observe(0).held, Nanos(250));
+}
+
+#[test]
+fn a_busy_key_does_not_hold_up_the_users_other_keys() {
+    let books = books(1_000_000);
+    let one_at_a_time = Limits { concurrency: Some(1), ..Limits::default() };
+    let busy = Ask { key_limits: one_at_a_time, ..ask(KEY, 1, 1, BalancePolicy::Strict) };
+    assert!(granted(&books, &busy).is_some());
+    assert!(matches!(books.grant(&busy, Default::default(), 0), Turn::KeyFull(Refusal::NoSlot { limit: 1 })));
+    assert!(granted(&books, &ask(OTHER_KEY, 1, 1, BalancePolicy::Strict)).is_some());
+}
+
+#[test]
+fn refusals_give_rates_back_and_upstream_failures_keep_requests() {
+    let books = books(1_000);
+    let limits = Limits { rpm: Some(2), tpm: Some(20), concurrency: None };
+    let ask = Ask { user_limits: limits, key_limits: limits, ..ask(KEY, 1, 1, BalancePolicy::Strict) };
+    let hold = granted(&books, &ask).unwrap();
+    books.settle(hold, Settlement::Refused);
+    assert_eq!((books.observe(0).requests, books.observe(0).tokens), (0, 0));
+    let hold = granted(&books, &ask).unwrap();
+    books.settle(hold, Settlement::UpstreamFailed);
+    assert_eq!((books.observe(0).requests, books.observe(0).tokens), (1, 0));
+    let hold = granted(&books, &ask).unwrap();
+    let usage = Usage { input: 3, output: 4, cache_read: 100, ..Usage::default() };
+    books.settle(hold, Settlement::Served { usage, cost: Nanos(1), day_start: 0 });
+    assert_eq!((books.observe(0).requests, books.observe(0).tokens), (2, 7));
+    assert!(matches!(books.charge(&ask, 0), Err(Refusal::Rpm { limit: 2, .. })));
+}
+
+#[test]
+fn a_daily_quota_starts_over_at_midnight() {
+    let books = books(1_000);
+    let mut ask = ask(KEY, 1, 1, BalancePolicy::Strict);
+    let today = |ask: &mut Ask, day_start| {
+        if let Some(load) = &mut ask.load {
+            (load.daily_tokens, load.day_start) = (Some(5), day_start);
+        }
+    };
+    today(&mut ask, 0);
+    let hold = granted(&books, &ask).unwrap();
+    books.settle(hold, Settlement::Served { usage: Usage { input: 5, ..Usage::default() }, cost: Nanos(1), day_start: 0 });
+    assert_eq!(books.check(&ask), Err(Refusal::DailyQuota { limit: 5 }));
+    today(&mut ask, 86_400_000);
+    assert_eq!(books.check(&ask), Ok(()));
+}
+
+struct Accounts(AtomicU32);
+
+#[async_trait]
+impl CatalogueSource for Accounts {
+    async fn catalogue(&self) -> Result<Catalogue, StorageIll> {
+        Ok(Catalogue::default())
+    }
+    async fn key(&self, _: KeyDigest) -> Result<Option<KeyRecord>, StorageIll> {
+        Ok(None)
+    }
+    async fn changes(&self, _: i64) -> Result<Vec<Change>, StorageIll> {
+        Ok(Vec::new())
+    }
+    async fn account(&self, _: UserId) -> Result<Option<Account>, StorageIll> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(Some(Account { quota: Nanos(1_000), ..Account::default() }))
+    }
+}
+
+#[derive(Default)]
+struct SetClock(AtomicI64);
+
+impl Clock for SetClock {
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+struct PanicsEveryThird(AtomicU32);
+
+impl Faults for PanicsEveryThird {
+    fn reached(&self, _: &'static str) {
+        assert!(!self.0.fetch_add(1, Ordering::SeqCst).is_multiple_of(3), "injected");
+    }
+}
+
+fn gates(faults: Arc<dyn Faults>, clock: Arc<SetClock>, idle_after: Duration) -> (UserGates, Arc<Accounts>) {
+    let source = Arc::new(Accounts(AtomicU32::new(0)));
+    let parts = GateParts {
+        arbiter: Arbiter::new().handle(),
+        source: source.clone(),
+        clock,
+        faults,
+        backlog: Backlog::default(),
+        idle_after,
+        retired: Box::new(|_| {}),
+    };
+    (UserGates::new(parts), source)
+}
+
+fn one_slot() -> Ask {
+    Ask { user_limits: Limits { concurrency: Some(1), ..Limits::default() }, ..ask(KEY, 1, 10, BalancePolicy::Strict) }
+}
+
+#[actix::test]
+async fn waiters_go_in_the_order_they_came_and_leave_no_slot_behind() {
+    let (gates, source) = gates(Arc::new(NoFaults), Arc::default(), Duration::from_secs(600));
+    let patience = Duration::from_secs(20);
+    let first = gates.admit(one_slot(), patience).await.unwrap();
+    let (done, mut order) = tokio::sync::mpsc::unbounded_channel();
+    for place in 0..5 {
+        let (gates, done, queued) = (gates.clone(), done.clone(), gates.clone());
+        actix::spawn(async move {
+            let hold = gates.admit(one_slot(), patience).await.unwrap();
+            done.send(place).unwrap();
+            drop(hold);
+        });
+        while queued.observe(UserId(1)).unwrap().waiting != place + 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+    drop(first);
+    for place in 0..5 {
+        assert_eq!(order.recv().await, Some(place));
+    }
+    while gates.observe(UserId(1)).unwrap().slots > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(source.0.load(Ordering::SeqCst), 1, "the account is read once");
+}
+
+#[actix::test]
+async fn a_waiter_that_leaves_gives_up_its_place() {
+    let (gates, _) = gates(Arc::new(NoFaults), Arc::default(), Duration::from_secs(600));
+    let first = gates.admit(one_slot(), Duration::from_secs(20)).await.unwrap();
+    assert_eq!(gates.admit(one_slot(), Duration::ZERO).await.unwrap_err(), Refusal::NoSlot { limit: 1 });
+    let leaves = gates.admit(one_slot(), Duration::from_secs(20));
+    assert!(tokio::time::timeout(Duration::from_millis(20), leaves).await.is_err());
+    while gates.observe(UserId(1)).unwrap().waiting > 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(first);
+    assert!(gates.admit(one_slot(), Duration::from_secs(20)).await.is_ok());
+}
+
+#[actix::test]
+async fn panics_restart_the_gate_and_lose_nothing() {
+    let (gates, _) = gates(Arc::new(PanicsEveryThird(AtomicU32::new(0))), Arc::default(), Duration::from_secs(600));
+    for _ in 0..60 {
+        let hold = gates.admit(one_slot(), Duration::from_secs(20)).await.unwrap();
+        hold.settle(Settlement::Served { usage: Usage::default(), cost: Nanos(1), day_start: 0 });
+    }
+    let after = gates.observe(UserId(1)).unwrap();
+    assert_eq!((after.balance, after.held, after.slots, after.waiting), (Some(Nanos(940)), Nanos(0), 0, 0));
+    assert!(gates.vital_signs().crashes >= 20);
+}
+
+#[actix::test]
+async fn an_idle_gate_retires_and_the_next_request_opens_another() {
+    let clock = Arc::<SetClock>::default();
+    let (gates, source) = gates(Arc::new(NoFaults), clock.clone(), Duration::from_millis(10));
+    drop(gates.admit(one_slot(), Duration::ZERO).await.unwrap());
+    clock.0.store(60_000, Ordering::SeqCst);
+    while gates.observe(UserId(1)).is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert!(gates.admit(one_slot(), Duration::ZERO).await.is_ok());
+    assert_eq!(source.0.load(Ordering::SeqCst), 2);
+}

@@ -24,6 +24,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// The model asked for, one of the demo's.
 const MODEL: &str = "claude-haiku-4-5";
 
+/// What the scripted provider takes, as it takes any key.
+const PROVIDER_KEY: &str = "sk-scripted-provider";
+
 /// The demo's models with prices in USD per million tokens: provider, name, input, output, cache read, cache creation.
 const MODELS: [(&str, &str, &str, &str, &str, &str); 4] = [
     ("claude", "claude-haiku-4-5", "1", "5", "0.1", "1.25"),
@@ -107,7 +110,7 @@ impl Visit {
         let session = self.sign_in(&admin).await?;
         let session = Some(session.as_str());
         for (kind, name) in [("claude", "Scripted Claude"), ("openai", "Scripted OpenAI")] {
-            let channel = json!({"name": name, "type": kind, "baseUrl": provider, "apiKey": "sk-scripted-provider"});
+            let channel = json!({"name": name, "type": kind, "baseUrl": provider, "apiKey": PROVIDER_KEY});
             self.call(Method::POST, "/api/channels", session, &channel).await?;
         }
         for (provider, model, input, output, cache_read, cache_creation) in MODELS {
@@ -147,7 +150,8 @@ impl Visit {
         for channel in channels.get("rows").and_then(Value::as_array).into_iter().flatten() {
             let is_ours = channel.get("name").and_then(Value::as_str).is_some_and(|name| name.starts_with("Scripted"));
             if let Some(id) = channel.get("id").filter(|_| is_ours) {
-                let there = json!({"baseUrl": provider});
+                // A stored key stays with its host, so that a new one needs it again.
+                let there = json!({"baseUrl": provider, "apiKey": PROVIDER_KEY});
                 self.call(Method::PATCH, &format!("/api/channels/{id}"), Some(session), &there).await?;
             }
         }

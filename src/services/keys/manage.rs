@@ -64,7 +64,7 @@ pub async fn create(services: &Services, actor: &Actor, mut wish: NewKey) -> Ser
         updated_at: now,
         ..ApiKeyRow::default()
     };
-    change.apply(&mut key, own);
+    change.apply(&mut key, own)?;
     let changed = Changed::User(UserId(owner));
     let view = |admin| KeyView::new(&key, &username, now, admin);
     let trail = services.trail(&actor.by(), Deed::new("key.create", key.id).after(&view(true)), Some(changed));
@@ -95,6 +95,7 @@ pub async fn rotate(services: &Services, actor: &Actor, id: i64) -> Served<Issue
     let replace = |key: &mut ApiKeyRow| {
         key.prefix = prefix;
         key.digest = digest;
+        Ok(())
     };
     let view = edit(services, actor, &found, "key.rotate", replace).await?;
     Ok(IssuedKey { view, key: fresh.secret.expose_secret().to_owned() })
@@ -121,16 +122,16 @@ async fn edit(
     actor: &Actor,
     found: &OwnedKey,
     action: &'static str,
-    change: impl FnOnce(&mut ApiKeyRow),
+    change: impl FnOnce(&mut ApiKeyRow) -> Served<()>,
 ) -> Served<KeyView> {
     let today = today(services);
     let changed = Changed::User(UserId(found.key.user_id));
     let view = |key: &ApiKeyRow, admin| KeyView::new(key, &found.username, today, admin);
     let run = |key: &mut ApiKeyRow| {
         let before = view(key, true);
-        change(key);
+        change(key)?;
         let deed = Deed::new(action, key.id).before(&before).after(&view(key, true));
-        Ok::<_, ServiceError>(services.trail(&actor.by(), deed, Some(changed)))
+        Ok(services.trail(&actor.by(), deed, Some(changed)))
     };
     let key = match api_keys::change(&services.db, found.key.id, services.now(), run).await.map_err(refused)? {
         Changing::Done(key) => key,

@@ -165,13 +165,19 @@ impl KeyChange {
 }
 
 impl CheckedChange {
-    /// Applies it; `own` says whether the owner acts, who sets the owner's limits and not the admin's.
-    pub(super) fn apply(self, key: &mut ApiKeyRow, own: bool) {
+    /// Applies it; `own` says whether the owner acts, who sets the owner's limits and not the admin's, and cannot
+    /// switch on what an admin switched off.
+    pub(super) fn apply(self, key: &mut ApiKeyRow, own: bool) -> Served<()> {
         if let Some(name) = self.name {
             key.name = name;
         }
         if self.status.is_given() {
-            key.status = self.status.over(KeyStatus::Active, KeyStatus::Active).as_str().to_owned();
+            let status = self.status.over(KeyStatus::Active, KeyStatus::Active);
+            if own && key.disabled_by_admin && status == KeyStatus::Active {
+                return Err(ServiceError::field(&ADMIN_FIELD, "status"));
+            }
+            key.disabled_by_admin = if own { key.disabled_by_admin } else { status == KeyStatus::Disabled };
+            key.status = status.as_str().to_owned();
         }
         key.daily_tokens = self.quota.over(key.daily_tokens, 0);
         key.budget_nanos = self.budget.over_option(key.budget_nanos);
@@ -190,6 +196,7 @@ impl CheckedChange {
         *rpm = self.limits.rate_limit_rpm.over_option(*rpm);
         *tpm = self.limits.rate_limit_tpm.over_option(*tpm);
         *concurrency = self.limits.max_concurrency.over_option(*concurrency);
+        Ok(())
     }
 }
 

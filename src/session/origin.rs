@@ -7,7 +7,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{HOST, ORIGIN};
 use url::Url;
 
-use super::ApiContext;
+use super::Doorstep;
 use super::client::joined;
 use crate::services::error::CROSS_SITE;
 use crate::services::{Served, ServiceError};
@@ -16,7 +16,7 @@ use crate::services::{Served, ServiceError};
 ///
 /// # Errors
 /// `cross_site`.
-pub(super) fn check(request: &HttpRequest, context: &ApiContext) -> Served<()> {
+pub(super) fn check(request: &HttpRequest, doorstep: &Doorstep) -> Served<()> {
     if request.method().is_safe() {
         return Ok(());
     }
@@ -25,20 +25,20 @@ pub(super) fn check(request: &HttpRequest, context: &ApiContext) -> Served<()> {
     let origin = header(ORIGIN.as_str());
     let own = match header("sec-fetch-site") {
         Some("same-origin" | "none") => true,
-        Some("same-site") => origin.is_some_and(|origin| is_own(request, context, origin)),
+        Some("same-site") => origin.is_some_and(|origin| is_own(request, doorstep, origin)),
         Some(_) => false,
-        None => origin.is_none_or(|origin| is_own(request, context, origin)),
+        None => origin.is_none_or(|origin| is_own(request, doorstep, origin)),
     };
     if own { Ok(()) } else { Err(ServiceError::new(&CROSS_SITE)) }
 }
 
 /// Whether `origin` is the host this request was sent to, or the configured address of the site.
-fn is_own(request: &HttpRequest, context: &ApiContext, origin: &str) -> bool {
+fn is_own(request: &HttpRequest, doorstep: &Doorstep, origin: &str) -> bool {
     let Ok(origin) = Url::parse(origin) else { return false };
-    let trusted = request.peer_addr().is_some_and(|peer| context.proxies.trusts(peer.ip()));
+    let trusted = request.peer_addr().is_some_and(|peer| doorstep.proxies.trusts(peer.ip()));
     let forwarded = if trusted { joined(request.headers(), "x-forwarded-host") } else { String::new() };
     let host = request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let site = context.services.settings.settings().site_url.and_then(|site| Url::parse(&site).ok());
+    let site = doorstep.services.settings.settings().site_url.and_then(|site| Url::parse(&site).ok());
     [host, forwarded.as_str()].into_iter().any(|host| is_host(&origin, host))
         || site.is_some_and(|site| site.origin() == origin.origin())
 }

@@ -1,0 +1,174 @@
+//! The command line, and processes that meet: on one directory, on one database.
+
+use std::io::Write;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::books::Storage;
+use crate::client::{Client, Outcome};
+use crate::gateway::{Gateway, command};
+use crate::on_both;
+use crate::waiting::{eventually, within};
+use crate::world::{ADMIN_PASSWORD, World, register};
+
+/// The contract says a second; the rest is for a loaded machine.
+const IN_FORCE: Duration = Duration::from_secs(5);
+
+on_both! {
+    async fn a_second_process_on_the_same_directory_is_refused_in_a_clear_sentence(storage: Storage) {
+        let (world, gateway) = World::start(storage, 1).await;
+        let (fine, said) = world.runs(&["serve"], &[]);
+        assert!(!fine, "{said}");
+        assert!(said.contains("another api-proxy process uses") && said.contains("DATA_DIR"), "{said}");
+        Client::new(&gateway, &world.keys[0]).asks(0).await.whole();
+        gateway.kill().await;
+        // The claim dies with its process.
+        world.serve().await.stop().await;
+    }
+
+    async fn commands_migrate_make_admins_reset_passwords_and_reconcile(storage: Storage) {
+        let mut world = World::untouched(storage).await;
+        for _ in 0..2 {
+            let (fine, said) = world.runs(&["migrate"], &[]);
+            assert!(fine && said.contains("up to date"), "{said}");
+        }
+        let (fine, said) = world.runs(&["user", "create-admin", "--username", "root", "--email", "root@example.com"], &[]);
+        assert!(fine, "{said}");
+        let made = said.lines().find_map(|line| line.strip_prefix("Password: ")).unwrap().to_owned();
+        let (fine, said) = world.runs(&["user", "create-admin", "--username", "root", "--email", "other@example.com"], &[]);
+        assert!(!fine && !said.contains("panicked"), "{said}");
+        let gateway = world.serve().await;
+        assert_eq!(sign_in(&gateway, "root", &made).await, 200);
+        // While it runs: the command and the process share the database.
+        assert!(resets(&world, "root@example.com", ADMIN_PASSWORD));
+        assert_eq!(sign_in(&gateway, "root", &made).await, 401);
+        assert_eq!(sign_in(&gateway, "root", ADMIN_PASSWORD).await, 200);
+        let (fine, said) = world.runs(&["user", "reset-password", "nobody"], &[]);
+        assert!(!fine && !said.contains("panicked"), "{said}");
+        world.admin = cookie(&gateway, "root", ADMIN_PASSWORD).await;
+        world.equip(&gateway, 1).await;
+        Client::new(&gateway, &world.keys[0]).asks(0).await.whole();
+        let (fine, said) = world.runs(&["reconcile"], &[]);
+        assert!(fine && said.contains("2 accounts checked, 0 differ"), "{said}");
+        world.database.execute("UPDATE users SET used_nanos = used_nanos + 1 WHERE username = 'user0'").await;
+        let (fine, said) = world.runs(&["reconcile"], &[]);
+        assert!(!fine && said.contains("user0: balance") && said.contains("1 differ"), "{said}");
+        gateway.stop().await;
+    }
+
+    async fn redis_is_refused_until_it_is_built(storage: Storage) {
+        let world = World::untouched(storage).await;
+        let (fine, said) = world.runs(&["serve"], &[("REDIS_URL", "redis://127.0.0.1:6379")]);
+        assert!(!fine && said.contains("REDIS_URL") && said.contains("not built yet"), "{said}");
+    }
+
+    async fn the_demo_runs_twice_whatever_the_environment_names(storage: Storage) {
+        let world = World::untouched(storage).await;
+        let elsewhere = [
+            ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nowhere"),
+            ("REDIS_URL", "redis://127.0.0.1:1"),
+            ("APP_SECRET", "short"),
+        ];
+        for _ in 0..2 {
+            let mut demo = Gateway::launch(&["demo"], &world.environment(&elsewhere));
+            let shown = eventually("the demo shows its visit", async || {
+                let shown = demo.output.text();
+                assert!(demo.ended().is_none(), "the demo ended: {shown}");
+                shown.contains("Stop with Ctrl-C").then_some(shown)
+            })
+            .await;
+            let line = |start: &str| shown.lines().find_map(|line| line.trim().strip_prefix(start)).unwrap_or_else(|| panic!("no {start}: {shown}")).trim().to_owned();
+            let cost = line("cost");
+            assert!(cost.starts_with("$0.0") && cost != "$0.0", "{shown}");
+            assert!(line("Key").starts_with("sk-relay-"), "{shown}");
+            assert!(!line("answer").is_empty() && line("tokens").contains("in,"), "{shown}");
+            assert!(line("Console").starts_with("http://127.0.0.1:"), "{shown}");
+            demo.stop().await;
+        }
+        assert!(world.data_dir().join("demo").is_dir());
+        assert!(!world.data_dir().join("api-proxy.db").exists(), "the demo touched the real database");
+    }
+}
+
+#[actix_web::test]
+async fn postgres_without_a_secret_is_refused_and_says_why() {
+    let world = World::untouched(Storage::Postgres).await;
+    let (fine, said) = world.runs(&["serve"], &[("APP_SECRET", "")]);
+    assert!(!fine && said.contains("APP_SECRET") && said.contains("PostgreSQL"), "{said}");
+    let (fine, said) = world.runs(&["serve"], &[("APP_SECRET", "too short")]);
+    assert!(!fine && said.contains("APP_SECRET") && !said.contains("too short"), "{said}");
+}
+
+#[actix_web::test]
+async fn a_database_that_is_not_there_is_named_without_its_password() {
+    let world = World::untouched(Storage::Postgres).await;
+    let (fine, said) = world.runs(&["serve"], &[("DATABASE_URL", "postgres://someone:hunter2hunter2@127.0.0.1:1/nowhere")]);
+    assert!(!fine && said.contains("database"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[actix_web::test]
+async fn two_processes_on_one_fresh_postgres_both_come_up_and_hear_of_each_others_changes() {
+    let mut world = World::untouched(Storage::Postgres).await;
+    let other_dir = tempfile::tempdir().unwrap();
+    let elsewhere = other_dir.path().display().to_string();
+    let (first, second) = join(world.serve(), world.serve_with(&[("DATA_DIR", &elsewhere)])).await;
+    world.admin = register(&first).await;
+    world.equip(&first, 1).await;
+    let (here, there) = (Client::new(&first, &world.keys[0]), Client::new(&second, &world.keys[0]));
+    here.asks(0).await.whole();
+    within(IN_FORCE, "the second process knows the channels", async || is_whole(there.asks(1).await)).await;
+    let changed = Instant::now();
+    world.api(&first, Method::PATCH, "/api/settings", &json!({"maintenanceMode": true})).await;
+    assert!(matches!(here.asks(0).await, Outcome::Refused { status, .. } if status == 503));
+    within(IN_FORCE, "the change is in force at the second process", async || refused(there.asks(0).await, 503)).await;
+    println!("in force after {:?}", changed.elapsed());
+    world.api(&second, Method::PATCH, "/api/settings", &json!({"maintenanceMode": null})).await;
+    within(IN_FORCE, "and back at the first", async || is_whole(here.asks(0).await)).await;
+    // The command line has no process to tell: the change log does.
+    let keys = world.api(&second, Method::GET, "/api/keys", &serde_json::Value::Null).await;
+    let id = &keys["rows"][0]["id"];
+    world.api(&second, Method::PATCH, &format!("/api/keys/{id}"), &json!({"status": "disabled"})).await;
+    within(IN_FORCE, "a key disabled at one is disabled at the other", async || refused(here.asks(0).await, 403)).await;
+    first.stop().await;
+    second.stop().await;
+    world.database.books().await.agree();
+}
+
+fn is_whole(outcome: Outcome) -> Option<()> {
+    matches!(outcome, Outcome::Whole { .. }).then_some(())
+}
+
+fn refused(outcome: Outcome, by: u16) -> Option<()> {
+    matches!(outcome, Outcome::Refused { status, .. } if status == by).then_some(())
+}
+
+async fn logs_in(gateway: &Gateway, account: &str, password: &str) -> reqwest::Response {
+    let body = json!({"account": account, "password": password}).to_string();
+    let request = reqwest::Client::new().post(gateway.url("/api/auth/login")).header("content-type", "application/json");
+    request.body(body).send().await.unwrap()
+}
+
+async fn sign_in(gateway: &Gateway, account: &str, password: &str) -> u16 {
+    logs_in(gateway, account, password).await.status().as_u16()
+}
+
+async fn cookie(gateway: &Gateway, account: &str, password: &str) -> String {
+    let reply = logs_in(gateway, account, password).await;
+    reply.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+}
+
+/// `reset-password` with a password from standard input.
+fn resets(world: &World, account: &str, password: &str) -> bool {
+    let mut command = command(&["user", "reset-password", account, "--password-stdin"], &world.environment(&[]));
+    let mut process = command.stdin(Stdio::piped()).spawn().unwrap();
+    writeln!(process.stdin.take().unwrap(), "{password}").unwrap();
+    let output = process.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(!String::from_utf8_lossy(&said).contains(password));
+    output.status.success()
+}

@@ -1,0 +1,22 @@
+//! The gateway as a real process, and everything that can happen to one: killed, starved, flooded, told to stop.
+//!
+//! The scripted provider lives in the test's own process and survives what happens to the gateway.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on may panic")]
+#![expect(clippy::print_stdout, reason = "seeds and figures")]
+
+mod books;
+mod client;
+mod commands;
+mod gateway;
+mod hostile;
+mod kills;
+mod line;
+mod memory;
+mod outage;
+mod raw;
+mod secrets;
+mod shutdown;
+mod upstreams;
+mod waiting;
+mod world;

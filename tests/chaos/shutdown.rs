@@ -1,0 +1,141 @@
+//! Told to stop: what runs is finished, everything is booked, nobody new is let in.
+
+use std::time::{Duration, Instant};
+
+use api_proxy::mock_upstream::{Gate, Reply};
+use futures_util::StreamExt;
+use futures_util::future::{join, join_all};
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+
+use crate::client::{Client, Outcome};
+use crate::on_both;
+use crate::waiting::eventually;
+use crate::world::{GPT, World};
+
+const STREAMS: usize = 100;
+const IDLE: usize = 20;
+/// Far more than fits into the buffers of a connection.
+const LARGE: usize = 24 << 20;
+/// A stop with nothing under way takes no longer.
+const PROMPT: Duration = Duration::from_secs(3);
+
+on_both! {
+    async fn told_to_stop_under_a_hundred_streams_none_is_cut_and_every_receipt_is_booked(storage: Storage) {
+        let (world, mut gateway) = World::start(storage, 4).await;
+        let gate = Gate::new();
+        world.script().always(Reply::text("one two three four five six").wait_for_after(3, gate.clone()));
+        let asking = join_all((0..STREAMS).map(|number| {
+            let client = Client::new(&gateway, &world.keys[number % world.keys.len()]);
+            // Only the streamed ways.
+            async move { client.asks(2 * number).await }
+        }));
+        let mut live_reader = reqwest::Client::new().get(gateway.url("/api/logs/stream")).header("cookie", &world.admin)
+            .send().await.unwrap().bytes_stream();
+        let stopping = async {
+            world.script().wait_until_in_flight(STREAMS).await.unwrap();
+            gateway.terminate();
+            eventually("the door is shut", async || TcpStream::connect(gateway.address()).await.err()).await;
+            eventually("the live reader is sent away", async || live_reader.next().await.is_none_or(|piece| piece.is_err()).then_some(())).await;
+            assert_eq!(world.script().in_flight(), STREAMS, "a stream was cut");
+            gate.open();
+        };
+        let (outcomes, ()) = join(asking, stopping).await;
+        let received: Vec<String> = outcomes.into_iter().map(Outcome::whole).collect();
+        let status = gateway.ends().await;
+        assert!(status.success(), "{status}: {}", gateway.output.text());
+        // Not eventually: an exit says that everything is booked.
+        let books = world.database.books().await;
+        assert_eq!(books.ended("completed"), STREAMS);
+        world.database.bills_exactly_once(&received).await;
+    }
+
+    async fn told_to_stop_while_a_slow_client_reads_a_large_answer_it_gets_all_of_it(storage: Storage) {
+        let (world, mut gateway) = World::start(storage, 1).await;
+        world.script().always(Reply::new().pads_to(LARGE));
+        let mut replies = Vec::new();
+        for stream in [false, true] {
+            let body = json!({"model": GPT, "stream": stream, "messages": [{"role": "user", "content": "go"}]}).to_string();
+            let request = reqwest::Client::new().post(gateway.url("/v1/chat/completions")).bearer_auth(&world.keys[0]);
+            replies.push(request.header("content-type", "application/json").body(body).send().await.unwrap());
+        }
+        gateway.terminate();
+        eventually("the door is shut", async || TcpStream::connect(gateway.address()).await.err()).await;
+        let received = replies.iter().map(|reply| reply.headers()["x-request-id"].to_str().unwrap().to_owned()).collect::<Vec<_>>();
+        for taken in join_all(replies.into_iter().map(read_slowly)).await {
+            assert!(taken >= LARGE, "an answer was cut after {taken} bytes");
+        }
+        let status = gateway.ends().await;
+        assert!(status.success(), "{status}: {}", gateway.output.text());
+        world.database.bills_exactly_once(&received).await;
+    }
+
+    async fn told_to_stop_with_a_stream_that_never_ends_it_goes_at_the_deadline_and_books_at_the_next_start(storage: Storage) {
+        let (world, gateway) = World::start(storage, 1).await;
+        gateway.stop().await;
+        let mut gateway = world.serve_with(&[("SHUTDOWN_TIMEOUT", "1")]).await;
+        world.script().always(Reply::text("one two three four five six").hang_after(3));
+        let client = Client::new(&gateway, &world.keys[0]);
+        let asking = client.asks(0);
+        let stopping = async {
+            world.script().wait_until_in_flight(1).await.unwrap();
+            eventually("the stream is committed", async || running(&world)).await;
+            let told = Instant::now();
+            gateway.terminate();
+            let status = gateway.ends().await;
+            assert!(status.success(), "{status}: {}", gateway.output.text());
+            told.elapsed()
+        };
+        let (outcome, took) = join(asking, stopping).await;
+        assert!(took < Duration::from_secs(10), "it took {took:?}");
+        assert!(matches!(outcome, Outcome::Broken(_)), "{outcome:?}");
+        world.script().clear();
+        let gateway = world.serve().await;
+        let received = Client::new(&gateway, &world.keys[0]).asks(1).await.whole();
+        let books = world.database.bills_exactly_once(&[received]).await;
+        assert_eq!(books.rows.len(), 2, "the stream that was cut has a row: {books:?}");
+        gateway.stop().await;
+    }
+
+    async fn told_to_stop_with_nothing_under_way_it_goes_at_once_whoever_is_still_connected(storage: Storage) {
+        let (world, mut gateway) = World::start(storage, 1).await;
+        let mut idle = Vec::new();
+        for _ in 0..IDLE {
+            idle.push(TcpStream::connect(gateway.address()).await.unwrap());
+        }
+        let pooled = reqwest::Client::new();
+        assert!(!pooled.get(gateway.url("/livez")).send().await.unwrap().text().await.unwrap().is_empty());
+        let told = Instant::now();
+        gateway.terminate();
+        let status = gateway.ends().await;
+        assert!(status.success(), "{status}");
+        assert!(told.elapsed() < PROMPT, "it took {:?}", told.elapsed());
+        for mut connection in idle {
+            assert_eq!(connection.read(&mut [0; 16]).await.unwrap_or(0), 0);
+        }
+        world.database.books().await.agree();
+    }
+}
+
+/// Takes a pause after each quarter of a megabyte; answers how many bytes came.
+async fn read_slowly(reply: reqwest::Response) -> usize {
+    let (mut bytes, mut taken, mut paused_at) = (reply.bytes_stream(), 0, 0);
+    while let Some(Ok(piece)) = bytes.next().await {
+        taken += piece.len();
+        if taken - paused_at > 256 << 10 {
+            paused_at = taken;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    taken
+}
+
+/// Whether the one stream of the test has reached its client: then its first line is in the journal.
+fn running(world: &World) -> Option<()> {
+    let mut journal = 0;
+    for file in std::fs::read_dir(world.data_dir().join("journal")).unwrap() {
+        journal += file.unwrap().metadata().map_or(0, |about| about.len());
+    }
+    (journal > 0).then_some(())
+}
