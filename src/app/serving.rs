@@ -82,8 +82,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let desk = Desk { cellar: cellar.clone(), ids, clock: Arc::clone(&clock), throttle: Arc::new(Throttle::default()) };
     let origins = Arc::new(ResponseOrigins::default());
     let door = door(&config, &in_flight);
-    let providers = Arc::new(Providers::start(Arc::clone(&tls), settings.clone(), cellar.health.clone()));
-    let upstreams = UpstreamsHandle(providers);
+    let upstreams = UpstreamsHandle(Arc::new(Providers::start(Arc::clone(&tls), settings.clone(), cellar.health.clone())));
     let process = Process { cellar: cellar.clone(), started_at: clock.now_ms(), in_flight: Arc::clone(&in_flight) };
     let system = SystemHandle(Arc::new(process));
     let api_routes = api::routes();

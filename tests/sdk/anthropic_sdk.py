@@ -130,7 +130,7 @@ def bad_requests():
 @case
 def keys_and_rights():
     expect(anthropic.AuthenticationError, 401, "authentication_error", who="unknown")
-    nobody = {"X-Api-Key": anthropic.Omit()}
+    nobody = {"X-Api-Key": anthropic.Omit(), "Authorization": anthropic.Omit()}
     expect(anthropic.AuthenticationError, 401, "authentication_error", extra_headers=nobody)
     for who in ("disabled", "expired", "inactive", "elsewhere", "othermodels", "openai-only"):
         expect(anthropic.PermissionDeniedError, 403, "permission_error", who=who)
