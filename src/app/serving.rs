@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::KeepAlive;
-use actix_web::web::Data;
+use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer, rt};
+use actors::log_broadcaster::LogBroadcaster;
 use actors::ports::Clock;
 use actors::system::Cellar;
 use actors::vocabulary::IdMaker;
@@ -69,55 +70,77 @@ fn bind(listen: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
     bound.map_err(|error| StartError::Io { what: format!("cannot listen on {listen}"), error })
 }
 
-fn door(config: &Config, in_flight: &Arc<AtomicUsize>) -> Door {
-    Door { trusted_proxies: config.trusted_proxies.clone(), patience: config.patience, in_flight: Arc::clone(in_flight) }
+/// What every worker opens: the three doors, and what stands behind them.
+#[derive(Clone)]
+struct Doors {
+    desk: Desk,
+    tls: Arc<rustls::ClientConfig>,
+    origins: Arc<ResponseOrigins>,
+    door: Door,
+    console: Console,
+    api_routes: api::Routes,
+    upstreams: Data<UpstreamsHandle>,
+    system: Data<SystemHandle>,
+    logs: Data<LogBroadcaster>,
+}
+
+impl Doors {
+    fn new(parts: &Parts) -> Self {
+        let Parts { config, cellar, services, ids, clock, in_flight, .. } = parts;
+        let tls = tls_config(config.own_certificates);
+        let settings = cellar.cache.reader().clone();
+        let providers = Providers::start(Arc::clone(&tls), settings, cellar.health.clone());
+        let process = Process { cellar: cellar.clone(), started_at: clock.now_ms(), in_flight: Arc::clone(in_flight) };
+        let system = SystemHandle(Arc::new(process));
+        let proxies = config.trusted_proxies.clone();
+        Self {
+            desk: Desk {
+                cellar: cellar.clone(),
+                ids: Arc::clone(ids),
+                clock: Arc::clone(clock),
+                throttle: Arc::new(Throttle::default()),
+            },
+            tls,
+            origins: Arc::new(ResponseOrigins::default()),
+            door: Door { trusted_proxies: proxies.clone(), patience: config.patience, in_flight: Arc::clone(in_flight) },
+            console: Console { doorstep: Doorstep { services: services.clone(), proxies }, system: system.clone() },
+            api_routes: api::routes(),
+            upstreams: Data::new(UpstreamsHandle(Arc::new(providers))),
+            system: Data::new(system),
+            logs: Data::new(cellar.logs.clone()),
+        }
+    }
+
+    /// Opens them on one worker, which gets a client towards upstreams of its own.
+    fn open(&self, config: &mut ServiceConfig) {
+        let road = Road {
+            desk: self.desk.clone(),
+            wire: Wire::new(&self.tls, self.desk.cellar.cache.reader().clone()),
+            origins: Arc::clone(&self.origins),
+            keep_alive: self.door.patience.keep_alive,
+        };
+        config.app_data(self.upstreams.clone()).app_data(self.system.clone()).app_data(self.logs.clone());
+        self.api_routes.configure(config, &ApiContext(self.console.doorstep.clone()));
+        api::probes(config);
+        console::routes(config, &self.console);
+        edge::routes(config, &road, &self.door);
+    }
 }
 
 /// Binds, starts the workers and the chores.
 pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
-    let Parts { config, cellar, services, ids, clock, in_flight, instance } = parts;
-    let (listening, listener) = bind(config.listen)?;
-    let tls = tls_config(config.own_certificates);
-    let settings = cellar.cache.reader().clone();
-    let desk = Desk { cellar: cellar.clone(), ids, clock: Arc::clone(&clock), throttle: Arc::new(Throttle::default()) };
-    let origins = Arc::new(ResponseOrigins::default());
-    let door = door(&config, &in_flight);
-    let upstreams = UpstreamsHandle(Arc::new(Providers::start(Arc::clone(&tls), settings.clone(), cellar.health.clone())));
-    let process = Process { cellar: cellar.clone(), started_at: clock.now_ms(), in_flight: Arc::clone(&in_flight) };
-    let system = SystemHandle(Arc::new(process));
-    let api_routes = api::routes();
-    let doorstep = Doorstep { services: services.clone(), proxies: config.trusted_proxies.clone() };
-    let console = Console { doorstep: doorstep.clone(), system: system.clone() };
-    let context = ApiContext(doorstep);
-    let chores = rt::spawn(chores::run(services.clone(), upstreams.clone(), settings.clone()));
-    let (patience, workers) = (config.patience, config.workers);
-    let factory = {
-        let (upstreams, system, logs) = (Data::new(upstreams), Data::new(system), Data::new(cellar.logs.clone()));
-        move || {
-            let road = Road {
-                desk: desk.clone(),
-                wire: Wire::new(&tls, settings.clone()),
-                origins: Arc::clone(&origins),
-                keep_alive: patience.keep_alive,
-            };
-            App::new()
-                .app_data(upstreams.clone())
-                .app_data(system.clone())
-                .app_data(logs.clone())
-                .configure(|routes| api_routes.configure(routes, &context))
-                .configure(api::probes)
-                .configure(|routes| console::routes(routes, &console))
-                .configure(|routes| edge::routes(routes, &road, &door))
-        }
-    };
-    let mut server = HttpServer::new(factory)
+    let (listening, listener) = bind(parts.config.listen)?;
+    let doors = Doors::new(&parts);
+    let Parts { config, cellar, services, in_flight, instance, .. } = parts;
+    let chores = rt::spawn(chores::run(services.clone(), doors.upstreams.get_ref().clone(), cellar.cache.reader().clone()));
+    let mut server = HttpServer::new(move || App::new().configure(|config| doors.open(config)))
         .tcp_nodelay(true)
         .h1_allow_half_closed(false)
         .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
-        .client_request_timeout(patience.head)
+        .client_request_timeout(config.patience.head)
         .shutdown_timeout(config.shutdown_timeout.as_secs() + 1)
         .disable_signals();
-    if let Some(workers) = workers {
+    if let Some(workers) = config.workers {
         server = server.workers(workers.max(1));
     }
     let server = server.listen(listener).map_err(|error| StartError::Io { what: "cannot listen".to_owned(), error })?.run();

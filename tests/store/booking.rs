@@ -81,8 +81,8 @@ async fn a_new_day_starts_at_nothing_and_an_old_one_is_past() {
 async fn a_refused_request_is_logged_and_counts_nowhere_else() {
     on_both(|d| async move {
         d.user(1, DOLLAR).await;
-        let (ending, usage) = (Ending::Refused, Usage::default());
-        let refused = Receipt { ending, usage, status: 429, cost: Nanos(0), channel_id: None, ..receipt(1, 1, 0) };
+        let nothing = Receipt { usage: Usage::default(), channel_id: None, ..receipt(1, 1, 0) };
+        let refused = Receipt { ending: Ending::Refused, status: 429, cost: Nanos(0), ..nothing };
         assert_eq!(d.booking().book(&[refused]).await.unwrap(), 1);
         assert_eq!(d.number("SELECT used_requests + day_tokens + coalesce(last_used_at, 0) FROM api_keys").await, 0);
         assert_eq!(d.number("SELECT requests FROM usage_hourly WHERE successes = 0 AND channel_id = 0").await, 1);

@@ -3,6 +3,14 @@
 //!
 //! Every test ends with `app.finish()`, which waits until nothing is under way and checks the books.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on may panic, and prints its seed"
+)]
+
 mod app;
 mod books;
 mod caller;
