@@ -117,13 +117,6 @@ impl Asking {
         self
     }
 
-    /// The body without this field.
-    pub fn without(mut self, name: &str) -> Self {
-        let Body::Fields(fields) = &mut self.body else { panic!("a body of fields") };
-        fields.remove(name);
-        self
-    }
-
     pub fn model(self, name: &str) -> Self {
         self.field("model", name)
     }
@@ -148,12 +141,6 @@ impl Asking {
     /// To another path.
     pub fn at(mut self, path: &str) -> Self {
         path.clone_into(&mut self.path);
-        self
-    }
-
-    /// With another method.
-    pub fn method(mut self, method: &str) -> Self {
-        self.method = method.parse().unwrap();
         self
     }
 
