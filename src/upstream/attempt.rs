@@ -186,10 +186,12 @@ async fn whole_body(mut response: Response, by: Instant) -> Result<Bytes, Miss> 
     if length.is_some_and(|length| length > MOST_ANSWER_BYTES) {
         return Err(too_long());
     }
-    let mut body = BytesMut::with_capacity(length.unwrap_or(4096));
+    let mut body = BytesMut::new();
+    let mut whole = None;
     loop {
         match tokio::time::timeout_at(by, response.next()).await {
-            Ok(Some(Ok(chunk))) if body.is_empty() && length == Some(chunk.len()) => return Ok(chunk),
+            // All of it in one piece: not copied. Its end must still be seen, or awc drops the connection.
+            Ok(Some(Ok(chunk))) if body.is_empty() && length == Some(chunk.len()) => whole = Some(chunk),
             // Looked at before it grows: growing doubles it.
             Ok(Some(Ok(chunk))) if body.len() + chunk.len() > MOST_ANSWER_BYTES => return Err(too_long()),
             Ok(Some(Ok(chunk))) => body.extend_from_slice(&chunk),
@@ -198,9 +200,10 @@ async fn whole_body(mut response: Response, by: Instant) -> Result<Bytes, Miss> 
             Err(_) => return Err(Miss::TimedOut("the whole answer")),
         }
     }
-    match length {
-        Some(length) if body.len() < length => Err(Miss::Network("the answer broke off".to_owned())),
-        _ => Ok(body.freeze()),
+    match (whole, length) {
+        (Some(whole), _) => Ok(whole),
+        (None, Some(length)) if body.len() < length => Err(Miss::Network("the answer broke off".to_owned())),
+        (None, _) => Ok(body.freeze()),
     }
 }
 
