@@ -134,6 +134,10 @@ async fn limits_and_the_day(app: &TestApp, key: &str) -> Option<bool> {
             app.sets(json!({"maintenanceMode": true, "maintenanceMessage": "Gone fishing"})).await;
             app.caller().asks("hello").whole().await.said().contains("Gone fishing")
         }
+        "maxRequestBytes" => {
+            sets(json!(20)).await;
+            status(app, false).await == 413
+        }
         "defaultRateLimitRpm" => {
             sets(json!(2)).await;
             refused_after(app, 2).await
@@ -308,10 +312,6 @@ async fn clocks(app: &TestApp, key: &str) -> Option<bool> {
 async fn circuits_and_doors(app: &TestApp, key: &str) -> Option<bool> {
     let sets = async |value: Value| app.sets(json!({key: value})).await;
     Some(match key {
-        "maxRequestBytes" => {
-            sets(json!(20)).await;
-            status(app, false).await == 413
-        }
         "circuitEnabled" => {
             app.sets(json!({"circuitMinRequests": 1, "proxyMaxRetries": 0, key: false})).await;
             let off = [after(app, Scripted::status(500), false).await, status(app, false).await];
