@@ -34,8 +34,6 @@ use crate::upstream::{Wire, tls_config};
 
 /// Idle connections stay open this long; longer than the proxies usually put in front.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// Left to the last bytes on their way when the last request is done.
-const LAST_BYTES: Duration = Duration::from_millis(200);
 /// How often the number of requests under way is looked at while stopping.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -174,9 +172,9 @@ impl Running {
         while self.in_flight.load(Ordering::Acquire) > 0 && Instant::now() < by {
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        let finished = self.in_flight.load(Ordering::Acquire) == 0;
-        // Idle connections would keep a graceful stop waiting; nothing is under way on them.
-        let _last_bytes = tokio::time::timeout(LAST_BYTES, stopping).await;
+        // A request is done when its answer's last bytes are handed over; a slow client is still reading them. The
+        // server closes what is idle by itself, and stops when nobody reads any more.
+        let finished = self.in_flight.load(Ordering::Acquire) == 0 && tokio::time::timeout_at(by, stopping).await.is_ok();
         let booked = self.cellar.ledger.drain(by.saturating_duration_since(Instant::now()).max(Duration::from_secs(2))).await;
         self.services.db.close().await;
         finished && booked

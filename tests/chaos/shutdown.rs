@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
+use crate::books::Storage;
 use crate::client::{Client, Outcome};
 use crate::on_both;
 use crate::waiting::eventually;
@@ -52,23 +53,11 @@ on_both! {
     }
 
     async fn told_to_stop_while_a_slow_client_reads_a_large_answer_it_gets_all_of_it(storage: Storage) {
-        let (world, mut gateway) = World::start(storage, 1).await;
-        world.script().always(Reply::new().pads_to(LARGE));
-        let mut replies = Vec::new();
-        for stream in [false, true] {
-            let body = json!({"model": GPT, "stream": stream, "messages": [{"role": "user", "content": "go"}]}).to_string();
-            let request = reqwest::Client::new().post(gateway.url("/v1/chat/completions")).bearer_auth(&world.keys[0]);
-            replies.push(request.header("content-type", "application/json").body(body).send().await.unwrap());
-        }
-        gateway.terminate();
-        eventually("the door is shut", async || TcpStream::connect(gateway.address()).await.err()).await;
-        let received = replies.iter().map(|reply| reply.headers()["x-request-id"].to_str().unwrap().to_owned()).collect::<Vec<_>>();
-        for taken in join_all(replies.into_iter().map(read_slowly)).await {
-            assert!(taken >= LARGE, "an answer was cut after {taken} bytes");
-        }
-        let status = gateway.ends().await;
-        assert!(status.success(), "{status}: {}", gateway.output.text());
-        world.database.bills_exactly_once(&received).await;
+        large_answer_to_a_slow_client(storage, false).await;
+    }
+
+    async fn told_to_stop_while_a_slow_client_reads_a_large_stream_it_gets_all_of_it(storage: Storage) {
+        large_answer_to_a_slow_client(storage, true).await;
     }
 
     async fn told_to_stop_with_a_stream_that_never_ends_it_goes_at_the_deadline_and_books_at_the_next_start(storage: Storage) {
@@ -116,6 +105,22 @@ on_both! {
         }
         world.database.books().await.agree();
     }
+}
+
+async fn large_answer_to_a_slow_client(storage: Storage, stream: bool) {
+    let (world, mut gateway) = World::start(storage, 1).await;
+    world.script().always(Reply::new().pads_to(LARGE));
+    let body = json!({"model": GPT, "stream": stream, "messages": [{"role": "user", "content": "go"}]}).to_string();
+    let request = reqwest::Client::new().post(gateway.url("/v1/chat/completions")).bearer_auth(&world.keys[0]);
+    let reply = request.header("content-type", "application/json").body(body).send().await.unwrap();
+    let received = reply.headers()["x-request-id"].to_str().unwrap().to_owned();
+    gateway.terminate();
+    eventually("the door is shut", async || TcpStream::connect(gateway.address()).await.err()).await;
+    let taken = read_slowly(reply).await;
+    assert!(taken >= LARGE, "the answer was cut after {taken} bytes");
+    let status = gateway.ends().await;
+    assert!(status.success(), "{status}: {}", gateway.output.text());
+    world.database.bills_exactly_once(&[received]).await;
 }
 
 /// Takes a pause after each quarter of a megabyte; answers how many bytes came.
