@@ -1,0 +1,1 @@
+//! OpenAI's Chat Completions API: reading and writing it.
