@@ -6,6 +6,7 @@
 
 mod answer;
 mod carriage;
+mod collect;
 mod event;
 mod names;
 mod reply;
@@ -18,6 +19,7 @@ mod written;
 
 pub use answer::{Answer, Block, Call, Stop, Thought};
 pub use carriage::{CannotCarry, LeftOut};
+pub use collect::{Collector, replay};
 pub use event::{Event, Opening};
 pub use names::{ToolName, ToolNames, call_id};
 pub use reply::Reply;
