@@ -174,7 +174,9 @@ fn refused_told(refused: &Refused, message: String) -> Told {
         Refused::Guessing { retry_ms } => Told::refusal(Fault::LIMITED, message).retry(*retry_ms),
         Refused::Forbidden(_) => Told::refusal(Fault::FORBIDDEN, message),
         Refused::Maintenance(_) => Told::refusal(Fault::UNAVAILABLE, message).retry(60_000).finally(),
-        Refused::Bad(BadAsk::Field { field, .. }) => Told { param: Some((*field).into()), ..Told::refusal(Fault::INVALID, message) },
+        Refused::Bad(BadAsk::Field { field, .. }) => {
+            Told { param: Some((*field).into()), ..Told::refusal(Fault::INVALID, message) }
+        }
         Refused::Bad(_) => Told::refusal(Fault::INVALID, message),
         Refused::NoOffer { why: NoOffer::UnknownModel, .. } => {
             Told { param: Some("model".into()), ..Told::refusal(Fault::NOT_FOUND, message) }
@@ -215,9 +217,7 @@ fn failed_told(failed: &Failed, message: String) -> Told {
         Failed::Saturated | Failed::Unanswered => Told::refusal(Fault::UNAVAILABLE, message).retry(RETRY_SECONDS * 1_000),
         Failed::Deadline => Told { ending: Ending::TimedOut, ..Told::refusal(Fault::TIMEOUT, message) },
         Failed::NoSuchModel(_) => Told::refusal(Fault::NOT_FOUND, message),
-        Failed::CannotCarry(what) => {
-            Told { param: Some(what.field.clone().into()), ..Told::refusal(Fault::INVALID, message) }
-        }
+        Failed::CannotCarry(what) => Told { param: Some(what.field.clone().into()), ..Told::refusal(Fault::INVALID, message) },
         Failed::All { status, retry_after, timed_out, .. } => {
             let fault = match status {
                 Some(status) => Fault::kept(*status),

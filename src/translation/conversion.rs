@@ -47,11 +47,7 @@ pub struct Converted {
 ///
 /// # Errors
 /// Names the field that the upstream's protocol has no place for, or that is wrong in the client's own.
-pub fn convert(
-    body: &[u8],
-    way: &Circumstances<'_>,
-    recall: &dyn Fn(&str) -> Option<Value>,
-) -> Result<Converted, CannotCarry> {
+pub fn convert(body: &[u8], way: &Circumstances<'_>, recall: &dyn Fn(&str) -> Option<Value>) -> Result<Converted, CannotCarry> {
     let mut reply = Reply {
         model: way.asked.to_owned(),
         request_id: way.request_id.to_owned(),

@@ -80,12 +80,7 @@ pub enum Failed {
 ///
 /// # Errors
 /// When none does; the receipt is still open.
-pub async fn call(
-    wire: &Wire,
-    health: &ChannelHealth,
-    items: &RecentItems,
-    route: Route,
-) -> Result<Arrival, Stopped<Failed>> {
+pub async fn call(wire: &Wire, health: &ChannelHealth, items: &RecentItems, route: Route) -> Result<Arrival, Stopped<Failed>> {
     let deadline = if route.deadlines.whole.is_zero() { FOR_EVER } else { route.deadlines.whole };
     let by = Instant::now() + deadline.saturating_sub(route.inbound.caller.pending.elapsed());
     let mut trip = Trip::new(wire, health, items, route, by);

@@ -67,11 +67,8 @@ fn every_golden_case_holds() {
 fn every_row_of_the_documentation_has_a_case() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/conversion.md");
     let page = std::fs::read_to_string(page).unwrap();
-    let rows: BTreeSet<String> = page
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
-        .map(|(row, _)| row.to_owned())
-        .collect();
+    let rows: BTreeSet<String> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(row, _)| row.to_owned()).collect();
     let proved: BTreeSet<String> = case::all().into_iter().flat_map(|(_, case)| case.rows).collect();
     let without_case: Vec<_> = rows.difference(&proved).collect();
     let without_row: Vec<_> = proved.difference(&rows).collect();

@@ -12,10 +12,5 @@ fn the_vendors_types_accept_what_the_golden_cases_expect() {
         .arg(root.join("tests/golden/cases"))
         .output()
         .expect("Python starts");
-    assert!(
-        judged.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&judged.stdout),
-        String::from_utf8_lossy(&judged.stderr)
-    );
+    assert!(judged.status.success(), "{}{}", String::from_utf8_lossy(&judged.stdout), String::from_utf8_lossy(&judged.stderr));
 }

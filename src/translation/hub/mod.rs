@@ -29,5 +29,7 @@ pub use request::{
 pub use schema::{closed, is_strict};
 pub use seal::Seal;
 pub use unwrap::{InputUnwrapper, unwrapped, wrapped};
-pub use upstream_model::{max_output, takes_completion_limit, takes_effort, thinks_adaptively};
+pub use upstream_model::{
+    max_output, takes_completion_limit, takes_effort, takes_sampling, takes_system_turns, thinks_adaptively,
+};
 pub use written::Written;
