@@ -14,6 +14,7 @@
 mod app;
 mod books;
 mod caller;
+mod conversion;
 mod database;
 mod reply;
 
