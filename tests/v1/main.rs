@@ -14,11 +14,11 @@
 mod app;
 mod books;
 mod caller;
-mod conversion;
 mod database;
 mod reply;
 
 mod bodies;
+mod conversion;
 mod failures;
 mod fidelity;
 mod models;
