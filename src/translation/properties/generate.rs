@@ -23,6 +23,11 @@ pub fn text() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Text that says something: Claude takes no other in a request.
+fn words() -> impl Strategy<Value = String> {
+    text().prop_filter("words", |text| !text.trim().is_empty())
+}
+
 fn arguments() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("{}".to_owned()),
@@ -33,14 +38,13 @@ fn arguments() -> impl Strategy<Value = String> {
 
 /// A call as `upstream` would make it: free text where it knows custom tools, else wrapped.
 fn call(upstream: Protocol, custom: bool) -> impl Strategy<Value = Block> {
-    (arguments(), text(), any::<bool>(), 0..1000u32).prop_map(move |(arguments, input, free, id)| {
-        let id = format!("call_{id}");
+    (arguments(), text(), any::<bool>()).prop_map(move |(arguments, input, free)| {
         let (name, kind, input) = match (free && custom, upstream == Protocol::Responses) {
             (true, true) => (CUSTOM, ToolKind::Custom, input),
             (true, false) => (CUSTOM, ToolKind::Function, wrapped(&input)),
             (false, _) => ("read_file", ToolKind::Function, arguments),
         };
-        Block::Call(Call { id, name: name.to_owned(), namespace: None, kind, input })
+        Block::Call(Call { id: String::new(), name: name.to_owned(), namespace: None, kind, input })
     })
 }
 
@@ -72,7 +76,12 @@ pub fn answer(upstream: Protocol, custom: bool) -> impl Strategy<Value = Answer>
             (true, true) => Stop::MaxTokens,
             (true, false) => Stop::End,
         };
-        let calls = if refused { Vec::new() } else { calls };
+        let mut calls = if refused { Vec::new() } else { calls };
+        for (place, call) in calls.iter_mut().enumerate() {
+            if let Block::Call(call) = call {
+                call.id = format!("call_{place}");
+            }
+        }
         let id = match upstream {
             Protocol::Messages => "msg_01",
             Protocol::Responses => "resp_01",
@@ -91,7 +100,7 @@ fn user() -> impl Strategy<Value = Item> {
     let image = Part::Image(Image { source: Source::Url("https://example.com/a.png".to_owned()), detail: None });
     let inline = Source::Base64 { media_type: "image/png".to_owned(), data: "aGk=".to_owned() };
     let inline = Part::Image(Image { source: inline, detail: None });
-    let part = prop_oneof![3 => text().prop_map(Part::Text), 1 => Just(image), 1 => Just(inline)];
+    let part = prop_oneof![3 => words().prop_map(Part::Text), 1 => Just(image), 1 => Just(inline)];
     vec(part, 1..3).prop_map(Item::User)
 }
 
@@ -110,7 +119,7 @@ fn turn() -> impl Strategy<Value = Vec<Item>> {
         });
         asked.chain(told).collect::<Vec<_>>()
     });
-    let answer = prop_oneof![text().prop_map(|text| vec![Item::Assistant(Block::Text(text))]), calls];
+    let answer = prop_oneof![words().prop_map(|text| vec![Item::Assistant(Block::Text(text))]), calls];
     (user(), answer).prop_map(|(user, answer)| [vec![user], answer].concat())
 }
 
@@ -122,7 +131,7 @@ pub fn request() -> impl Strategy<Value = Request> {
         Just(Choice::Required),
         Just(Choice::Named { name: "read_file".to_owned(), namespace: None }),
     ];
-    let system = proptest::option::of(text());
+    let system = proptest::option::of(words());
     (system, vec(turn(), 0..3), user(), proptest::option::of(choice), 16..64_000i64, any::<bool>()).prop_map(
         |(system, turns, last, choice, limit, stream)| {
             let prompt = system.map(|text| Item::Instruction { voice: Voice::System, texts: vec![text] });

@@ -8,15 +8,20 @@ use super::generate::request;
 use crate::translation::hub::Request;
 use crate::translation::{chat, messages, responses};
 
+/// A body without what the gateway adds of its own: that nothing is stored, and how thinking comes back.
 fn written(protocol: Protocol, request: Request) -> Value {
     // A Claude model that takes every parameter, and an OpenAI one that does.
-    match protocol {
+    let mut body = match protocol {
         Protocol::Messages => messages::write_request(request, "claude-haiku-4-5"),
         Protocol::ChatCompletions => chat::write_request(request, "gpt-5"),
         _ => responses::write_request(request, "gpt-5"),
     }
     .unwrap()
-    .body
+    .body;
+    for own in ["store", "include"] {
+        body.as_object_mut().unwrap().shift_remove(own);
+    }
+    body
 }
 
 fn read(protocol: Protocol, body: &Value) -> Request {
