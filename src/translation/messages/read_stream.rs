@@ -134,8 +134,8 @@ impl StreamReader {
         };
         self.open.push(Open { index, block, content });
         match self.open.last().map(|open| &open.content) {
-            Some(Content::Text) => self.delta(index, Delta::TextDelta { text: first }, out),
-            Some(Content::Thought { .. }) => self.delta(index, Delta::ThinkingDelta { thinking: first }, out),
+            Some(Content::Text) => self.delta(index, Delta::Text { text: first }, out),
+            Some(Content::Thought { .. }) => self.delta(index, Delta::Thinking { thinking: first }, out),
             _ => {}
         }
     }
@@ -161,16 +161,16 @@ impl StreamReader {
     fn delta(&mut self, index: usize, delta: Delta, out: &mut Vec<Event>) {
         let Some(at) = self.open.iter().position(|open| open.index == index) else { return };
         let (opening, piece) = match (&mut self.open[at].content, delta) {
-            (Content::Text, Delta::TextDelta { text }) => (Opening::Text, text),
-            (Content::Thought { text, .. }, Delta::ThinkingDelta { thinking }) => {
+            (Content::Text, Delta::Text { text }) => (Opening::Text, text),
+            (Content::Thought { text, .. }, Delta::Thinking { thinking }) => {
                 text.push_str(&thinking);
                 (Opening::Thought, thinking)
             }
-            (Content::Thought { signature, .. }, Delta::SignatureDelta { signature: whole }) => {
+            (Content::Thought { signature, .. }, Delta::Signature { signature: whole }) => {
                 *signature = whole;
                 return;
             }
-            (Content::Json(json), Delta::InputJsonDelta { partial_json }) if !partial_json.is_empty() => {
+            (Content::Json(json), Delta::Input { partial_json }) if !partial_json.is_empty() => {
                 (Opening::Text, json.piece(&partial_json))
             }
             _ => return,

@@ -86,7 +86,7 @@ fn close(block: usize) -> Event {
     Event::Close { block }
 }
 
-fn pairs<'a>(blocks: &'a [(String, String)]) -> Vec<(&'a str, &'a str)> {
+fn pairs(blocks: &[(String, String)]) -> Vec<(&str, &str)> {
     blocks.iter().map(|(kind, text)| (kind.as_str(), text.as_str())).collect()
 }
 
