@@ -2,6 +2,7 @@
 
 mod answers;
 mod read_requests;
+mod round_trips;
 mod streams;
 mod write_requests;
 
