@@ -103,6 +103,8 @@ fn what_has_no_place_is_refused_by_name() {
     assert_eq!(refused(&with("input", json!([{"type": "item_reference", "id": "msg_1"}]))), "input[0]");
     assert_eq!(refused(&with("input", json!([{"role": "user", "content": [{"type": "input_audio"}]}]))), "input[0].content[0]");
     assert_eq!(refused(&with("input", json!([{"role": "tool", "content": "x"}]))), "input[0].role");
+    let file = json!([{"role": "user", "content": [{"type": "input_file", "file_data": "data:text/plain,x"}]}]);
+    assert_eq!(refused(&with("input", file)), "input[0].content[0].file_data");
     assert_eq!(refused(&with("tools", json!([{"type": "function"}]))), "tools[0]");
     assert_eq!(refused(&with("reasoning", json!({"effort": "much"}))), "reasoning.effort");
     assert_eq!(refused(&json!({"model": "m"})), "input");
@@ -212,7 +214,83 @@ fn foreign_seals_travel_and_come_back() {
     assert_eq!(request.items, [Item::Assistant(Block::Thought(Thought { text: String::new(), seal: Some(seal) }))]);
 }
 
+fn part() -> impl Strategy<Value = Part> {
+    let source = prop_oneof![
+        Just(Source::Base64 { media_type: "image/png".to_owned(), data: "AAAA".to_owned() }),
+        Just(Source::Url("https://a/b".to_owned())),
+        Just(Source::FileId("file-1".to_owned())),
+    ];
+    let detail = proptest::option::of(Just("low".to_owned()));
+    prop_oneof![
+        "[a-z]{1,6}".prop_map(Part::Text),
+        (source, detail).prop_map(|(source, detail)| Part::Image(Image { source, detail })),
+        Just(Part::Document(Document { source: Source::Url("https://a/b.pdf".to_owned()), name: None })),
+    ]
+}
+
+fn tool() -> impl Strategy<Value = Tool> {
+    ("[a-z]{1,8}", proptest::option::of("[a-z]{1,8}"), any::<bool>()).prop_map(|(name, description, custom)| {
+        let kind = if custom { ToolKind::Custom } else { ToolKind::Function };
+        let schema = json!({"type": "object", "properties": {}});
+        let grammar = custom.then(|| json!({"type": "grammar", "syntax": "regex", "definition": "a"}));
+        Tool { name, namespace: None, description, kind, schema, strict: (!custom).then_some(false), grammar }
+    })
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let said = prop_oneof![
+        proptest::collection::vec(part(), 1..4).prop_map(Item::User),
+        proptest::collection::vec("[a-z]{1,6}", 1..3).prop_map(|texts| Item::Instruction { voice: Voice::Developer, texts }),
+        ("[a-z]{1,4}", proptest::collection::vec(part(), 0..3)).prop_map(|(call_id, parts)| Item::Result(ToolResult {
+            call_id,
+            kind: ToolKind::Function,
+            parts,
+            is_error: false
+        })),
+    ];
+    let items = proptest::collection::vec(said, 1..6);
+    let tools = proptest::collection::btree_map("[a-z]{1,8}", tool(), 1..4);
+    let choice = prop_oneof![Just(None), Just(Some(Choice::Auto)), Just(Some(Choice::Required)), Just(Some(Choice::None))];
+    let format = prop_oneof![
+        Just(None),
+        Just(Some(Format::JsonObject)),
+        Just(Some(Format::JsonSchema { name: Some("n".to_owned()), description: None, schema: json!({}), strict: Some(true) })),
+    ];
+    (items, tools, choice, format, proptest::option::of(16i64..99), any::<bool>(), proptest::option::of(any::<bool>())).prop_map(
+        |(items, tools, choice, format, max_output, stream, parallel_calls)| {
+            let tools = tools.into_iter().map(|(name, tool)| Tool { name, ..tool }).collect();
+            let reasoning = Some(Reasoning { effort: Some(Effort::High), ..Reasoning::default() });
+            let (temperature, top_p) = (Some(1.into()), None);
+            let user = Some("u".to_owned());
+            let request = Request::new(Protocol::Responses);
+            Request {
+                items,
+                tools,
+                choice,
+                format,
+                max_output,
+                stream,
+                parallel_calls,
+                reasoning,
+                temperature,
+                top_p,
+                user,
+                ..request
+            }
+        },
+    )
+}
+
 proptest! {
+    #[test]
+    fn a_request_survives_its_own_protocol(request in request()) {
+        let written = write_request(request.clone(), "gpt-5").unwrap();
+        prop_assert!(written.left_out.is_empty());
+        let mut back = read(&written.body).unwrap();
+        prop_assert_eq!(back.take_hint("store"), Some(json!(false)));
+        prop_assert_eq!(back, request);
+    }
+
     #[test]
     fn history_survives_its_own_protocol(blocks in blocks()) {
         // A sealed thought of another maker goes to no upstream, an unsealed one neither.
