@@ -47,7 +47,7 @@ pub enum Body {
 /// When a whole answer's receipt cannot be written; then it must not go out.
 pub async fn answer(arrival: Arrival, speech: Speech, keep_alive: Duration) -> Result<Answer, StorageIll> {
     let protocol = arrival.inbound.caller.protocol;
-    let (status, headers) = (arrival.answer.status, arrival.answer.headers.clone());
+    let (status, headers) = (arrival.answer.status, arrival.answer.headers);
     let body = match arrival.answer.said {
         Said::Declined(body) => {
             let error = Some(format!("the upstream answered with status {status}"));
