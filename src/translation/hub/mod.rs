@@ -6,6 +6,7 @@
 
 mod answer;
 mod carriage;
+mod collect;
 mod event;
 mod names;
 mod reply;
@@ -18,6 +19,7 @@ mod written;
 
 pub use answer::{Answer, Block, Call, Stop, Thought};
 pub use carriage::{CannotCarry, LeftOut};
+pub use collect::{Collector, replay};
 pub use event::{Event, Opening};
 pub use names::{ToolName, ToolNames, call_id};
 pub use reply::Reply;
@@ -27,5 +29,7 @@ pub use request::{
 pub use schema::{closed, is_strict};
 pub use seal::Seal;
 pub use unwrap::{InputUnwrapper, unwrapped, wrapped};
-pub use upstream_model::{max_output, takes_completion_limit, takes_effort, thinks_adaptively};
+pub use upstream_model::{
+    max_output, takes_completion_limit, takes_effort, takes_sampling, takes_system_turns, thinks_adaptively,
+};
 pub use written::Written;

@@ -1,0 +1,5 @@
+//! Both directions of requests, answers and streams.
+
+mod answers;
+mod requests;
+mod streams;
