@@ -73,6 +73,7 @@ def _limits(body):
     for name in ("safety_identifier", "prompt_cache_key"):
         rule(body.get(name) is None or len(body[name]) <= 64, f"Invalid '{name}': string too long. Expected a string with maximum length 64", name)
     rule(body.get("stream") or not body.get("stream_options"), "The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
+    rule(not body.get("metadata") or body.get("store"), "The 'metadata' parameter is only allowed when 'store' is enabled.", "metadata")
     metadata(body)
 
 
