@@ -106,6 +106,12 @@ CREATE TABLE api_keys (
     rate_limit_rpm BIGINT,
     rate_limit_tpm BIGINT,
     max_concurrency BIGINT,
+    -- An admin's limits beside the owner's: the tighter counts.
+    admin_daily_tokens BIGINT NOT NULL DEFAULT 0,
+    admin_budget_nanos BIGINT,
+    admin_expires_at BIGINT,
+    admin_models TEXT NOT NULL DEFAULT '[]',
+    admin_allowed_ips TEXT NOT NULL DEFAULT '[]',
     admin_rate_limit_rpm BIGINT,
     admin_rate_limit_tpm BIGINT,
     admin_max_concurrency BIGINT,

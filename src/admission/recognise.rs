@@ -97,7 +97,7 @@ fn usable(key: &KeyRecord, address: Option<IpAddr>, now_ms: i64) -> Result<(), R
         return Err(Refused::Forbidden("the account behind this API key is not active"));
     }
     let from = address.map(|address| address.to_canonical());
-    if !key.allowed_ips.is_empty() && !from.is_some_and(|from| key.allowed_ips.iter().any(|network| network.contains(&from))) {
+    if !key.allowed_ips.allows(|network| from.is_some_and(|from| network.contains(&from))) {
         return Err(Refused::Forbidden("this API key may not be used from this address"));
     }
     Ok(())

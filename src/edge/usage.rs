@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use actors::ports::{Account, KeySpent};
-use actors::vocabulary::limits::effective;
+use actors::vocabulary::limits::{effective, least};
 use actors::vocabulary::{KeyRecord, Nanos, UserStatus};
 use serde_json::value::RawValue;
 
@@ -61,12 +61,10 @@ fn told(key: &KeyRecord, account: &Account, today: i64) -> Result<Usage, serde_j
     let spent = account.keys.iter().find(|spent| spent.id == key.id).copied();
     let spent = spent.unwrap_or(KeySpent { id: key.id, used: Nanos::ZERO, day_start: 0, day_tokens: 0 });
     let balance = account.quota.minus(account.used);
-    let tighter = |owner: Option<i64>, admin: Option<i64>| match (effective(owner, 0), effective(admin, 0)) {
-        (Some(owner), Some(admin)) => Some(owner.min(admin)),
-        (owner, admin) => owner.or(admin),
-    };
+    let tighter = |owner: Option<i64>, admin: Option<i64>| least(effective(owner, 0), effective(admin, 0));
+    let models = key.models.in_common();
     Ok(Usage {
-        is_active: key.owner.status == UserStatus::Active && balance > Nanos::ZERO,
+        is_active: key.owner.status == UserStatus::Active && balance > Nanos::ZERO && models.is_some(),
         remaining_usd: usd(balance)?,
         used_usd: usd(account.used)?,
         quota_usd: usd(account.quota)?,
@@ -81,7 +79,7 @@ fn told(key: &KeyRecord, account: &Account, today: i64) -> Result<Usage, serde_j
             rate_limit_rpm: tighter(key.owner_limits.rpm, key.admin_limits.rpm),
             rate_limit_tpm: tighter(key.owner_limits.tpm, key.admin_limits.tpm),
             max_concurrency: tighter(key.owner_limits.concurrency, key.admin_limits.concurrency),
-            models: key.models.clone(),
+            models: models.unwrap_or_default(),
         },
     })
 }

@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::db::{Db, Stored, on_both, read, write};
+use super::key_limits::{AdminColumns, KeyLimits};
 use super::paging::{Sorts, Window};
 use super::trail::{Leave, Trail};
 
@@ -23,32 +24,16 @@ pub struct ApiKeyRow {
     pub status: String,
     /// Whether an admin switched it off, so that its owner cannot switch it on again.
     pub disabled_by_admin: bool,
-    /// Tokens a day; 0 = no quota.
-    pub daily_tokens: i64,
-    /// Money it may spend in its life, in nano-dollars.
-    pub budget_nanos: Option<i64>,
-    /// Epoch milliseconds.
-    pub expires_at: Option<i64>,
-    /// Models it may ask for, a JSON list; empty = all.
-    pub models: String,
-    /// Networks it may be used from, a JSON list of CIDRs; empty = all.
-    pub allowed_ips: String,
     /// `all`, `claude` or `openai`.
     pub channel_scope: String,
     /// The one channel it may use.
     pub channel_id: Option<i64>,
-    /// The owner's limit (`None` = default, 0 = unlimited).
-    pub rate_limit_rpm: Option<i64>,
-    /// The owner's limit.
-    pub rate_limit_tpm: Option<i64>,
-    /// The owner's limit.
-    pub max_concurrency: Option<i64>,
-    /// An admin's limit.
-    pub admin_rate_limit_rpm: Option<i64>,
-    /// An admin's limit.
-    pub admin_rate_limit_tpm: Option<i64>,
-    /// An admin's limit.
-    pub admin_max_concurrency: Option<i64>,
+    /// The owner's limits.
+    #[sqlx(flatten)]
+    pub owner: KeyLimits,
+    /// The admins' limits; the tighter of both count.
+    #[sqlx(flatten, try_from = "AdminColumns")]
+    pub admin: KeyLimits,
     /// Money spent so far, in nano-dollars.
     pub used_nanos: i64,
     /// Requests so far.
@@ -104,7 +89,11 @@ pub const SORTS: Sorts = &[
     ("status", "k.status"),
     ("usedUsd", "k.used_nanos"),
     ("lastUsedAt", "k.last_used_at"),
-    ("expiresAt", "k.expires_at"),
+    // The earlier of both.
+    (
+        "expiresAt",
+        "CASE WHEN k.admin_expires_at IS NULL OR k.expires_at < k.admin_expires_at THEN k.expires_at ELSE k.admin_expires_at END",
+    ),
     ("username", "lower(u.username)"),
 ];
 
@@ -197,16 +186,19 @@ trait Statements {
 
 on_both!(Statements {
     async fn insert_key(&mut self, key: &ApiKeyRow) -> Stored<()> {
-        let insert = "INSERT INTO api_keys (id, user_id, name, prefix, digest, status, daily_tokens, budget_nanos, expires_at, models, \
-             allowed_ips, channel_scope, channel_id, rate_limit_rpm, rate_limit_tpm, max_concurrency, admin_rate_limit_rpm, \
-             admin_rate_limit_tpm, admin_max_concurrency, created_at, updated_at, disabled_by_admin) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
+        let insert = "INSERT INTO api_keys (id, user_id, name, prefix, digest, status, channel_scope, channel_id, created_at, updated_at, \
+             disabled_by_admin, daily_tokens, budget_nanos, expires_at, models, allowed_ips, rate_limit_rpm, rate_limit_tpm, \
+             max_concurrency, admin_daily_tokens, admin_budget_nanos, admin_expires_at, admin_models, admin_allowed_ips, \
+             admin_rate_limit_rpm, admin_rate_limit_tpm, admin_max_concurrency) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
+             $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)";
+        let (owner, admin) = (&key.owner, &key.admin);
         sqlx::query(insert)
             .bind(key.id).bind(key.user_id).bind(&key.name).bind(&key.prefix).bind(&key.digest).bind(&key.status)
-            .bind(key.daily_tokens).bind(key.budget_nanos).bind(key.expires_at).bind(&key.models).bind(&key.allowed_ips)
-            .bind(&key.channel_scope).bind(key.channel_id).bind(key.rate_limit_rpm).bind(key.rate_limit_tpm)
-            .bind(key.max_concurrency).bind(key.admin_rate_limit_rpm).bind(key.admin_rate_limit_tpm)
-            .bind(key.admin_max_concurrency).bind(key.created_at).bind(key.updated_at).bind(key.disabled_by_admin)
+            .bind(&key.channel_scope).bind(key.channel_id).bind(key.created_at).bind(key.updated_at).bind(key.disabled_by_admin)
+            .bind(owner.daily_tokens).bind(owner.budget_nanos).bind(owner.expires_at).bind(&owner.models).bind(&owner.allowed_ips)
+            .bind(owner.rate_limit_rpm).bind(owner.rate_limit_tpm).bind(owner.max_concurrency)
+            .bind(admin.daily_tokens).bind(admin.budget_nanos).bind(admin.expires_at).bind(&admin.models).bind(&admin.allowed_ips)
+            .bind(admin.rate_limit_rpm).bind(admin.rate_limit_tpm).bind(admin.max_concurrency)
             .execute(self).await?;
         Ok(())
     }
@@ -218,16 +210,19 @@ on_both!(Statements {
     }
 
     async fn update_key(&mut self, key: &ApiKeyRow) -> Stored<()> {
-        let update = "UPDATE api_keys SET name = $2, prefix = $3, digest = $4, status = $5, daily_tokens = $6, budget_nanos = $7, \
-             expires_at = $8, models = $9, allowed_ips = $10, channel_scope = $11, channel_id = $12, rate_limit_rpm = $13, \
-             rate_limit_tpm = $14, max_concurrency = $15, admin_rate_limit_rpm = $16, admin_rate_limit_tpm = $17, \
-             admin_max_concurrency = $18, updated_at = $19, disabled_by_admin = $20 WHERE id = $1";
+        let update = "UPDATE api_keys SET name = $2, prefix = $3, digest = $4, status = $5, channel_scope = $6, channel_id = $7, \
+             updated_at = $8, disabled_by_admin = $9, daily_tokens = $10, budget_nanos = $11, expires_at = $12, models = $13, \
+             allowed_ips = $14, rate_limit_rpm = $15, rate_limit_tpm = $16, max_concurrency = $17, admin_daily_tokens = $18, \
+             admin_budget_nanos = $19, admin_expires_at = $20, admin_models = $21, admin_allowed_ips = $22, \
+             admin_rate_limit_rpm = $23, admin_rate_limit_tpm = $24, admin_max_concurrency = $25 WHERE id = $1";
+        let (owner, admin) = (&key.owner, &key.admin);
         sqlx::query(update)
-            .bind(key.id).bind(&key.name).bind(&key.prefix).bind(&key.digest).bind(&key.status).bind(key.daily_tokens)
-            .bind(key.budget_nanos).bind(key.expires_at).bind(&key.models).bind(&key.allowed_ips).bind(&key.channel_scope)
-            .bind(key.channel_id).bind(key.rate_limit_rpm).bind(key.rate_limit_tpm).bind(key.max_concurrency)
-            .bind(key.admin_rate_limit_rpm).bind(key.admin_rate_limit_tpm).bind(key.admin_max_concurrency).bind(key.updated_at)
-            .bind(key.disabled_by_admin)
+            .bind(key.id).bind(&key.name).bind(&key.prefix).bind(&key.digest).bind(&key.status)
+            .bind(&key.channel_scope).bind(key.channel_id).bind(key.updated_at).bind(key.disabled_by_admin)
+            .bind(owner.daily_tokens).bind(owner.budget_nanos).bind(owner.expires_at).bind(&owner.models).bind(&owner.allowed_ips)
+            .bind(owner.rate_limit_rpm).bind(owner.rate_limit_tpm).bind(owner.max_concurrency)
+            .bind(admin.daily_tokens).bind(admin.budget_nanos).bind(admin.expires_at).bind(&admin.models).bind(&admin.allowed_ips)
+            .bind(admin.rate_limit_rpm).bind(admin.rate_limit_tpm).bind(admin.max_concurrency)
             .execute(self).await?;
         Ok(())
     }

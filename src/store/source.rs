@@ -1,15 +1,19 @@
 //! Implements the cellar's [`CatalogueSource`]: snapshots, keys by digest, accounts, the change log.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actors::ports::{Account, CatalogueSource, Change, KeySpent, StorageIll};
 use actors::settings_cache::Catalogue;
 use actors::vocabulary::caller::StoredLimits;
-use actors::vocabulary::{ChannelId, KeyDigest, KeyId, KeyRecord, Nanos, Owner, UserId};
+use actors::vocabulary::limits::least;
+use actors::vocabulary::{ChannelId, KeyDigest, KeyId, KeyRecord, Nanos, Narrowing, Owner, UserId};
 use async_trait::async_trait;
+use ipnet::IpNet;
 use sqlx::FromRow;
 
 use super::db::{Db, Stored, read, snapshot};
+use super::key_limits::{AdminColumns, KeyLimits};
 use super::{catalogue, changes};
 use crate::secrets::{Sealer, hex};
 
@@ -27,10 +31,7 @@ impl CatalogueStore {
     }
 
     async fn find_key(&self, digest: KeyDigest) -> Stored<Option<KeyRecord>> {
-        const SQL: &str = "SELECT k.id, k.name, k.prefix, k.status, k.expires_at, k.channel_scope, k.channel_id, k.models, \
-            k.allowed_ips, k.rate_limit_rpm, k.rate_limit_tpm, k.max_concurrency, k.admin_rate_limit_rpm, \
-            k.admin_rate_limit_tpm, k.admin_max_concurrency, k.daily_tokens, k.budget_nanos, k.user_id, u.username, \
-            u.status AS user_status, u.rate_limit_rpm AS user_rpm, u.rate_limit_tpm AS user_tpm, \
+        const SQL: &str = "SELECT k.*, u.username, u.status AS user_status, u.rate_limit_rpm AS user_rpm, u.rate_limit_tpm AS user_tpm, \
             u.max_concurrency AS user_concurrency \
             FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.digest = $1 AND u.deleted_at IS NULL";
         let digest = hex(&digest.0);
@@ -81,19 +82,12 @@ struct KeyRow {
     name: String,
     prefix: String,
     status: String,
-    expires_at: Option<i64>,
     channel_scope: String,
     channel_id: Option<i64>,
-    models: String,
-    allowed_ips: String,
-    rate_limit_rpm: Option<i64>,
-    rate_limit_tpm: Option<i64>,
-    max_concurrency: Option<i64>,
-    admin_rate_limit_rpm: Option<i64>,
-    admin_rate_limit_tpm: Option<i64>,
-    admin_max_concurrency: Option<i64>,
-    daily_tokens: i64,
-    budget_nanos: Option<i64>,
+    #[sqlx(flatten)]
+    by_owner: KeyLimits,
+    #[sqlx(flatten, try_from = "AdminColumns")]
+    by_admin: KeyLimits,
     user_id: i64,
     username: String,
     user_status: String,
@@ -111,23 +105,29 @@ impl KeyRow {
             status: parsed("users.status", &self.user_status)?,
             limits: limits(self.user_rpm, self.user_tpm, self.user_concurrency),
         };
+        let (by_owner, by_admin) = (&self.by_owner, &self.by_admin);
+        let quota = |side: &KeyLimits| Some(side.daily_tokens).filter(|tokens| *tokens > 0);
+        let rates = |side: &KeyLimits| limits(side.rate_limit_rpm, side.rate_limit_tpm, side.max_concurrency);
         Ok(KeyRecord {
             id: KeyId(self.id),
             name: self.name,
             prefix: self.prefix,
             status: parsed("api_keys.status", &self.status)?,
-            expires_at: self.expires_at,
+            expires_at: least(by_owner.expires_at, by_admin.expires_at),
             scope: parsed("api_keys.channel_scope", &self.channel_scope)?,
             channel: self.channel_id.map(ChannelId),
-            models: json("api_keys.models", &self.models)?,
-            allowed_ips: json::<Vec<String>>("api_keys.allowed_ips", &self.allowed_ips)?
-                .iter()
-                .map(|net| network(net))
-                .collect::<Stored<_>>()?,
-            owner_limits: limits(self.rate_limit_rpm, self.rate_limit_tpm, self.max_concurrency),
-            admin_limits: limits(self.admin_rate_limit_rpm, self.admin_rate_limit_tpm, self.admin_max_concurrency),
-            daily_tokens: Some(self.daily_tokens).filter(|tokens| *tokens > 0),
-            budget: self.budget_nanos.map(Nanos),
+            models: Narrowing {
+                owner: json("api_keys.models", &by_owner.models)?,
+                admin: json("api_keys.admin_models", &by_admin.models)?,
+            },
+            allowed_ips: Narrowing {
+                owner: networks("api_keys.allowed_ips", &by_owner.allowed_ips)?,
+                admin: networks("api_keys.admin_allowed_ips", &by_admin.allowed_ips)?,
+            },
+            owner_limits: rates(by_owner),
+            admin_limits: rates(by_admin),
+            daily_tokens: least(quota(by_owner), quota(by_admin)),
+            budget: least(by_owner.budget_nanos, by_admin.budget_nanos).map(Nanos),
             owner: Arc::new(owner),
         })
     }
@@ -137,10 +137,13 @@ fn limits(rpm: Option<i64>, tpm: Option<i64>, concurrency: Option<i64>) -> Store
     StoredLimits { rpm, tpm, concurrency }
 }
 
-/// A single address counts as the network that holds it alone.
-fn network(text: &str) -> Stored<ipnet::IpNet> {
-    let alone = || text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
-    text.parse::<ipnet::IpNet>().or_else(|_| alone()).map_err(|_| damaged("api_keys.allowed_ips"))
+/// A list of networks; a single address counts as the network that holds it alone.
+fn networks(column: &'static str, text: &str) -> Stored<Vec<IpNet>> {
+    let network = |text: &String| {
+        let alone = || text.parse::<IpAddr>().map(IpNet::from);
+        text.parse::<IpNet>().or_else(|_| alone()).map_err(|_| damaged(column))
+    };
+    json::<Vec<String>>(column, text)?.iter().map(network).collect()
 }
 
 /// Reads a JSON column.

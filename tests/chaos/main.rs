@@ -17,6 +17,7 @@ mod outage;
 mod raw;
 mod secrets;
 mod shutdown;
+mod statements;
 mod upstreams;
 mod waiting;
 mod world;

@@ -6,21 +6,19 @@ use api_proxy::mock_upstream::{Gate, Reply};
 use futures_util::StreamExt;
 use futures_util::future::{join, join_all};
 use serde_json::json;
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::books::Storage;
 use crate::client::{Client, Outcome};
+use crate::gateway::Gateway;
 use crate::on_both;
+use crate::raw::{Line, post};
 use crate::waiting::eventually;
-use crate::world::{GPT, World};
+use crate::world::{CLAUDE, GPT, World};
 
 const STREAMS: usize = 100;
-const IDLE: usize = 20;
 /// Far more than fits into the buffers of a connection.
 const LARGE: usize = 24 << 20;
-/// A stop with nothing under way takes no longer.
-const PROMPT: Duration = Duration::from_secs(3);
 
 on_both! {
     async fn told_to_stop_under_a_hundred_streams_none_is_cut_and_every_receipt_is_booked(storage: Storage) {
@@ -87,24 +85,54 @@ on_both! {
         gateway.stop().await;
     }
 
-    async fn told_to_stop_with_nothing_under_way_it_goes_at_once_whoever_is_still_connected(storage: Storage) {
-        let (world, mut gateway) = World::start(storage, 1).await;
-        let mut idle = Vec::new();
-        for _ in 0..IDLE {
-            idle.push(TcpStream::connect(gateway.address()).await.unwrap());
+    async fn told_to_stop_with_nothing_under_way_it_waits_for_nobody_who_is_still_connected(storage: Storage) {
+        let (world, gateway) = World::start(storage, 1).await;
+        gateway.stop().await;
+        let mut gateway = world.serve_with(&[("SHUTDOWN_TIMEOUT", "30")]).await;
+        world.script().always(Reply::text("one two three"));
+        let key = &world.keys[0];
+        let asks = [
+            "GET /livez HTTP/1.1\r\nhost: gateway\r\n\r\n".to_owned().into_bytes(),
+            post(key, json!({"model": CLAUDE, "max_tokens": 9, "messages": [{"role": "user", "content": "go"}]}).to_string()),
+            post("sk-nobody", "{}"),
+        ];
+        let mut answered = Vec::new();
+        for ask in &asks {
+            let mut line = Line::to(gateway.address()).await;
+            // Twice: the line is kept after an answer.
+            for _ in 0..2 {
+                line.send(ask).await;
+                assert!(line.answer().await.is_some());
+            }
+            answered.push(line);
         }
-        let pooled = reqwest::Client::new();
-        assert!(!pooled.get(gateway.url("/livez")).send().await.unwrap().text().await.unwrap().is_empty());
-        let told = Instant::now();
+        let streamed = streams_twice(&gateway, key).await;
+        let (mut silent, mut begun) = (Line::to(gateway.address()).await, Line::to(gateway.address()).await);
+        begun.send("POST /v1/messages HTTP/1.1\r\nhost: gate").await;
         gateway.terminate();
         let status = gateway.ends().await;
-        assert!(status.success(), "{status}");
-        assert!(told.elapsed() < PROMPT, "it took {:?}", told.elapsed());
-        for mut connection in idle {
-            assert_eq!(connection.read(&mut [0; 16]).await.unwrap_or(0), 0);
+        let said = eventually("its last line", async || Some(gateway.output.text()).filter(|said| said.contains("\"stopped\""))).await;
+        assert!(status.success(), "{status}: {said}");
+        // At the deadline it says that it cut somebody.
+        assert!(!said.contains("the deadline for stopping passed"), "{said}");
+        drop(streamed);
+        for line in answered.iter_mut().chain([&mut silent, &mut begun]) {
+            assert!(line.answer().await.is_none(), "an answer to nothing");
         }
         world.database.books().await.agree();
     }
+}
+
+/// Two streams read to their ends on one connection, which stays open as long as the client that is answered.
+async fn streams_twice(gateway: &Gateway, key: &str) -> reqwest::Client {
+    let client = reqwest::Client::builder().pool_max_idle_per_host(1).build().unwrap();
+    for _ in 0..2 {
+        let body = json!({"model": GPT, "stream": true, "messages": [{"role": "user", "content": "go"}]}).to_string();
+        let request = client.post(gateway.url("/v1/chat/completions")).bearer_auth(key);
+        let reply = request.header("content-type", "application/json").body(body).send().await.unwrap();
+        assert!(reply.text().await.unwrap().contains("[DONE]"));
+    }
+    client
 }
 
 async fn large_answer_to_a_slow_client(storage: Storage, stream: bool) {

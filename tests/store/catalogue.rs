@@ -62,14 +62,20 @@ async fn a_key_is_found_by_its_digest_with_its_owner() {
     on_both(|d| async move {
         d.user(1, 500).await;
         d.run("UPDATE users SET rate_limit_rpm = 9").await;
-        d.run("UPDATE api_keys SET models = '[\"gpt-*\"]', allowed_ips = '[\"10.0.0.0/8\", \"::1\"]', channel_scope = 'openai', admin_rate_limit_tpm = 3, daily_tokens = 5").await;
+        d.run("UPDATE api_keys SET models = '[\"gpt-*\"]', allowed_ips = '[\"10.0.0.0/8\", \"::1\"]', channel_scope = 'openai', admin_rate_limit_tpm = 3, daily_tokens = 5, admin_daily_tokens = 7, \
+            admin_budget_nanos = 8, expires_at = 20, admin_expires_at = 10, admin_models = '[\"gpt-5*\", \"o3\"]'").await;
         let key = source(&d).key(KeyDigest([0x11; 32])).await.unwrap().unwrap();
         assert_eq!((key.id.0, key.status, key.owner.id, key.owner.status), (1001, KeyStatus::Active, UserId(1), UserStatus::Active));
-        assert_eq!((key.owner.limits.rpm, key.admin_limits.tpm, key.daily_tokens, key.budget), (Some(9), Some(3), Some(5), None));
-        assert!(key.allows_model("gpt-x") && !key.allows_model("claude"));
-        assert_eq!(key.allowed_ips.len(), 2);
+        assert_eq!((key.owner.limits.rpm, key.admin_limits.tpm, key.daily_tokens, key.budget), (Some(9), Some(3), Some(5), Some(Nanos(8))));
+        assert_eq!(key.expires_at, Some(10));
+        for (model, allowed) in [("gpt-5", true), ("gpt-4", false), ("o3", false), ("claude", false)] {
+            assert_eq!(key.allows_model(model, model), allowed, "{model}");
+        }
+        assert_eq!((key.allowed_ips.owner.len(), key.allowed_ips.admin.len()), (2, 0));
         assert!(source(&d).key(KeyDigest([0x12; 32])).await.unwrap().is_none());
         d.run("UPDATE api_keys SET allowed_ips = '[\"nonsense\"]'").await;
+        assert!(source(&d).key(KeyDigest([0x11; 32])).await.is_err());
+        d.run("UPDATE api_keys SET allowed_ips = '[]', admin_allowed_ips = '[\"nonsense\"]'").await;
         assert!(source(&d).key(KeyDigest([0x11; 32])).await.is_err());
         d.run("UPDATE users SET deleted_at = 5").await;
         assert!(source(&d).key(KeyDigest([0x11; 32])).await.unwrap().is_none());

@@ -120,6 +120,31 @@ on_both! {
         app.finish().await;
     }
 
+    async fn fifty_at_once_overshoot_by_what_was_produced_beyond_the_holds_at_most(storage) {
+        let app = spawn_app(storage).await;
+        app.sets(json!({"balancePolicy": "spend_remainder", "holdOutputTokens": 1_000})).await;
+        let user = app.makes_user("tight", "0.016").await;
+        let caller = app.makes_caller(user, json!({})).await;
+        let gate = Gate::new();
+        app.provider().always(Scripted::text("hi").usage(Usage::new(10, 1_500)).wait_for(gate.clone()));
+        let asked: Vec<_> = (0..50).map(|_| caller.asks("hello").max_tokens(32_000).spawn()).collect();
+        waiting(&app, 47).await;
+        app.provider().wait_until_in_flight(3).await.unwrap();
+        let (held, owed) = (held(&app), 3 * (10 * 1_000 + 1_500 * 5_000));
+        gate.open();
+        let mut statuses = Vec::new();
+        for reply in asked {
+            statuses.push(reply.await.unwrap().status);
+        }
+        statuses.sort_unstable();
+        assert_eq!(statuses, [&[200; 3][..], &[402; 47]].concat(), "nobody goes on below zero");
+        app.rows().await;
+        let balance = app.balance(user).await;
+        assert_eq!(balance, 16_000_000 - owed);
+        assert!(-balance <= owed - held, "{balance} left, {held} held, {owed} owed");
+        app.finish().await;
+    }
+
     async fn those_who_wait_for_held_money_end_as_429_and_never_as_402(storage) {
         let app = spawn_app(storage).await;
         let user = app.makes_user("tight", "0.016").await;

@@ -57,7 +57,7 @@ impl Snapshot {
         let Some(name) = self.matching_name(protocol, model) else {
             return Err(NoOffer::UnknownModel);
         };
-        if !key.allows_model(model) && !key.allows_model(name) {
+        if !key.allows_model(model, name) {
             return Err(NoOffer::KeyForbidsModel);
         }
         let family = protocol.family();

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use super::ids::{ChannelId, KeyId, UserId};
 use super::model::{Family, UnknownName};
 use super::money::Nanos;
+use super::narrowing::{Narrowing, names_model};
 
 /// What an account may administer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,35 +112,31 @@ pub struct KeyRecord {
     pub prefix: String,
     /// Switched on or off.
     pub status: KeyStatus,
-    /// Epoch milliseconds after which it is refused.
+    /// Epoch milliseconds after which it is refused: the earlier of the owner's and the admin's.
     pub expires_at: Option<i64>,
     /// Which channels it reaches.
     pub scope: ChannelScope,
     /// The one channel it reaches, if an admin pinned it.
     pub channel: Option<ChannelId>,
-    /// Models it may ask for; empty = all. A trailing `*` matches any ending.
-    pub models: Vec<String>,
-    /// Addresses it may be used from; empty = all.
-    pub allowed_ips: Vec<IpNet>,
+    /// Models it may ask for. A trailing `*` matches any ending.
+    pub models: Narrowing<String>,
+    /// Addresses it may be used from.
+    pub allowed_ips: Narrowing<IpNet>,
     /// The owner's limits for the key.
     pub owner_limits: StoredLimits,
     /// The admin's limits for the key; the tighter of both counts.
     pub admin_limits: StoredLimits,
-    /// Tokens per day; `None` = no quota.
+    /// Tokens per day: the smaller of the owner's quota and the admin's; `None` = no quota.
     pub daily_tokens: Option<i64>,
-    /// What it may spend in its life; `None` = no budget.
+    /// What it may spend in its life: the smaller of the owner's budget and the admin's; `None` = no budget.
     pub budget: Option<Nanos>,
     /// The account behind it.
     pub owner: Arc<Owner>,
 }
 
 impl KeyRecord {
-    /// Whether the key's model list allows `model`.
-    pub fn allows_model(&self, model: &str) -> bool {
-        self.models.is_empty()
-            || self.models.iter().any(|allowed| match allowed.strip_suffix('*') {
-                Some(start) => model.starts_with(start),
-                None => allowed == model,
-            })
+    /// Whether the key's model lists allow a model that was asked for by one name and is known by another.
+    pub fn allows_model(&self, asked: &str, known: &str) -> bool {
+        self.models.allows(|entry| names_model(entry, asked) || names_model(entry, known))
     }
 }

@@ -18,17 +18,19 @@ impl Limits {
     /// The tighter of both, limit by limit.
     #[must_use]
     pub fn tighter(self, other: Self) -> Self {
-        fn least(a: Option<u32>, b: Option<u32>) -> Option<u32> {
-            match (a, b) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            }
-        }
         Self {
             rpm: least(self.rpm, other.rpm),
             tpm: least(self.tpm, other.tpm),
             concurrency: least(self.concurrency, other.concurrency),
         }
+    }
+}
+
+/// The tighter of two limits; `None` = unlimited.
+pub fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

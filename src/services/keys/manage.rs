@@ -57,8 +57,6 @@ pub async fn create(services: &Services, actor: &Actor, mut wish: NewKey) -> Ser
         prefix: fresh.prefix,
         digest: hex(&digest(fresh.secret.expose_secret())),
         status: KeyStatus::Active.as_str().to_owned(),
-        models: "[]".to_owned(),
-        allowed_ips: "[]".to_owned(),
         channel_scope: "all".to_owned(),
         created_at: now,
         updated_at: now,

@@ -3,10 +3,12 @@
 //! The owner's limits and an admin's are kept apart, and the tighter counts: an owner cannot lift what an
 //! admin set. A key's text is shown once, at creation or rotation, and stored as a digest alone.
 
+mod limits;
 mod manage;
 mod rules;
 mod view;
 
+pub use limits::KeyLimits;
 pub use manage::{create, list, remove, rotate, update};
 pub use rules::{KeyChange, KeyListFilter, NewKey};
 pub use view::{IssuedKey, KeyView};

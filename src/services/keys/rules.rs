@@ -31,6 +31,9 @@ pub struct KeyListFilter {
 }
 
 /// Fields of a key in a request: absent = unchanged (or the default), null = default.
+///
+/// From `quota` to `maxConcurrency` they are limits. Those that the owner sets are the owner's, those that somebody
+/// else sets are the admin's; both are kept, and the tighter counts.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KeyChange {
@@ -48,7 +51,7 @@ pub struct KeyChange {
     pub models: Patch<Vec<String>>,
     /// Addresses and networks (CIDR) it may be used from; empty = all.
     pub allowed_ips: Patch<Vec<String>>,
-    /// null = default, 0 = unlimited. Set by an admin who is not the owner, it is the admin's limit.
+    /// null = default, 0 = unlimited.
     pub rate_limit_rpm: Patch<i64>,
     /// As above.
     pub rate_limit_tpm: Patch<i64>,
@@ -60,7 +63,7 @@ pub struct KeyChange {
     pub channel_id: Patch<i64>,
 }
 
-/// A key to be made.
+/// A key to be made. Its limits are the owner's or the admin's, as in [`KeyChange`].
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NewKey {
@@ -82,7 +85,7 @@ pub struct NewKey {
     pub models: Patch<Vec<String>>,
     /// Addresses and networks (CIDR) it may be used from; empty = all.
     pub allowed_ips: Patch<Vec<String>>,
-    /// null = default, 0 = unlimited. Set by an admin who is not the owner, it is the admin's limit.
+    /// null = default, 0 = unlimited.
     pub rate_limit_rpm: Patch<i64>,
     /// As above.
     pub rate_limit_tpm: Patch<i64>,
@@ -179,23 +182,19 @@ impl CheckedChange {
             key.disabled_by_admin = if own { key.disabled_by_admin } else { status == KeyStatus::Disabled };
             key.status = status.as_str().to_owned();
         }
-        key.daily_tokens = self.quota.over(key.daily_tokens, 0);
-        key.budget_nanos = self.budget.over_option(key.budget_nanos);
-        key.expires_at = self.expires_at.over_option(key.expires_at);
-        key.models = self.models.over(std::mem::take(&mut key.models), "[]".to_owned());
-        key.allowed_ips = self.allowed_ips.over(std::mem::take(&mut key.allowed_ips), "[]".to_owned());
         if self.channel_scope.is_given() {
             key.channel_scope = self.channel_scope.over(ChannelScope::All, ChannelScope::All).as_str().to_owned();
         }
         key.channel_id = self.channel_id.over_option(key.channel_id);
-        let [rpm, tpm, concurrency] = if own {
-            [&mut key.rate_limit_rpm, &mut key.rate_limit_tpm, &mut key.max_concurrency]
-        } else {
-            [&mut key.admin_rate_limit_rpm, &mut key.admin_rate_limit_tpm, &mut key.admin_max_concurrency]
-        };
-        *rpm = self.limits.rate_limit_rpm.over_option(*rpm);
-        *tpm = self.limits.rate_limit_tpm.over_option(*tpm);
-        *concurrency = self.limits.max_concurrency.over_option(*concurrency);
+        let side = if own { &mut key.owner } else { &mut key.admin };
+        side.daily_tokens = self.quota.over(side.daily_tokens, 0);
+        side.budget_nanos = self.budget.over_option(side.budget_nanos);
+        side.expires_at = self.expires_at.over_option(side.expires_at);
+        side.models = self.models.over(std::mem::take(&mut side.models), "[]".to_owned());
+        side.allowed_ips = self.allowed_ips.over(std::mem::take(&mut side.allowed_ips), "[]".to_owned());
+        side.rate_limit_rpm = self.limits.rate_limit_rpm.over_option(side.rate_limit_rpm);
+        side.rate_limit_tpm = self.limits.rate_limit_tpm.over_option(side.rate_limit_tpm);
+        side.max_concurrency = self.limits.max_concurrency.over_option(side.max_concurrency);
         Ok(())
     }
 }

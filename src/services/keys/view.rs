@@ -1,10 +1,10 @@
 //! A key as its owner and admins see it.
 
 use actors::vocabulary::{ChannelId, Nanos};
-use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::limits::KeyLimits;
 use crate::services::values::Usd;
 use crate::store::api_keys::ApiKeyRow;
 
@@ -26,33 +26,21 @@ pub struct KeyView {
     pub masked_key: String,
     /// `active` or `disabled`.
     pub status: String,
-    /// Tokens a day; 0 = no quota.
-    pub quota: i64,
-    /// Money it may spend in its life; null = no budget.
-    pub budget_usd: Option<Usd>,
-    /// Epoch milliseconds; null = never.
-    pub expires_at: Option<i64>,
-    /// Models it may ask for; empty = all. A trailing `*` matches any ending.
-    pub models: Vec<String>,
-    /// Addresses and networks it may be used from; empty = all.
-    pub allowed_ips: Vec<String>,
     /// `all`, `claude` or `openai`.
     pub channel_scope: String,
     /// The one channel it may use. Shown to admins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel_id: Option<ChannelIdView>,
-    /// The owner's limit: null = default, 0 = unlimited.
-    pub rate_limit_rpm: Option<i64>,
-    /// The owner's limit.
-    pub rate_limit_tpm: Option<i64>,
-    /// The owner's limit.
-    pub max_concurrency: Option<i64>,
-    /// An admin's limit; the tighter of both counts.
-    pub admin_rate_limit_rpm: Option<i64>,
-    /// An admin's limit.
-    pub admin_rate_limit_tpm: Option<i64>,
-    /// An admin's limit.
-    pub admin_max_concurrency: Option<i64>,
+    /// The limits in force: the tighter of the owner's and the admin's.
+    #[serde(flatten)]
+    pub limits: KeyLimits,
+    /// Whether the owner's and the admin's lists have no model or no address in common: then the key is of no use, and
+    /// the list in force is empty, too.
+    pub allows_nothing: bool,
+    /// The owner's limits.
+    pub owner_limits: KeyLimits,
+    /// The admin's limits.
+    pub admin_limits: KeyLimits,
     /// Money spent so far.
     pub used_usd: Usd,
     /// Requests so far.
@@ -85,6 +73,7 @@ pub struct IssuedKey {
 impl KeyView {
     /// `today` is the start of the day; admins also see the channel.
     pub(super) fn new(row: &ApiKeyRow, username: &str, today: i64, admin: bool) -> Self {
+        let (limits, allows_nothing) = KeyLimits::in_force(&row.owner, &row.admin);
         Self {
             id: row.id,
             user_id: row.user_id,
@@ -93,19 +82,12 @@ impl KeyView {
             prefix: row.prefix.clone(),
             masked_key: format!("{}…", row.prefix),
             status: row.status.clone(),
-            quota: row.daily_tokens,
-            budget_usd: row.budget_nanos.map(|nanos| Usd(Nanos(nanos))),
-            expires_at: row.expires_at,
-            models: list(&row.models),
-            allowed_ips: list(&row.allowed_ips).iter().map(|network| shortest(network)).collect(),
             channel_scope: row.channel_scope.clone(),
             channel_id: admin.then_some(ChannelIdView(row.channel_id.map(ChannelId))),
-            rate_limit_rpm: row.rate_limit_rpm,
-            rate_limit_tpm: row.rate_limit_tpm,
-            max_concurrency: row.max_concurrency,
-            admin_rate_limit_rpm: row.admin_rate_limit_rpm,
-            admin_rate_limit_tpm: row.admin_rate_limit_tpm,
-            admin_max_concurrency: row.admin_max_concurrency,
+            limits,
+            allows_nothing,
+            owner_limits: KeyLimits::of(&row.owner),
+            admin_limits: KeyLimits::of(&row.admin),
             used_usd: Usd(Nanos(row.used_nanos)),
             used_requests: row.used_requests,
             used_today: if row.day_start >= today { row.day_tokens } else { 0 },
@@ -113,17 +95,5 @@ impl KeyView {
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
-    }
-}
-
-fn list(json: &str) -> Vec<String> {
-    serde_json::from_str(json).unwrap_or_default()
-}
-
-/// A network of one address is shown as that address.
-fn shortest(network: &str) -> String {
-    match network.parse::<IpNet>() {
-        Ok(one) if one.prefix_len() == one.max_prefix_len() => one.addr().to_string(),
-        _ => network.to_owned(),
     }
 }

@@ -10,15 +10,15 @@ use crate::translation::hub::{Answer, Block, Call, Stop, Thought, ToolKind, Tool
 pub fn read_answer(body: &[u8], names: &ToolNames) -> Option<Answer> {
     let wire: wire::Completion = serde_json::from_slice(body).ok()?;
     let choice = wire.choices?.into_iter().find(|choice| choice.index.unwrap_or(0) == 0)?;
-    let said = choice.message?;
+    let mut said = choice.message?;
     let id = wire.id.unwrap_or_default();
     let created = wire.created.as_ref().and_then(seconds);
     let mut blocks = Vec::new();
-    let thought = said.thought();
-    if !thought.is_empty() {
-        blocks.push(Block::Thought(Thought { text: thought.to_owned(), seal: None }));
+    let text = said.take_thought();
+    if !text.is_empty() {
+        blocks.push(Block::Thought(Thought { text, seal: None }));
     }
-    let text = said.text();
+    let text = said.take_text();
     if !text.is_empty() {
         blocks.push(Block::Text(text));
     }
@@ -79,16 +79,19 @@ pub(super) fn seconds(created: &serde_json::Number) -> Option<i64> {
 }
 
 impl wire::Said {
-    /// The thinking, by whichever name.
-    pub(super) fn thought(&self) -> &str {
-        let named = self.reasoning_content.as_deref().filter(|text| !text.is_empty());
-        named.or_else(|| self.reasoning.as_ref()?.as_str()).unwrap_or_default()
+    /// Takes the thinking out, by whichever name.
+    pub(super) fn take_thought(&mut self) -> String {
+        match (self.reasoning_content.take(), self.reasoning.take()) {
+            (Some(text), _) if !text.is_empty() => text,
+            (_, Some(Value::String(text))) => text,
+            _ => String::new(),
+        }
     }
 
-    /// The text; some providers write it as a list of parts.
-    pub(super) fn text(&self) -> String {
-        match &self.content {
-            Some(Value::String(text)) => text.clone(),
+    /// Takes the text out; some providers write it as a list of parts.
+    pub(super) fn take_text(&mut self) -> String {
+        match self.content.take() {
+            Some(Value::String(text)) => text,
             Some(Value::Array(parts)) => parts.iter().filter_map(|part| part.get("text")?.as_str()).collect(),
             _ => String::new(),
         }

@@ -31,7 +31,7 @@ pub fn read_request(body: &[u8]) -> Result<Request, CannotCarry> {
     request.stop = wire.stop.map(read_stop).transpose()?.unwrap_or_default();
     request.format = wire.response_format.map(read_format).transpose()?.flatten();
     request.reasoning = wire.reasoning_effort.as_deref().map(read_effort).transpose()?;
-    request.hints = wire.rest;
+    request.hints = wire.rest.into_iter().filter(|(name, value)| !is_neutral(name, value)).collect();
     if let Some(user) = &wire.user {
         request.hints.insert("user".to_owned(), json!(user));
     }
@@ -62,6 +62,15 @@ fn refuse_foreign_meaning(wire: &mut wire::Request) -> Result<(), CannotCarry> {
         return Err(CannotCarry::new("modalities", "Output other than text cannot be carried to this channel"));
     }
     Ok(())
+}
+
+/// Hints that ask for nothing but what happens anyway; many clients write every field.
+fn is_neutral(name: &str, value: &Value) -> bool {
+    match name {
+        "frequency_penalty" | "presence_penalty" => value.is_null() || value.as_f64() == Some(0.0),
+        "store" => value.is_null() || value == &json!(false),
+        _ => value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty),
+    }
 }
 
 fn read_stop(stop: Value) -> Result<Vec<String>, CannotCarry> {

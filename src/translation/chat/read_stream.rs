@@ -102,11 +102,10 @@ impl StreamReader {
         if self.stage != Stage::Begun {
             return;
         }
-        // Some providers put the last chunk's content into a message, as if it were whole.
-        if let Some(said) = choice.delta {
-            self.words(Opening::Thought, said.thought(), out);
-            self.words(Opening::Text, &said.text(), out);
-            self.words(Opening::Refusal, said.refusal.as_deref().unwrap_or_default(), out);
+        if let Some(mut said) = choice.delta {
+            self.words(Opening::Thought, said.take_thought(), out);
+            self.words(Opening::Text, said.take_text(), out);
+            self.words(Opening::Refusal, said.refusal.unwrap_or_default(), out);
             for piece in said.tool_calls.into_iter().flatten() {
                 self.call(piece, out);
             }
@@ -116,7 +115,7 @@ impl StreamReader {
         }
     }
 
-    fn words(&mut self, opening: Opening, text: &str, out: &mut Vec<Event>) {
+    fn words(&mut self, opening: Opening, text: String, out: &mut Vec<Event>) {
         if text.is_empty() {
             return;
         }
@@ -131,7 +130,7 @@ impl StreamReader {
                 block
             }
         };
-        out.push(Event::More { block, text: text.to_owned() });
+        out.push(Event::More { block, text });
     }
 
     fn close_words(&mut self, out: &mut Vec<Event>) {

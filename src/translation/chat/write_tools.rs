@@ -6,15 +6,15 @@ use crate::translation::hub::{Choice, Request, Tool, ToolKind, ToolNames, is_str
 
 /// Writes `tools`, `tool_choice` and `parallel_tool_calls`; without tools none of them.
 pub(super) fn write_tools(request: &mut Request, names: &ToolNames, body: &mut Map<String, Value>) {
-    let tools: Vec<Value> = request.tools.drain(..).map(|tool| write_tool(tool, names)).collect();
-    let choice = request.choice.take();
+    let tools = std::mem::take(&mut request.tools);
+    let choice = request.choice.take().map(|choice| write_choice(choice, &tools, names));
     let parallel = request.parallel_calls.take();
     if tools.is_empty() {
         return;
     }
-    body.insert("tools".to_owned(), Value::Array(tools));
+    body.insert("tools".to_owned(), tools.into_iter().map(|tool| write_tool(tool, names)).collect());
     if let Some(choice) = choice {
-        body.insert("tool_choice".to_owned(), write_choice(choice, names));
+        body.insert("tool_choice".to_owned(), choice);
     }
     if let Some(parallel) = parallel {
         body.insert("parallel_tool_calls".to_owned(), Value::Bool(parallel));
@@ -57,7 +57,7 @@ fn with_grammar(description: Option<String>, grammar: Option<&Value>) -> Option<
     Some(description.map_or_else(|| rule.clone(), |description| format!("{description}\n\n{rule}")))
 }
 
-fn write_choice(choice: Choice, names: &ToolNames) -> Value {
+fn write_choice(choice: Choice, tools: &[Tool], names: &ToolNames) -> Value {
     let one =
         |name: &str, namespace: Option<&str>| json!({"type": "function", "function": {"name": names.upstream(name, namespace)}});
     match choice {
@@ -67,8 +67,9 @@ fn write_choice(choice: Choice, names: &ToolNames) -> Value {
         Choice::Named { name, namespace } => one(&name, namespace.as_deref()),
         Choice::Allowed { required, names: allowed } => {
             let mode = if required { "required" } else { "auto" };
-            let tools: Vec<Value> = allowed.iter().map(|name| one(name, None)).collect();
-            json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}})
+            let namespace = |name: &str| tools.iter().find(|tool| tool.name == name)?.namespace.as_deref();
+            let allowed: Vec<Value> = allowed.iter().map(|name| one(name, namespace(name))).collect();
+            json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": allowed}})
         }
     }
 }

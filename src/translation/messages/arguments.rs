@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(growing.feed(" "), "");
         assert_eq!(growing.feed(r#"{"a":"}\"""#), r#"{"a":"}\"""#);
         assert!(!growing.is_complete());
-        assert_eq!(growing.feed("\",\"b\":[1]} {}"), "\",\"b\":[1]}");
+        assert_eq!(growing.feed(",\"b\":[1]} {}"), ",\"b\":[1]}");
         assert!(growing.is_complete());
         assert_eq!(growing.feed("more"), "");
     }

@@ -14,7 +14,7 @@ const MAY_REST: [&str; 3] = ["claude-opus-5", "claude-sonnet-5", "claude-haiku-5
 const NEVER_THINK: [&str; 5] = ["claude-2", "claude-3-5", "claude-3-haiku", "claude-3-opus", "claude-3-sonnet"];
 
 /// Models that refuse `role: system` inside a conversation, which Opus 4.8 was the first to take.
-const NO_SYSTEM_MIDWAY: [&str; 9] = [
+const NO_SYSTEM_MIDWAY: [&str; 10] = [
     "claude-2",
     "claude-3",
     "claude-haiku-4",
@@ -24,6 +24,7 @@ const NO_SYSTEM_MIDWAY: [&str; 9] = [
     "claude-opus-4-2",
     "claude-opus-4-5",
     "claude-opus-4-6",
+    "claude-opus-4-7",
 ];
 
 /// Whether `temperature`, `top_p` and `top_k` are taken: models after 4.6 refuse them ("`temperature` is deprecated
@@ -59,10 +60,9 @@ pub fn knows_extra_high(model: &str) -> bool {
 
 /// Whether it takes `role: system` inside a conversation.
 pub fn hears_system_midway(model: &str) -> bool {
-    model.starts_with("claude-")
-        && !NO_SYSTEM_MIDWAY.iter().any(|name| model.starts_with(name))
-        && !model.starts_with("claude-opus-4-7")
-        && !(model == "claude-sonnet-5" || model.starts_with("claude-sonnet-5-20"))
+    let is_first_sonnet_5 = model == "claude-sonnet-5" || model.starts_with("claude-sonnet-5-20");
+    let is_older = is_first_sonnet_5 || NO_SYSTEM_MIDWAY.iter().any(|name| model.starts_with(name));
+    model.starts_with("claude-") && !is_older
 }
 
 #[cfg(test)]

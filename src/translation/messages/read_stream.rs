@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::read_answer::{refusal, stop};
-use super::stream_events::{Delta, End, Failure, Incoming};
+use super::stream_events::{Delta, Failure, Incoming};
 use super::wire::Block as WireBlock;
 use crate::translation::hub::{Event, InputUnwrapper, Opening, Seal, Stop, ToolKind, ToolNames};
 use crate::translation::sse::Frame;
@@ -78,18 +78,20 @@ impl StreamReader {
             return;
         }
         let Ok(event) = serde_json::from_slice::<Incoming>(data) else { return };
-        match event {
-            Incoming::MessageStart { message } => self.start(message.id.unwrap_or_default(), out),
-            Incoming::ContentBlockStart { index, content_block } => self.block_start(index, content_block, out),
-            Incoming::ContentBlockDelta { index, delta } => self.delta(index, delta, out),
-            Incoming::ContentBlockStop { index } => self.block_stop(index, out),
-            Incoming::MessageDelta { delta } => self.message_delta(delta, out),
-            Incoming::MessageStop => {
+        let index = event.index.unwrap_or_default();
+        match event.kind.as_str() {
+            "content_block_delta" => self.delta(index, event.delta.unwrap_or_default(), out),
+            "content_block_start" => self.block_start(index, event.content_block.unwrap_or_default(), out),
+            "content_block_stop" => self.block_stop(index, out),
+            "message_start" => self.start(event.message.and_then(|message| message.id).unwrap_or_default(), out),
+            "message_delta" => self.message_delta(event.delta.unwrap_or_default(), out),
+            "message_stop" => {
                 self.stop(Stop::End, out);
                 self.end(out);
             }
-            Incoming::Error { error } => self.error(error, out),
-            Incoming::Other => {}
+            "error" => self.error(event.error.unwrap_or_default(), out),
+            // `ping`, and whatever comes one day.
+            _ => {}
         }
     }
 
@@ -134,8 +136,8 @@ impl StreamReader {
         };
         self.open.push(Open { index, block, content });
         match self.open.last().map(|open| &open.content) {
-            Some(Content::Text) => self.delta(index, Delta::TextDelta { text: first }, out),
-            Some(Content::Thought { .. }) => self.delta(index, Delta::ThinkingDelta { thinking: first }, out),
+            Some(Content::Text) => self.delta(index, Delta { text: Some(first), ..Delta::default() }, out),
+            Some(Content::Thought { .. }) => self.delta(index, Delta { thinking: Some(first), ..Delta::default() }, out),
             _ => {}
         }
     }
@@ -160,20 +162,21 @@ impl StreamReader {
 
     fn delta(&mut self, index: usize, delta: Delta, out: &mut Vec<Event>) {
         let Some(at) = self.open.iter().position(|open| open.index == index) else { return };
-        let (opening, piece) = match (&mut self.open[at].content, delta) {
-            (Content::Text, Delta::TextDelta { text }) => (Opening::Text, text),
-            (Content::Thought { text, .. }, Delta::ThinkingDelta { thinking }) => {
+        let (opening, piece) = match &mut self.open[at].content {
+            Content::Text => (Opening::Text, delta.text.unwrap_or_default()),
+            Content::Thought { text, signature } => {
+                if let Some(whole) = delta.signature {
+                    *signature = whole;
+                }
+                let thinking = delta.thinking.unwrap_or_default();
                 text.push_str(&thinking);
                 (Opening::Thought, thinking)
             }
-            (Content::Thought { signature, .. }, Delta::SignatureDelta { signature: whole }) => {
-                *signature = whole;
-                return;
+            Content::Json(json) => {
+                let piece = delta.partial_json.filter(|piece| !piece.is_empty());
+                (Opening::Text, piece.map(|piece| json.piece(&piece)).unwrap_or_default())
             }
-            (Content::Json(json), Delta::InputJsonDelta { partial_json }) if !partial_json.is_empty() => {
-                (Opening::Text, json.piece(&partial_json))
-            }
-            _ => return,
+            Content::Redacted { .. } | Content::Ignored => return,
         };
         if !piece.is_empty() {
             let block = self.opened(at, opening, out);
@@ -220,7 +223,7 @@ impl StreamReader {
         }
     }
 
-    fn message_delta(&mut self, delta: End, out: &mut Vec<Event>) {
+    fn message_delta(&mut self, delta: Delta, out: &mut Vec<Event>) {
         let Some(reason) = delta.stop_reason.filter(|_| !self.stopped) else { return };
         self.close_all(out);
         if let Some(words) = refusal(Some(&reason), delta.stop_details.and_then(|details| details.explanation)) {

@@ -5,34 +5,16 @@ use serde_json::Value;
 
 use super::wire::StopDetails;
 
-/// An event of the upstream's.
+/// An event of the upstream's. One flat shape for all of them is read without a detour; there are many of them.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Incoming {
-    MessageStart {
-        message: Opening,
-    },
-    ContentBlockStart {
-        index: usize,
-        content_block: Value,
-    },
-    ContentBlockDelta {
-        index: usize,
-        delta: Delta,
-    },
-    ContentBlockStop {
-        index: usize,
-    },
-    MessageDelta {
-        delta: End,
-    },
-    MessageStop,
-    Error {
-        error: Failure,
-    },
-    /// `ping`, and whatever comes one day.
-    #[serde(other)]
-    Other,
+pub struct Incoming {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub index: Option<usize>,
+    pub message: Option<Opening>,
+    pub content_block: Option<Value>,
+    pub delta: Option<Delta>,
+    pub error: Option<Failure>,
 }
 
 /// The message that begins.
@@ -41,41 +23,23 @@ pub struct Opening {
     pub id: Option<String>,
 }
 
-/// More of a block.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Delta {
-    TextDelta {
-        text: String,
-    },
-    ThinkingDelta {
-        thinking: String,
-    },
-    SignatureDelta {
-        signature: String,
-    },
-    InputJsonDelta {
-        partial_json: String,
-    },
-    /// `citations_delta`, and whatever comes one day.
-    #[serde(other)]
-    Other,
-}
-
-/// Why the message ended.
-#[derive(Debug, Deserialize)]
-pub struct End {
+/// More of a block, or why the message ended. `citations_delta` and unknown ones have none of these.
+#[derive(Debug, Default, Deserialize)]
+pub struct Delta {
+    pub text: Option<String>,
+    pub thinking: Option<String>,
+    pub signature: Option<String>,
+    pub partial_json: Option<String>,
     pub stop_reason: Option<String>,
     pub stop_sequence: Option<String>,
     pub stop_details: Option<StopDetails>,
 }
 
 /// The upstream's error.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub struct Failure {
-    #[serde(rename = "type", default)]
+    #[serde(rename = "type")]
     pub kind: Option<String>,
-    #[serde(default)]
     pub message: Option<String>,
 }
 
@@ -108,10 +72,14 @@ pub struct Outgoing<'a> {
 
 /// Its delta.
 #[derive(Debug, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 pub enum OutgoingDelta<'a> {
-    TextDelta { text: &'a str },
-    ThinkingDelta { thinking: &'a str },
-    SignatureDelta { signature: &'a str },
-    InputJsonDelta { partial_json: &'a str },
+    #[serde(rename = "text_delta")]
+    Text { text: &'a str },
+    #[serde(rename = "thinking_delta")]
+    Thinking { thinking: &'a str },
+    #[serde(rename = "signature_delta")]
+    Signature { signature: &'a str },
+    #[serde(rename = "input_json_delta")]
+    Input { partial_json: &'a str },
 }

@@ -73,11 +73,7 @@ impl StreamWriter {
     }
 
     fn more(&mut self, block: usize, text: &str, out: &mut BytesMut) {
-        if !self.is_current(block) {
-            if let Some(opening) = self.row.reopen(block) {
-                self.open(block, opening, out);
-            }
-        }
+        self.reopen(block, out);
         if self.is_current(block) {
             self.piece(text, out);
             self.advance(out);
@@ -87,15 +83,18 @@ impl StreamWriter {
     }
 
     fn seal(&mut self, block: usize, seal: &Seal, out: &mut BytesMut) {
-        if !self.is_current(block) {
-            if let Some(opening) = self.row.reopen(block) {
-                self.open(block, opening, out);
-            }
-        }
+        self.reopen(block, out);
         if self.is_current(block) {
             self.proof(seal, out);
         } else if let Some(waiting) = self.row.waiting(block) {
             waiting.seal = Some(seal.clone());
+        }
+    }
+
+    /// A block that had to make room, and of which more comes, opens again.
+    fn reopen(&mut self, block: usize, out: &mut BytesMut) {
+        if let Some(opening) = self.row.reopen(block) {
+            self.open(block, opening, out);
         }
     }
 
@@ -165,11 +164,11 @@ impl StreamWriter {
         match self.current.as_mut().map(|current| &mut current.content) {
             Some(Content::Text) => {
                 self.ensure_started(|| json!({"type": "text", "text": ""}), out);
-                delta(index, OutgoingDelta::TextDelta { text }, out);
+                delta(index, OutgoingDelta::Text { text }, out);
             }
             Some(Content::Thought) => {
                 self.ensure_started(empty_thought, out);
-                delta(index, OutgoingDelta::ThinkingDelta { thinking: text }, out);
+                delta(index, OutgoingDelta::Thinking { thinking: text }, out);
             }
             Some(Content::Call { input, .. }) => json_delta(index, &input.feed(text), out),
             None => {}
@@ -187,14 +186,14 @@ impl StreamWriter {
                 let words = if *started { "" } else { thinking };
                 self.ensure_started(empty_thought, out);
                 if !words.is_empty() {
-                    delta(self.index, OutgoingDelta::ThinkingDelta { thinking: words }, out);
+                    delta(self.index, OutgoingDelta::Thinking { thinking: words }, out);
                 }
                 signature.clone()
             }
             Seal::Redacted { .. } | Seal::Encrypted { .. } => seal.pack(),
         };
         self.ensure_started(empty_thought, out);
-        delta(self.index, OutgoingDelta::SignatureDelta { signature: &signature }, out);
+        delta(self.index, OutgoingDelta::Signature { signature: &signature }, out);
     }
 
     /// Ends the current block; a thought without words and proof never was.
@@ -234,7 +233,7 @@ fn empty_thought() -> Value {
 
 fn json_delta(index: usize, piece: &str, out: &mut BytesMut) {
     if !piece.is_empty() {
-        delta(index, OutgoingDelta::InputJsonDelta { partial_json: piece }, out);
+        delta(index, OutgoingDelta::Input { partial_json: piece }, out);
     }
 }
 

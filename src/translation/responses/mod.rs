@@ -21,3 +21,6 @@ pub use read_request::read_request;
 pub use read_stream::StreamReader;
 pub use write_request::write_request;
 pub use write_stream::StreamWriter;
+
+#[cfg(test)]
+mod tests;

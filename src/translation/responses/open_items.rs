@@ -96,7 +96,7 @@ impl OpenItems {
         if piece.is_empty() {
             return;
         }
-        let known = self.find(item, Slot::Thought);
+        let known = self.find_open(item, Slot::Thought);
         let block = self.find_or_open(item, Slot::Thought, || Opening::Thought, out);
         let told = &mut self.told[block];
         if known.is_none() {
@@ -141,7 +141,7 @@ impl OpenItems {
             _ => return,
         };
         let Some(name) = item.name.as_deref().filter(|name| !name.is_empty()) else { return };
-        if self.find(place, Slot::Call).is_some() {
+        if self.find_open(place, Slot::Call).is_some() {
             return;
         }
         let tool = self.names.client(name);
@@ -206,8 +206,14 @@ impl OpenItems {
         self.told.iter().rposition(|told| told.item == item && told.slot == slot)
     }
 
+    /// The block of a part that is still going on. Some providers number all items alike: what comes after a part's
+    /// end is another one.
+    fn find_open(&self, item: usize, slot: Slot) -> Option<usize> {
+        self.find(item, slot).filter(|block| !self.told[*block].closed)
+    }
+
     fn find_or_open(&mut self, item: usize, slot: Slot, opening: impl FnOnce() -> Opening, out: &mut Vec<Event>) -> usize {
-        if let Some(block) = self.find(item, slot) {
+        if let Some(block) = self.find_open(item, slot) {
             return block;
         }
         let block = self.told.len();

@@ -167,6 +167,10 @@ fn read_part(path: &str, part: Value) -> Result<Part, CannotCarry> {
             let file: wire::InputFile = parse_at(path, part)?;
             let source = match (file.file_data, file.file_url, file.file_id) {
                 (Some(data), ..) => match address(data) {
+                    Source::Url(data) if data.starts_with("data:") => {
+                        return Err(CannotCarry::new(format_args!("{path}.file_data"), "Input should be base64 or its data URL"));
+                    }
+                    // Bare base64: the API's own examples are PDFs.
                     Source::Url(data) => Source::Base64 { media_type: "application/pdf".to_owned(), data },
                     source => source,
                 },

@@ -1,6 +1,7 @@
 //! Tests of reading and writing the Messages API.
 
 mod answers;
+mod odd;
 mod requests;
 mod rows;
 mod streams;

@@ -101,10 +101,7 @@ fn a_session_of_claude_code_is_read_whole() {
             {"role": "system", "content": "be brief"},
         ],
     }));
-    assert_eq!(
-        request.left_out.to_string(),
-        "tools.web_search_20250305, cache_control"
-    );
+    assert_eq!(request.left_out.to_string(), "tools.web_search_20250305, cache_control");
     assert_eq!(request.hints.keys().collect::<Vec<_>>(), ["context_management"]);
     assert_eq!((request.choice, request.parallel_calls), (Some(Choice::Auto), Some(false)));
     assert_eq!(request.user.as_deref(), Some("u1"));
