@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::read_history::History;
 use super::read_tools;
 use super::wire::{Body, Format as WireFormat, Thinking, tagged};
+use crate::translation::faults::THREAD;
 use crate::translation::hub::{CannotCarry, Effort, Format, LeftOut, Reasoning, Request};
 use crate::translation::json::parse;
 
@@ -18,6 +19,10 @@ const NEUTRAL: [(&str, &str); 2] = [("service_tier", "auto"), ("speed", "standar
 /// Names what no other protocol can say.
 pub fn read_request(body: &[u8]) -> Result<Request, CannotCarry> {
     let body: Body = parse(body)?;
+    if body.rest.get(THREAD).is_some_and(|thread| !thread.is_null()) {
+        let problem = "Threads are not available on this model: its channel speaks another protocol and nothing is stored here";
+        return Err(CannotCarry::new(THREAD, problem));
+    }
     let mut request = Request::new(Protocol::Messages);
     let mut left_out = LeftOut::default();
 

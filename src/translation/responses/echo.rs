@@ -16,8 +16,6 @@ pub fn echo(request_body: &Value) -> Map<String, Value> {
         ("prompt_cache_retention", Value::Null),
         ("safety_identifier", Value::Null),
         ("service_tier", json!("default")),
-        // Nothing is stored on a converted route, whatever was asked; a client that asked is told its own word.
-        ("store", json!(false)),
         ("temperature", json!(1.0)),
         ("tool_choice", json!("auto")),
         ("tools", json!([])),

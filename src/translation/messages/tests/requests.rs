@@ -65,6 +65,12 @@ fn written(request: Request, model: &str) -> (Value, String) {
 }
 
 #[test]
+fn a_conversation_held_by_the_provider_is_refused_by_name() {
+    assert_eq!(refusal(&asking(json!({"thread": {"type": "create"}}))), "thread");
+    assert_eq!(read(&asking(json!({"thread": null}))).items.len(), 1);
+}
+
+#[test]
 fn a_session_of_claude_code_is_read_whole() {
     let foreign = Seal::Encrypted { id: "rs_1".to_owned(), summary: vec![], encrypted_content: "gAAA".to_owned() };
     let request = read(&json!({
