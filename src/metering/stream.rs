@@ -211,13 +211,15 @@ impl MeteredStream {
             Err(ill) => {
                 tracing::error!(%ill, "an answer was cut short, since its receipt could not be written");
                 // Not through the speech: to its mind the stream has ended, but those bytes never go out.
-                faults::event(self.protocol, Fault::UNAVAILABLE, "the gateway could not record this request")
+                let sequence = self.events.tap().next_sequence();
+                faults::event(self.protocol, Fault::UNAVAILABLE, "the gateway could not record this request", sequence)
             }
         }
     }
 
     fn failure(&mut self, ending: Ending, fault: Fault, why: &str) -> (Ending, Option<String>, Option<Bytes>) {
-        (ending, Some(why.to_owned()), Some(self.speech.fail(fault, why)))
+        let sequence = self.events.tap().next_sequence();
+        (ending, Some(why.to_owned()), Some(self.speech.fail(fault, why, sequence)))
     }
 
     /// The legal end that the upstream left out, if its stop reason came.
