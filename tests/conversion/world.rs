@@ -25,7 +25,7 @@ pub enum Kind {
 /// What each kind serves; no model is served by two.
 const SERVED: [(Kind, &[&str]); 3] = [
     (Kind::Claude, &["claude-sonnet-4-5", "claude-opus-4-8"]),
-    (Kind::Chat, &["gpt-5-mini", "gpt-4o"]),
+    (Kind::Chat, &["gpt-5-mini", "gpt-4o", "deepseek-reasoner"]),
     (Kind::Responses, &["gpt-5", "gpt-4.1"]),
 ];
 
@@ -110,7 +110,8 @@ impl World {
     }
 
     async fn person(&self) {
-        let account = json!({"username": "client", "email": "client@example.com", "password": "correct horse battery", "status": "active"});
+        let account =
+            json!({"username": "client", "email": "client@example.com", "password": "correct horse battery", "status": "active"});
         let id = self.call(Method::POST, "/api/users", account).await["id"].clone();
         let change = json!({"adjustUsd": 1000, "reason": "test"});
         self.call(Method::PATCH, &format!("/api/users/{id}/quota"), change).await;
@@ -159,7 +160,7 @@ impl World {
             .env("GATEWAY_KEY", KEY)
             .env("PROVIDER_URL", &self.provider.url)
             .env("CHANNEL_KIND", self.kind.name())
-            .env("MODELS", json!({"thinks": thinks, "plain": plain, "adapts": adapts}).to_string());
+            .env("MODELS", json!({"thinks": thinks, "plain": plain, "adapts": adapts, "shows": "deepseek-reasoner"}).to_string());
         if is_node {
             command.env("SDK_NODE_MODULES", node_modules());
         }
