@@ -258,6 +258,7 @@ fn text_bytes(value: &serde_json::Value) -> usize {
                         | "tool_calls"
                         | "function"
                         | "reasoning_content"
+                        | "reasoning"
                 )
             })
             .map(|(_, value)| text_bytes(value))
@@ -346,6 +347,8 @@ struct ChatDelta<'a> {
     refusal: Option<Cow<'a, str>>,
     #[serde(borrow)]
     reasoning_content: Option<Cow<'a, str>>,
+    /// OpenRouter's name for the same.
+    reasoning: Option<serde_json::Value>,
     #[serde(borrow)]
     tool_calls: Option<Vec<ChatCall<'a>>>,
     function_call: Option<serde::de::IgnoredAny>,
@@ -367,7 +370,8 @@ impl ChatDelta<'_> {
     fn text_bytes(&self) -> usize {
         let texts = [&self.content, &self.refusal, &self.reasoning_content].into_iter().flatten();
         let calls = self.tool_calls.iter().flatten().filter_map(|call| call.function.as_ref()?.arguments.as_ref());
-        texts.chain(calls).map(|text| text.len()).sum()
+        let reasoning = self.reasoning.as_ref().and_then(serde_json::Value::as_str).map_or(0, str::len);
+        reasoning + texts.chain(calls).map(|text| text.len()).sum::<usize>()
     }
 }
 
