@@ -199,7 +199,10 @@ pub fn item(id: &str, opening: &Opening, text: &str, seal: Option<&Seal>, status
             if let Some(namespace) = namespace {
                 item["namespace"] = namespace.as_str().into();
             }
-            item["status"] = status.into();
+            // The published type of a freeform call has none.
+            if *kind == ToolKind::Function {
+                item["status"] = status.into();
+            }
             item
         }
     }

@@ -3,7 +3,7 @@
 import json
 
 import openai
-from kit import FORTY, KEY, KIND, LOCATION, LONG_NAME, MODEL, PDF, PLAIN, PNG, SEEN_PDF, SEEN_PNG, TEXT, URL, call, case, equal, raised, run, script, sent
+from kit import FORTY, KEY, KIND, LOCATION, MODEL, MODELS, PDF, PLAIN, PNG, SEEN_PDF, SEEN_PNG, TEXT, URL, call, case, equal, raised, run, script, sent
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 from published import checked
@@ -210,6 +210,29 @@ def thinking_with_tools():
     streamed = chunks_of("think I must look.", "say Done.", reasoning_effort="high")
     words = "".join(choice["delta"].get("reasoning_content") or "" for chunk in streamed for choice in chunk["choices"])
     equal(words, "I must look." if KIND == "claude" else words)
+
+
+@case
+def thinking_gives_way():
+    """What Claude's API refuses beside thinking: a forced tool takes the thinking away, thinking takes the temperature."""
+    if KIND != "claude":
+        return
+    body = {"model": MODEL, "messages": [user(call("weather", location="Paris"))], "tools": WEATHER, "reasoning_effort": "high"}
+    answer = client.chat.completions.with_raw_response.create(**body, tool_choice="required")
+    equal(answer.parse().choices[0].finish_reason, "tool_calls")
+    assert "reasoning_effort" in answer.headers["x-relay-left-out"]
+    answer = client.chat.completions.with_raw_response.create(**body, temperature=0.3, top_p=0.5, max_completion_tokens=3000)
+    assert {"temperature", "top_p"} <= set(answer.headers["x-relay-left-out"].split(", ")), answer.headers["x-relay-left-out"]
+    assert sent()[-1]["thinking"]["budget_tokens"] < 3000
+
+
+@case
+def thoughts_in_the_open():
+    """Providers beside OpenAI that tell their thoughts in Chat Completions, sent back as their clients do."""
+    if not NATIVE:
+        return
+    message = message_of("think I must look.", "say Done.", model=MODELS["shows"])
+    equal(message.model_extra["reasoning_content"], "I must look.")
 
 
 @case

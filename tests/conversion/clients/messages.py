@@ -5,7 +5,7 @@ import json
 import anthropic
 from anthropic import beta_tool
 from anthropic.types import Message, RawMessageStreamEvent
-from kit import ADAPTIVE, FORTY, KIND, LOCATION, LONG_NAME, MODEL, PDF, PLAIN, PNG, SEEN_PDF, SEEN_PNG, TEXT, URL, KEY, call, case, equal, raised, run, script, sent
+from kit import ADAPTIVE, FORTY, KIND, LOCATION, LONG_NAME, MODEL, MODELS, PDF, PLAIN, PNG, SEEN_PDF, SEEN_PNG, TEXT, URL, KEY, call, case, equal, raised, run, script, sent
 from pydantic import BaseModel
 from published import checked
 
@@ -304,7 +304,42 @@ def hints_are_left_out():
 def tokens_and_models():
     answer = client.messages.with_raw_response.count_tokens(model=MODEL, messages=[user("say Hi.")], tools=WEATHER, system="Be brief.")
     assert answer.parse().input_tokens == 123 if NATIVE else answer.parse().input_tokens > 10
+    equal(answer.headers.get("x-relay-estimated"), None if NATIVE else "true")
     assert MODEL in [model.id for model in client.models.list()]
+
+
+@case
+def thoughts_of_others():
+    """Seals that this channel never made, and thoughts without one, do no harm."""
+    if NATIVE:
+        return
+    first = user(call("weather", location="Paris"), "---", "report")
+    said = [
+        {"type": "thinking", "thinking": "Elsewhere I thought.", "signature": "c29tZXdoZXJlIGVsc2U="},
+        {"type": "redacted_thinking", "data": "c29tZXdoZXJlIGVsc2U="},
+        {"type": "thinking", "thinking": "Unsealed.", "signature": ""},
+        {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"location": "Paris"}},
+    ]
+    result = [{"type": "tool_result", "tool_use_id": "toolu_1", "content": []}, {"type": "text", "text": "And now?"}]
+    turns = [first, {"role": "assistant", "content": said}, {"role": "user", "content": result}]
+    thinking = {"type": "enabled", "budget_tokens": 2000}
+    message = client.messages.create(model=MODEL, max_tokens=4000, messages=turns, tools=WEATHER, thinking=thinking)
+    equal(text_of(message).strip(), "The tool said:")
+
+
+@case
+def thoughts_in_the_open():
+    """Providers beside OpenAI that tell their thoughts in Chat Completions."""
+    if KIND != "chat":
+        return
+    body = {"model": MODELS["shows"], "max_tokens": 4000, "messages": [user("think I must look.", "say Done.")], "thinking": {"type": "enabled", "budget_tokens": 2000}}
+    with client.messages.stream(**body) as stream:
+        streamed = stream.get_final_message()
+    for message in (streamed, client.messages.create(**body)):
+        equal([block.type for block in message.content], ["thinking", "text"])
+        equal((message.content[0].thinking, message.content[0].signature), ("I must look.", ""))
+    turns = [*body["messages"], {"role": "assistant", "content": message.content}, user("say Again.")]
+    equal(text_of(client.messages.create(**{**body, "messages": turns})), "Again.")
 
 
 @case

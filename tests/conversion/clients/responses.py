@@ -3,7 +3,7 @@
 import json
 
 import openai
-from kit import FORTY, KEY, KIND, LOCATION, MODEL, PDF, PLAIN, PNG, SEEN_PDF, SEEN_PNG, TEXT, URL, call, case, equal, raised, run, script, sent
+from kit import FORTY, KEY, KIND, LOCATION, MODEL, MODELS, PDF, PLAIN, PNG, SEEN_PDF, SEEN_PNG, TEXT, URL, call, case, equal, raised, run, script, sent
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import BaseModel
 from published import checked
@@ -218,6 +218,60 @@ def reasoning_with_tools():
     assert NATIVE or ('"signature"' in reached and '"redacted_thinking"' in reached), reached
     kinds = {event["type"] for event in events_of("think I must look.", "say Done.", **SEALED)}
     assert {"response.reasoning_summary_part.added", "response.reasoning_summary_text.delta", "response.reasoning_summary_text.done", "response.reasoning_summary_part.done"} <= kinds, kinds
+
+
+@case
+def thoughts_of_others():
+    """Encrypted reasoning that this channel never made does no harm."""
+    if NATIVE:
+        return
+    thought = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Elsewhere."}], "encrypted_content": "gAAAAAelsewhere"}
+    turns = [{"role": "user", "content": "One"}, thought, {"role": "assistant", "content": "Two"}, {"role": "user", "content": script("say Fine.")}]
+    equal(ask(input=turns, **SEALED).output_text, "Fine.")
+
+
+@case
+def items_in_odd_orders():
+    """Calls and results as agents leave them: one after the other, crossed, with words between."""
+    made = lambda name: {"type": "function_call", "call_id": name, "name": "weather", "arguments": "{}"}
+    result = lambda name: {"type": "function_call_output", "call_id": name, "output": f"rain {name}"}
+    begin, end = {"role": "user", "content": "One"}, {"role": "user", "content": script("say Fine.")}
+    waiting, hurry = {"role": "assistant", "content": "Wait."}, {"role": "user", "content": "Hurry."}
+    for middle in (
+        [made("a"), result("a"), made("b"), result("b")],
+        [made("a"), made("b"), result("b"), result("a")],
+        [waiting, made("a"), result("a")],
+        [made("a"), waiting, result("a")],
+        [made("a"), hurry, result("a")],
+        [made("a"), made("b"), result("a"), hurry, result("b")],
+    ):
+        equal(ask(input=[begin, *middle, end], tools=WEATHER).output_text, "Fine.")
+
+
+@case
+def items_by_reference():
+    if NATIVE:
+        return
+    turns = [{"role": "user", "content": "One"}, {"role": "user", "content": script("say Two.")}]
+    earlier = ask(input=turns)
+    reference = {"type": "item_reference", "id": earlier.output[-1].id}
+    found = ask(input=[turns[0], reference, {"role": "user", "content": script("recall", before="Three")}]).output_text
+    equal(found, "user: One\nassistant: Two.\nuser: Three")
+    raised(openai.BadRequestError, lambda: ask(input=[turns[0], {"type": "item_reference", "id": "msg_nobody"}, turns[1]]))
+
+
+@case
+def thoughts_in_the_open():
+    """Providers beside OpenAI that tell their thoughts in Chat Completions."""
+    if KIND != "chat":
+        return
+    response = ask("think I must look.", "say Done.", model=MODELS["shows"], **SEALED)
+    equal([item.type for item in response.output], ["reasoning", "message"])
+    equal(response.output[0].summary[0].text, "I must look.")
+    turns = [{"role": "user", "content": "One"}, *[item.model_dump(exclude_none=True) for item in response.output], {"role": "user", "content": script("say Again.")}]
+    equal(ask(input=turns, model=MODELS["shows"]).output_text, "Again.")
+    kinds = [event["type"] for event in events_of("think I must look.", "say Done.", model=MODELS["shows"], **SEALED)]
+    assert kinds.count("response.reasoning_summary_text.done") == 1, kinds
 
 
 @case
