@@ -46,3 +46,8 @@ pairs! {
     chat_completions_in_node: "chat.mjs",
     responses_in_node: "responses.mjs",
 }
+
+#[actix_web::test]
+async fn the_provider_refuses_what_the_real_ones_refuse() {
+    World::start(Kind::Claude).await.runs("strictness.py").await;
+}

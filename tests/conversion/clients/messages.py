@@ -1,5 +1,6 @@
 """The official Anthropic SDK, unchanged, against a channel of any kind."""
 
+import asyncio
 import json
 
 import anthropic
@@ -66,6 +67,16 @@ def a_streamed_answer():
 
 
 @case
+def a_stream_heard_asynchronously():
+    async def listen():
+        async with anthropic.AsyncAnthropic(api_key=KEY, base_url=URL, max_retries=0) as patient:
+            async with patient.messages.stream(model=MODEL, max_tokens=100, messages=[user(f"say {TEXT}")]) as stream:
+                return "".join([text async for text in stream.text_stream])
+
+    equal(asyncio.run(listen()), TEXT)
+
+
+@case
 def the_conversation_so_far():
     turns = [
         {"role": "user", "content": [{"type": "text", "text": "One", "cache_control": {"type": "ephemeral"}}]},
@@ -122,6 +133,13 @@ def tools_are_chosen():
     equal(text_of(ask("say No.", tools=WEATHER, tool_choice={"type": "none"})), "No.")
     named = [{**WEATHER[0], "name": LONG_NAME, "strict": True}]
     equal(ask(call(LONG_NAME if NATIVE else "", location="Paris"), tools=named).content[0].name, LONG_NAME)
+    # Two names that differ beyond the length that OpenAI takes.
+    alike = [{**WEATHER[0], "name": LONG_NAME + "a"}, {**WEATHER[0], "name": LONG_NAME + "b"}]
+    ask("say Hi.", tools=alike)
+    upstream = [(tool.get("function") or tool)["name"] for tool in sent()[-1]["tools"]]
+    equal(ask(call(upstream[1], location="Paris"), tools=alike).content[0].name, LONG_NAME + "b")
+    optional = {"type": "object", "properties": {"location": {"type": "string"}}, "additionalProperties": False}
+    equal(ask(call("weather"), tools=[{**WEATHER[0], "input_schema": optional, "strict": True}]).content[0].input, {})
     empty = [{"name": "now", "input_schema": {"type": "object"}}]
     equal(ask(call("now"), tools=empty).content[0].input, {})
 
