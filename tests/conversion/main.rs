@@ -45,6 +45,7 @@ pairs! {
     messages_in_node: "messages.mjs",
     chat_completions_in_node: "chat.mjs",
     responses_in_node: "responses.mjs",
+    recorded_requests: "recorded.py",
 }
 
 #[actix_web::test]
