@@ -302,7 +302,7 @@ def streams_that_break():
 
 @case
 def however_events_are_written():
-    for order in ("crlf", "nospace", "comments", "dribble"):
+    for order in ("crlf", "nospace", "comments", "dribble", "joined", "endless"):
         with client.chat.completions.stream(model=MODEL, messages=[user(f"sse {order}", f"say {TEXT}", call("weather", location=TEXT))], tools=WEATHER) as stream:
             message = stream.get_final_completion().choices[0].message
         equal((message.content, json.loads(message.tool_calls[0].function.arguments)), (TEXT, {"location": TEXT}))

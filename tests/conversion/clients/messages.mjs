@@ -111,7 +111,7 @@ await run({
   },
 
   async however_events_are_written() {
-    for (const order of ["crlf", "nospace", "comments", "dribble"]) {
+    for (const order of ["crlf", "nospace", "comments", "dribble", "joined", "endless"]) {
       const message = await client.messages.stream({ ...body(`sse ${order}`, `say ${TEXT}`, call("weather", { location: TEXT })), tools }).finalMessage();
       equal([textOf(message), message.content[1].input], [TEXT, { location: TEXT }]);
     }

@@ -289,7 +289,7 @@ def streams_that_break():
 
 @case
 def however_events_are_written():
-    for order in ("crlf", "nospace", "comments", "dribble"):
+    for order in ("crlf", "nospace", "comments", "dribble", "joined", "endless"):
         with client.messages.stream(model=MODEL, max_tokens=100, messages=[user(f"sse {order}", f"say {TEXT}", call("weather", location=TEXT))], tools=WEATHER) as stream:
             final = stream.get_final_message()
         equal((text_of(final), final.content[1].input), (TEXT, {"location": TEXT}))

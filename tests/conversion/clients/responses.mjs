@@ -98,7 +98,7 @@ await run({
   },
 
   async however_events_are_written() {
-    for (const order of ["crlf", "nospace", "comments", "dribble"]) {
+    for (const order of ["crlf", "nospace", "comments", "dribble", "joined", "endless"]) {
       const asked = { ...body(`sse ${order}`, `say ${TEXT}`, call("weather", { location: TEXT })), tools };
       const response = await client.responses.stream(asked).finalResponse();
       equal([response.output_text, JSON.parse(callsOf(response)[0].arguments)], [TEXT, { location: TEXT }]);

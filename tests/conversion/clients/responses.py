@@ -316,7 +316,7 @@ def streams_that_break():
 
 @case
 def however_events_are_written():
-    for order in ("crlf", "nospace", "comments", "dribble"):
+    for order in ("crlf", "nospace", "comments", "dribble", "joined", "endless"):
         with client.responses.stream(model=MODEL, input=script(f"sse {order}", f"say {TEXT}", call("weather", location=TEXT)), tools=WEATHER) as stream:
             stream.until_done()
             response = stream.get_final_response()
