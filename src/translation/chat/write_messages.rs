@@ -30,8 +30,18 @@ pub(super) fn write_messages(
 /// Results stand right behind the turn whose calls they answer, whatever a user said in between.
 fn results_first(items: &mut [Item]) {
     let is_assistant = |item: &Item| matches!(item, Item::Assistant(_));
+    let mut calls: Vec<String> = Vec::new();
     for run in items.chunk_by_mut(|one, other| is_assistant(one) == is_assistant(other)) {
-        run.sort_by_key(|item| !matches!(item, Item::Result(_)));
+        run.sort_by_key(|item| !matches!(item, Item::Result(result) if calls.contains(&result.call_id)));
+        calls = run.iter().filter_map(called).collect();
+    }
+}
+
+/// The id of a call.
+fn called(item: &Item) -> Option<String> {
+    match item {
+        Item::Assistant(Block::Call(call)) => Some(call.id.clone()),
+        _ => None,
     }
 }
 

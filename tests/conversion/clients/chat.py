@@ -1,5 +1,6 @@
 """The official OpenAI SDK's Chat Completions, unchanged, against a channel of any kind."""
 
+import asyncio
 import json
 
 import openai
@@ -96,6 +97,23 @@ def the_conversation_so_far():
 
 
 @case
+def instructions_in_the_middle():
+    turns = [{"role": "user", "content": "One"}, {"role": "assistant", "content": "Two"}, {"role": "developer", "content": "Be quick."}, user("recall", before="Three")]
+    found = message_of(messages=turns).content
+    assert found.index("Two") < found.index("Be quick.") < found.index("Three"), found
+
+
+@case
+def a_stream_heard_asynchronously():
+    async def listen():
+        async with openai.AsyncOpenAI(api_key=KEY, base_url=f"{URL}/v1", max_retries=0) as patient:
+            chunks = await patient.chat.completions.create(model=MODEL, messages=[user(f"say {TEXT}")], stream=True)
+            return "".join([chunk.choices[0].delta.content or "" async for chunk in chunks if chunk.choices])
+
+    equal(asyncio.run(listen()), TEXT)
+
+
+@case
 def tools_are_called_and_answered():
     first = user("say Looking.", call("weather", location="Paris"), call("weather", location="Rome"), "---", "report")
     for streamed in (False, True):
@@ -167,6 +185,10 @@ def structured_output():
         equal(stream.get_final_completion().choices[0].message.parsed.people, 7)
     found = message_of("json", messages=[user("json", before="Answer in JSON.")], response_format={"type": "json_object"}).content
     assert isinstance(json.loads(found), dict), found
+
+    bounded = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1, "maximum": 9}, "words": {"type": "array", "items": {"type": "string", "maxLength": 9}, "maxItems": 3}}}
+    loose = {"type": "json_schema", "json_schema": {"name": "numbers", "schema": bounded}}
+    equal(json.loads(message_of("json", response_format=loose).content), {"n": 7, "words": ["word"]})
 
     class weather(BaseModel):
         location: str
@@ -280,7 +302,7 @@ def streams_that_break():
 
 @case
 def however_events_are_written():
-    for order in ("crlf", "nospace", "comments", "dribble"):
+    for order in ("crlf", "nospace", "comments", "dribble", "joined", "endless"):
         with client.chat.completions.stream(model=MODEL, messages=[user(f"sse {order}", f"say {TEXT}", call("weather", location=TEXT))], tools=WEATHER) as stream:
             message = stream.get_final_completion().choices[0].message
         equal((message.content, json.loads(message.tool_calls[0].function.arguments)), (TEXT, {"location": TEXT}))

@@ -174,6 +174,13 @@ def structured_output():
     with client.responses.stream(model=MODEL, input=script("json"), text_format=Town) as stream:
         stream.until_done()
         equal(stream.get_final_response().output_parsed.people, 7)
+
+    class weather(BaseModel):
+        location: str
+
+    tool = openai.pydantic_function_tool(weather)["function"]
+    response = client.responses.parse(model=MODEL, input=script(call("weather", location="Paris")), tools=[{"type": "function", **tool}])
+    equal(calls_of(response)[0].parsed_arguments["location"] if isinstance(calls_of(response)[0].parsed_arguments, dict) else calls_of(response)[0].parsed_arguments.location, "Paris")
     found = ask(input=script("json", before="Answer in JSON."), text={"format": {"type": "json_object"}}).output_text
     assert isinstance(json.loads(found), dict), found
 
@@ -309,7 +316,7 @@ def streams_that_break():
 
 @case
 def however_events_are_written():
-    for order in ("crlf", "nospace", "comments", "dribble"):
+    for order in ("crlf", "nospace", "comments", "dribble", "joined", "endless"):
         with client.responses.stream(model=MODEL, input=script(f"sse {order}", f"say {TEXT}", call("weather", location=TEXT)), tools=WEATHER) as stream:
             stream.until_done()
             response = stream.get_final_response()
@@ -318,7 +325,7 @@ def however_events_are_written():
 
 @case
 def neutral_values_and_hints():
-    neutral = {"text": {"format": {"type": "text"}}, "truncation": "disabled", "tool_choice": "auto", "background": False, "previous_response_id": None}
+    neutral = {"parallel_tool_calls": True, "text": {"format": {"type": "text"}}, "truncation": "disabled", "tool_choice": "auto", "background": False, "previous_response_id": None}
     equal(ask("say Hi.", extra_body=neutral).output_text, "Hi.")
     hints = {"user": "user-1", "service_tier": "auto", "metadata": {"a": "b"}, "prompt_cache_key": "cache", "safety_identifier": "someone", "text": {"verbosity": "low"}}
     answer = client.responses.with_raw_response.create(model=MODEL, input=script("say Hi."), **hints)
