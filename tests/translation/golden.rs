@@ -49,6 +49,9 @@ fn failures(case: &Case) -> Vec<String> {
         let wanted = Value::Array(case.stream.clone().unwrap());
         failures.extend(difference("stream", &wanted, &Value::Array(case.told_stream(upstream))));
     }
+    if let Some(upstream) = &case.upstream_error {
+        failures.extend(difference("error", case.error.as_ref().unwrap(), &case.told_error(upstream)));
+    }
     failures
 }
 
