@@ -110,7 +110,8 @@ impl World {
     }
 
     async fn person(&self) {
-        let account = json!({"username": "client", "email": "client@example.com", "password": "correct horse battery", "status": "active"});
+        let account =
+            json!({"username": "client", "email": "client@example.com", "password": "correct horse battery", "status": "active"});
         let id = self.call(Method::POST, "/api/users", account).await["id"].clone();
         let change = json!({"adjustUsd": 1000, "reason": "test"});
         self.call(Method::PATCH, &format!("/api/users/{id}/quota"), change).await;

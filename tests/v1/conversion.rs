@@ -10,7 +10,8 @@ use crate::on_both;
 
 const CLIENTS: [Protocol; 3] = [Protocol::Messages, Protocol::ChatCompletions, Protocol::Responses];
 /// A model per kind of channel, and the path its channel is asked at.
-const KINDS: [(&str, &str); 3] = [(CLAUDE, "/v1/messages"), ("chat-only", "/v1/chat/completions"), ("responses-only", "/v1/responses")];
+const KINDS: [(&str, &str); 3] =
+    [(CLAUDE, "/v1/messages"), ("chat-only", "/v1/chat/completions"), ("responses-only", "/v1/responses")];
 
 /// One channel per kind, each with a model of its own at the same price.
 async fn three_kinds(app: &TestApp) {

@@ -191,7 +191,7 @@ fn a_request_of_claudes_is_written() {
             "reasoning": {"effort": "medium", "summary": "auto"}, "store": false,
         })
     );
-    assert_eq!(written.left_out.to_string(), "max_tokens, metadata, service_tier");
+    assert_eq!(written.left_out.to_string(), "max_tokens, metadata.user_id, service_tier");
 }
 
 #[test]
