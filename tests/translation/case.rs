@@ -30,7 +30,7 @@ pub struct Case {
     /// What `x-relay-left-out` says; absent = nothing.
     #[serde(default)]
     pub left_out: Vec<String>,
-    /// The upstream's whole answer, and the client's.
+    /// The upstream's whole answer, and the client's: `stream` where it asked for one.
     pub upstream_answer: Option<Value>,
     /// See above.
     pub answer: Option<Value>,
@@ -87,14 +87,15 @@ impl Case {
         convert(self.request.to_string().as_bytes(), &way, &|id| self.remembered.get(id).cloned())
     }
 
-    /// The client's answer to the upstream's.
+    /// The client's answer to the upstream's: an object, or the events of a stream.
     pub fn told_whole(&self, upstream: &Value) -> Value {
         let mut conversion = self.convert().expect("a request that is carried").conversion;
         let body = upstream.to_string();
         let mut tap = UsageTap::new(self.upstream);
         tap.whole(body.as_bytes());
         let answer = conversion.read(body.as_bytes()).expect("an answer of the upstream's protocol");
-        serde_json::from_slice(&conversion.whole(&answer, &tap.reading(0).0)).unwrap()
+        let told = conversion.whole(&answer, &tap.reading(0).0);
+        if conversion.streams() { events(told) } else { serde_json::from_slice(&told).unwrap() }
     }
 
     /// The client's error for the upstream's.
@@ -105,7 +106,7 @@ impl Case {
     }
 
     /// The client's events for the upstream's.
-    pub fn told_stream(&self, upstream: &[Value]) -> Vec<Value> {
+    pub fn told_stream(&self, upstream: &[Value]) -> Value {
         let mut conversion = self.convert().expect("a request that is carried").conversion;
         let mut tap = UsageTap::new(self.upstream);
         let mut told = Vec::new();
@@ -118,10 +119,15 @@ impl Case {
         // The upstream closes: a stream without its end is one that broke off.
         told.extend_from_slice(&conversion.missing_end(&tap.reading(0).0).unwrap_or_default());
         told.extend_from_slice(&conversion.fail(Fault::UPSTREAM, "The upstream broke off"));
-        let frames = Framer::default().feed(told.into()).unwrap();
-        let data = |data: &Bytes| serde_json::from_slice(data).unwrap_or_else(|_| String::from_utf8_lossy(data).into());
-        frames.iter().filter_map(|frame| frame.data.as_ref()).map(data).collect()
+        events(told.into())
     }
+}
+
+/// The data of a stream's events.
+fn events(told: Bytes) -> Value {
+    let frames = Framer::default().feed(told).unwrap();
+    let data = |data: &Bytes| serde_json::from_slice::<Value>(data).unwrap_or_else(|_| String::from_utf8_lossy(data).into());
+    frames.iter().filter_map(|frame| frame.data.as_ref()).map(data).collect()
 }
 
 fn framed(event: &Value) -> Bytes {
