@@ -93,6 +93,7 @@ fn what_has_no_place_is_refused_by_name() {
         ("prompt", json!({"id": "p"})),
         ("include", json!(["message.output_text.logprobs"])),
         ("top_logprobs", json!(2)),
+        ("moderation", json!({"model": "m"})),
         ("tools", json!([{"type": "web_search"}])),
         ("tool_choice", json!({"type": "web_search_preview"})),
         ("temperature", json!("hot")),
