@@ -1,8 +1,8 @@
 //! An upstream's error in the words of another protocol.
 
-use actors::vocabulary::Protocol;
+use actors::vocabulary::{Family, Protocol};
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::faults::{self, Fault};
 
@@ -10,7 +10,7 @@ use super::faults::{self, Fault};
 const MOST_TOLD_BYTES: usize = 2_000;
 
 /// The body of an upstream's error for a client of another protocol: the upstream's message, the client's shape, the type
-/// that belongs to the status.
+/// that belongs to the status. Between OpenAI's two protocols the code stays what it is: clients act on it.
 pub fn converted(client: Protocol, status: u16, body: &[u8], request_id: &str) -> Bytes {
     let error: Value = serde_json::from_slice(body).unwrap_or_default();
     let inner = error.get("error").unwrap_or(&error);
@@ -20,7 +20,14 @@ pub fn converted(client: Protocol, status: u16, body: &[u8], request_id: &str) -
         .find_map(Value::as_str)
         .map_or_else(|| told(body), str::to_owned);
     let param = inner.get("param").and_then(Value::as_str);
-    faults::body(client.family(), fault(status), &message, param, request_id)
+    let (family, fault) = (client.family(), fault(status));
+    match inner.get("code").and_then(Value::as_str) {
+        Some(code) if family == Family::OpenAi => {
+            let error = json!({"message": message, "type": fault.openai_type, "param": param, "code": code});
+            json!({ "error": error }).to_string().into()
+        }
+        _ => faults::body(family, fault, &message, param, request_id),
+    }
 }
 
 /// The fault a client is told for an upstream's own refusal of a request.
@@ -66,6 +73,14 @@ mod tests {
         let error = told(Protocol::ChatCompletions, 413, body);
         assert_eq!(error["error"]["message"], "Request exceeds the maximum size");
         assert_eq!(error["error"]["code"], "request_too_large");
+    }
+
+    #[test]
+    fn openais_code_stays_in_openais_protocols() {
+        let body = r#"{"error":{"message":"Too long","type":"x","param":"input","code":"context_length_exceeded"}}"#;
+        let wanted =
+            json!({"message": "Too long", "type": "invalid_request_error", "param": "input", "code": "context_length_exceeded"});
+        assert_eq!(told(Protocol::ChatCompletions, 400, body)["error"], wanted);
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use actors::vocabulary::Protocol;
 use api_proxy::translation::hub::CannotCarry;
-use api_proxy::translation::{Circumstances, Converted, Framer, UsageTap, convert};
+use api_proxy::translation::{Circumstances, Converted, Fault, Framer, UsageTap, convert};
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// One file of `tests/golden/cases`. Everything but the request may be absent.
 #[derive(Debug, Deserialize)]
@@ -30,14 +30,31 @@ pub struct Case {
     /// What `x-relay-left-out` says; absent = nothing.
     #[serde(default)]
     pub left_out: Vec<String>,
-    /// The upstream's whole answer, and the client's.
+    /// The upstream's whole answer, and the client's: `stream` where it asked for one.
     pub upstream_answer: Option<Value>,
     /// See above.
     pub answer: Option<Value>,
     /// The upstream's events (`data` alone; `"[DONE]"` as a string), and the client's.
     pub upstream_stream: Option<Vec<Value>>,
-    /// See above.
+    /// See above. A stream that the upstream does not end is one that broke off.
     pub stream: Option<Vec<Value>>,
+    /// The upstream's refusal of the request, and what the client gets.
+    pub upstream_error: Option<UpstreamError>,
+    /// See above.
+    pub error: Option<Value>,
+    /// Output items that were given to the same user before, by their ids.
+    #[serde(default)]
+    pub remembered: Map<String, Value>,
+}
+
+/// An upstream's refusal.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamError {
+    /// Its HTTP status.
+    pub status: u16,
+    /// Its body.
+    pub body: Value,
 }
 
 /// A case by its file.
@@ -67,21 +84,29 @@ impl Case {
             include_usage: flag(&self.request["stream_options"]["include_usage"]),
             stream: flag(&self.request["stream"]),
         };
-        convert(self.request.to_string().as_bytes(), &way, &|_| None)
+        convert(self.request.to_string().as_bytes(), &way, &|id| self.remembered.get(id).cloned())
     }
 
-    /// The client's answer to the upstream's.
+    /// The client's answer to the upstream's: an object, or the events of a stream.
     pub fn told_whole(&self, upstream: &Value) -> Value {
         let mut conversion = self.convert().expect("a request that is carried").conversion;
         let body = upstream.to_string();
         let mut tap = UsageTap::new(self.upstream);
         tap.whole(body.as_bytes());
         let answer = conversion.read(body.as_bytes()).expect("an answer of the upstream's protocol");
-        serde_json::from_slice(&conversion.whole(&answer, &tap.reading(0).0)).unwrap()
+        let told = conversion.whole(&answer, &tap.reading(0).0);
+        if conversion.streams() { events(told) } else { serde_json::from_slice(&told).unwrap() }
+    }
+
+    /// The client's error for the upstream's.
+    pub fn told_error(&self, upstream: &UpstreamError) -> Value {
+        let conversion = self.convert().expect("a request that is carried").conversion;
+        let body = upstream.body.as_str().map_or_else(|| upstream.body.to_string(), str::to_owned);
+        serde_json::from_slice(&conversion.declined(upstream.status, body.as_bytes())).unwrap()
     }
 
     /// The client's events for the upstream's.
-    pub fn told_stream(&self, upstream: &[Value]) -> Vec<Value> {
+    pub fn told_stream(&self, upstream: &[Value]) -> Value {
         let mut conversion = self.convert().expect("a request that is carried").conversion;
         let mut tap = UsageTap::new(self.upstream);
         let mut told = Vec::new();
@@ -91,10 +116,18 @@ impl Case {
                 told.extend_from_slice(&conversion.event(&frame, &tap.reading(0).0));
             }
         }
-        let frames = Framer::default().feed(told.into()).unwrap();
-        let data = |data: &Bytes| serde_json::from_slice(data).unwrap_or_else(|_| String::from_utf8_lossy(data).into());
-        frames.iter().filter_map(|frame| frame.data.as_ref()).map(data).collect()
+        // The upstream closes: a stream without its end is one that broke off.
+        told.extend_from_slice(&conversion.missing_end(&tap.reading(0).0).unwrap_or_default());
+        told.extend_from_slice(&conversion.fail(Fault::UPSTREAM, "The upstream broke off"));
+        events(told.into())
     }
+}
+
+/// The data of a stream's events.
+fn events(told: Bytes) -> Value {
+    let frames = Framer::default().feed(told).unwrap();
+    let data = |data: &Bytes| serde_json::from_slice::<Value>(data).unwrap_or_else(|_| String::from_utf8_lossy(data).into());
+    frames.iter().filter_map(|frame| frame.data.as_ref()).map(data).collect()
 }
 
 fn framed(event: &Value) -> Bytes {

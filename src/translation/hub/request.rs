@@ -313,7 +313,7 @@ impl Request {
             Field::Stop => ("stop_sequences", "stop", "stop"),
             Field::Format => ("output_config.format", "response_format", "text.format"),
             Field::Reasoning => ("thinking", "reasoning_effort", "reasoning"),
-            Field::User => ("metadata", "user", "user"),
+            Field::User => ("metadata.user_id", "safety_identifier", "safety_identifier"),
             Field::ParallelCalls => ("tool_choice.disable_parallel_tool_use", "parallel_tool_calls", "parallel_tool_calls"),
         };
         match self.client {

@@ -62,7 +62,7 @@ impl History {
     }
 
     /// What stands between two turns of the assistant. Results come first, since they have to follow their calls; the
-    /// first user's message joins them.
+    /// first user's message joins them, and prompts join the user's message beside them.
     fn others(&mut self, field: &str, run: &[Item], hears_system: bool) -> Result<(), CannotCarry> {
         let mut open: Vec<Value> = Vec::new();
         for item in run {
@@ -70,14 +70,13 @@ impl History {
                 open.push(result_block(field, result)?);
             }
         }
-        let mut has_results = !open.is_empty();
+        let mut has_user = false;
         for (at, item) in run.iter().enumerate() {
             match item {
                 Item::User(said) => {
-                    if !has_results {
+                    if std::mem::replace(&mut has_user, true) {
                         self.push("user", std::mem::take(&mut open));
                     }
-                    has_results = false;
                     open.extend(parts::write(field, said)?);
                 }
                 Item::Instruction { .. } => {

@@ -101,7 +101,10 @@ fn write_stops(request: &Request, body: &mut Map<String, Value>) -> Result<(), C
 fn write_user(request: &mut Request, body: &mut Map<String, Value>) {
     let Some(user) = request.user.take() else { return };
     if user.chars().count() > MOST_USER_CHARS {
-        request.left_out.note(request.name_of(Field::User));
+        // OpenAI's `user` is among the hints and named with them.
+        if request.hints.get("user").is_none_or(|hint| *hint != user) {
+            request.left_out.note(request.name_of(Field::User));
+        }
         return;
     }
     // The same words under the client's own names came along.

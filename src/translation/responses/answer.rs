@@ -78,7 +78,10 @@ fn call(item: OutputItem, names: &ToolNames) -> Option<Call> {
         (true, _) => (ToolKind::Custom, item.input.unwrap_or_default()),
         // A provider that calls a custom tool like a function.
         (false, ToolKind::Custom) => (ToolKind::Custom, unwrapped(&item.arguments.unwrap_or_default())),
-        (false, ToolKind::Function) => (ToolKind::Function, item.arguments.unwrap_or_default()),
+        (false, ToolKind::Function) => {
+            let arguments = item.arguments.filter(|arguments| !arguments.is_empty());
+            (ToolKind::Function, arguments.unwrap_or_else(|| "{}".to_owned()))
+        }
     };
     let id = item.call_id.or(item.id).unwrap_or_default();
     Some(Call { id, name: tool.name, namespace: tool.namespace, kind, input })
@@ -190,7 +193,8 @@ pub fn item(id: &str, opening: &Opening, text: &str, seal: Option<&Seal>, status
         }
         Opening::Call { id: call_id, name, namespace, kind } => {
             let mut item = match kind {
-                ToolKind::Function => json!({"type": "function_call", "arguments": text}),
+                ToolKind::Function => json!({"type": "function_call", "status": status, "arguments": text}),
+                // The API's types give it no status.
                 ToolKind::Custom => json!({"type": "custom_tool_call", "input": text}),
             };
             item["id"] = id.into();
@@ -198,10 +202,6 @@ pub fn item(id: &str, opening: &Opening, text: &str, seal: Option<&Seal>, status
             item["name"] = name.as_str().into();
             if let Some(namespace) = namespace {
                 item["namespace"] = namespace.as_str().into();
-            }
-            // The published type of a freeform call has none.
-            if *kind == ToolKind::Function {
-                item["status"] = status.into();
             }
             item
         }

@@ -29,6 +29,8 @@ struct Told {
     part: usize,
     /// Of a custom tool's call that the provider makes like a function's.
     unwrapper: Option<InputUnwrapper>,
+    /// Whether it is a function's call, whose arguments are an object even when nothing is said.
+    is_function: bool,
     closed: bool,
 }
 
@@ -151,6 +153,7 @@ impl OpenItems {
         let opening = Opening::Call { id, name: tool.name, namespace: tool.namespace, kind };
         let block = self.find_or_open(place, Slot::Call, || opening, out);
         self.told[block].unwrapper = wrapped.then(InputUnwrapper::default);
+        self.told[block].is_function = kind == ToolKind::Function;
         self.has_calls = true;
     }
 
@@ -217,7 +220,7 @@ impl OpenItems {
             return block;
         }
         let block = self.told.len();
-        self.told.push(Told { item, slot, bytes: 0, raw: false, part: 0, unwrapper: None, closed: false });
+        self.told.push(Told { item, slot, bytes: 0, raw: false, part: 0, unwrapper: None, is_function: false, closed: false });
         out.push(Event::Open { block, opening: opening() });
         block
     }
@@ -240,6 +243,8 @@ impl OpenItems {
         told.closed = true;
         if let Some(mut unwrapper) = told.unwrapper.take() {
             push_more(block, unwrapper.finish(), out);
+        } else if told.is_function && told.bytes == 0 {
+            push_more(block, "{}".to_owned(), out);
         }
         out.push(Event::Close { block });
     }

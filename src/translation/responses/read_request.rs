@@ -15,7 +15,7 @@ use crate::translation::json::{parse, parse_at};
 pub fn read_request(body: &[u8]) -> Result<Request, CannotCarry> {
     let body: Body = parse(body)?;
     refuse_what_is_stored(&body)?;
-    refuse_logprobs(&body)?;
+    refuse_what_no_answer_can_hold(&body)?;
     let mut request = Request::new(Protocol::Responses);
     request.stream = body.stream.unwrap_or(false);
     if let Some(instructions) = body.instructions.filter(|text| !text.is_empty()) {
@@ -67,7 +67,12 @@ fn refuse_what_is_stored(body: &Body) -> Result<(), CannotCarry> {
     }
 }
 
-fn refuse_logprobs(body: &Body) -> Result<(), CannotCarry> {
+/// Log probabilities, and the verdicts of a safety check that the client relies on.
+fn refuse_what_no_answer_can_hold(body: &Body) -> Result<(), CannotCarry> {
+    if body.rest.get("moderation").is_some_and(|wanted| !wanted.is_null()) {
+        let problem = "Moderation is not available on this model: its channel speaks another protocol";
+        return Err(CannotCarry::new("moderation", problem));
+    }
     let problem = "Log probabilities are not available on this model: its channel speaks another protocol";
     if body.include.iter().flatten().any(|wanted| wanted == "message.output_text.logprobs") {
         return Err(CannotCarry::new("include", problem));

@@ -14,8 +14,8 @@ const LEAST_OUTPUT: i64 = 16;
 /// Longest `safety_identifier` OpenAI takes, in characters.
 const MOST_USER_CHARS: usize = 64;
 /// Hints that OpenAI's two protocols share, name and meaning.
-const SHARED_HINTS: [&str; 6] =
-    ["metadata", "service_tier", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "moderation"];
+const SHARED_HINTS: [&str; 5] =
+    ["metadata", "service_tier", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"];
 
 /// Writes a request for the upstream's `model`.
 ///

@@ -166,7 +166,7 @@ fn limits_and_sampling_have_this_protocols_names() {
     assert_eq!(written.body["stop"], json!(["a", "b", "c", "d"]));
     assert_eq!(written.body["response_format"]["json_schema"]["name"], "output");
     assert_eq!(written.body["response_format"]["json_schema"]["strict"], true);
-    assert_eq!(written.left_out.to_string(), "stop_sequences, metadata, top_k, service_tier");
+    assert_eq!(written.left_out.to_string(), "stop_sequences, metadata.user_id, top_k, service_tier");
     let other = write_request(request(), "deepseek-chat").unwrap();
     assert_eq!(other.body["max_tokens"], json!(9));
 }

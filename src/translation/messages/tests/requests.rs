@@ -218,6 +218,17 @@ fn results_follow_their_calls_whatever_stood_between() {
 }
 
 #[test]
+fn prompts_amid_the_conversation_join_the_users_message_beside_them() {
+    let note = Item::Instruction { voice: Voice::Developer, texts: vec!["note".to_owned()] };
+    let items = vec![user("hi"), Item::Assistant(Block::Text("yes".to_owned())), note.clone(), user("more"), note, user("last")];
+    let (body, _) = written(from_chat(items), "claude-sonnet-4-5");
+    let reminder = json!({"type": "text", "text": "<system-reminder>\nnote\n</system-reminder>"});
+    let joined = json!([reminder, {"type": "text", "text": "more"}, reminder]);
+    let after = [json!({"role": "user", "content": joined}), json!({"role": "user", "content": "last"})];
+    assert_eq!(body["messages"].as_array().unwrap()[2..], after);
+}
+
+#[test]
 fn custom_tools_become_functions() {
     let mut request = from_chat(vec![user("hi")]);
     let grammar = json!({"type": "grammar", "syntax": "lark", "definition": "start: x"});

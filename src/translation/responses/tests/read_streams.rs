@@ -131,3 +131,13 @@ fn items_that_share_a_number_are_told_apart() {
         answer.blocks.iter().map(|block| if let Block::Call(call) = block { call.input.as_str() } else { "" }).collect();
     assert_eq!(inputs, ["a", "b"]);
 }
+
+#[test]
+fn a_call_without_arguments_has_an_empty_object() {
+    let names = Arc::new(ToolNames::default());
+    let item = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": ""});
+    let response = json!({"id": "resp_1", "status": "completed", "output": [item]});
+    let whole = read_answer(response.to_string().as_bytes(), &names).unwrap();
+    assert!(matches!(whole.blocks.as_slice(), [Block::Call(call)] if call.input == "{}"));
+    assert_eq!(collected(&events_of(&streamed(&response, true, true), &names)), whole);
+}

@@ -93,6 +93,7 @@ fn what_has_no_place_is_refused_by_name() {
         ("prompt", json!({"id": "p"})),
         ("include", json!(["message.output_text.logprobs"])),
         ("top_logprobs", json!(2)),
+        ("moderation", json!({"model": "m"})),
         ("tools", json!([{"type": "web_search"}])),
         ("tool_choice", json!({"type": "web_search_preview"})),
         ("temperature", json!("hot")),
@@ -191,7 +192,7 @@ fn a_request_of_claudes_is_written() {
             "reasoning": {"effort": "medium", "summary": "auto"}, "store": false,
         })
     );
-    assert_eq!(written.left_out.to_string(), "max_tokens, metadata, service_tier");
+    assert_eq!(written.left_out.to_string(), "max_tokens, metadata.user_id, service_tier");
 }
 
 #[test]
