@@ -135,10 +135,10 @@ on_both! {
         app.finish().await;
     }
 
-    async fn a_client_that_leaves_a_converted_call_drops_it_upstream(storage) {
+    async fn a_client_that_leaves_a_call_drops_it_upstream_in_all_nine_pairs(storage) {
         let app = app_of_three_kinds(storage).await;
         let gate = Gate::new();
-        for (client, model) in [(Protocol::Messages, "chat-only"), (Protocol::ChatCompletions, "responses-only"), (Protocol::Responses, CLAUDE)] {
+        for (client, model) in CLIENTS.into_iter().flat_map(|client| KINDS.map(|(model, _)| (client, model))) {
             app.provider().push(Scripted::text("late").wait_for(gate.clone()));
             let before = app.provider().dropped();
             let asking = app.caller().speaking(client).asks("hi").model(model).spawn();
@@ -146,7 +146,7 @@ on_both! {
             asking.abort();
             app.provider().wait_for_dropped(before + 1).await.unwrap();
         }
-        eventually("the rows are there", async || app.rows().await.len() == 3).await;
+        eventually("the rows are there", async || app.rows().await.len() == 9).await;
         assert!(app.rows().await.iter().all(|row| row.ending == "client_left" && row.cost_nanos == 0));
         app.finish().await;
     }
