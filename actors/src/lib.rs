@@ -5,10 +5,10 @@
 //! | mailbox | capacity | asked (reply) | told (no reply; bounded by requests under way) |
 //! |---|---|---|---|
 //! | `UserGate` | 1,024 each | `Admit`, `Extend`, `Withdraw`, `Refresh` | `Wake` |
-//! | `ChannelHealth` | 8,192 | `Choose`, `Begin`, `Close`, `Observe` | `Report`, `Freed` |
+//! | `ChannelHealth` | 8,192 | `Choose`, `Begin`, `Close`, `Observe` | `Freed`; reports lie in its letterbox |
 //! | `SettingsCache` | 4,096 | `Reload`, `LoadKey` | – |
 //! | `LogBroadcaster` | 4,096 | `Subscribe`, `Dismiss` | `Publish`, only while somebody reads |
-//! | `UsageLedger` | 16,384 | `Post`, `Drain` | `PostLater` |
+//! | `UsageLedger` | 16,384 | `Drain` | `Post` (its acknowledgement is the answer), `PostLater` |
 
 pub mod channel_health;
 pub mod log_broadcaster;

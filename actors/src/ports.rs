@@ -1,6 +1,7 @@
 //! What the cellar asks of the house: storage, the journal, clocks, encoding. Implemented above, passed in.
 
 use std::io;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -76,13 +77,13 @@ pub trait LedgerStore: Send + Sync {
     async fn book(&self, receipts: &[Receipt]) -> Result<usize, StorageIll>;
 }
 
-/// A line of the journal.
+/// A line of the journal. Shares its receipt with whoever posted it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// An answer was committed; if nothing follows, the process was killed. Holds the receipt for that case.
-    Opened(Receipt),
+    Opened(Arc<Receipt>),
     /// A request ended.
-    Closed(Receipt),
+    Closed(Arc<Receipt>),
 }
 
 /// The append-only file behind the ledger, read back as the queue of what is still to be booked.

@@ -121,10 +121,11 @@ impl Doors {
             keep_alive: self.door.patience.keep_alive,
         };
         config.app_data(self.upstreams.clone()).app_data(self.system.clone()).app_data(self.logs.clone());
+        edge::routes(config, &road, &self.door);
         self.api_routes.configure(config, &ApiContext(self.console.doorstep.clone()));
         api::probes(config);
         console::routes(config, &self.console);
-        edge::routes(config, &road, &self.door);
+        edge::short_routes(config, &road);
     }
 }
 

@@ -62,25 +62,33 @@ impl Drop for UnderWay {
     }
 }
 
-/// Registers the routes. `road` belongs to this worker.
+/// Registers the routes below `/v1`. `road` belongs to this worker. To be called before other routes are registered:
+/// they are looked through in order, and almost every request is one of these.
 pub fn routes(config: &mut ServiceConfig, road: &Road, door: &Door) {
     config.app_data(Data::new(road.clone())).app_data(Data::new(door.clone()));
-    for prefix in ["/v1", ""] {
-        for protocol in Protocol::ALL {
-            let path = format!("{prefix}/{}", protocol.path());
-            let post = web::post().to(move |request, payload, road, door| serve(protocol, request, payload, road, door));
-            config.service(resource(&path, road).route(post).default_service(web::to(wrong_method)));
-        }
-        config.service(
-            resource(&format!("{prefix}/models"), road).route(web::get().to(models::list)).default_service(web::to(wrong_method)),
-        );
-        let one = format!("{prefix}/models/{{id:.+}}");
-        config.service(resource(&one, road).route(web::get().to(models::one)).default_service(web::to(wrong_method)));
-        config.service(
-            resource(&format!("{prefix}/usage"), road).route(web::get().to(usage::usage)).default_service(web::to(wrong_method)),
-        );
-    }
+    below("/v1", config, road);
     config.service(web::scope("/v1").default_service(web::to(unknown_path)));
+}
+
+/// Registers the same routes without `/v1`, behind what else has such a path.
+pub fn short_routes(config: &mut ServiceConfig, road: &Road) {
+    below("", config, road);
+}
+
+fn below(prefix: &str, config: &mut ServiceConfig, road: &Road) {
+    for protocol in Protocol::ALL {
+        let path = format!("{prefix}/{}", protocol.path());
+        let post = web::post().to(move |request, payload, road, door| serve(protocol, request, payload, road, door));
+        config.service(resource(&path, road).route(post).default_service(web::to(wrong_method)));
+    }
+    config.service(
+        resource(&format!("{prefix}/models"), road).route(web::get().to(models::list)).default_service(web::to(wrong_method)),
+    );
+    let one = format!("{prefix}/models/{{id:.+}}");
+    config.service(resource(&one, road).route(web::get().to(models::one)).default_service(web::to(wrong_method)));
+    config.service(
+        resource(&format!("{prefix}/usage"), road).route(web::get().to(usage::usage)).default_service(web::to(wrong_method)),
+    );
 }
 
 /// A route that browsers may call from the origins that the settings allow.

@@ -3,6 +3,11 @@
 //! One entry per line: CRC-32 in hex, a space, JSON. A line whose checksum is wrong (a torn write after a
 //! power failure) is skipped with a warning; everything before and after it counts. A process never appends
 //! to a segment of its predecessor, so a torn end stays where it is.
+//!
+//! While the reader keeps up, what was appended is also kept in memory (bounded), so that it need not be read
+//! from disk and parsed. A reader that fell behind, or went back, reads from disk until it has caught up.
+
+mod recent;
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -12,6 +17,8 @@ use std::path::{Path, PathBuf};
 use actors::ports::{Entry, Journal};
 use actors::vocabulary::Receipt;
 use serde::{Deserialize, Serialize};
+
+use self::recent::{Line, Recent};
 
 /// A segment that grew to this size is followed by another.
 const SEGMENT_BYTES: u64 = 8 << 20;
@@ -56,6 +63,8 @@ pub struct FileJournal {
     writer: File,
     read: Place,
     mark: Place,
+    /// What is still to be read, if all of it is in memory; `None` while the reader is behind.
+    recent: Option<Recent>,
 }
 
 impl FileJournal {
@@ -70,7 +79,7 @@ impl FileJournal {
         let (segment, writer) = new_segment(directory, number)?;
         segments.push_back(segment);
         let first = Place { segment: segments.front().map_or(number, |segment| segment.number), offset: 0 };
-        Ok(Self { directory: directory.to_owned(), segments, writer, read: first, mark: first })
+        Ok(Self { directory: directory.to_owned(), segments, writer, read: first, mark: first, recent: None })
     }
 
     fn rotate(&mut self) -> io::Result<()> {
@@ -105,8 +114,11 @@ impl FileJournal {
 impl Journal for FileJournal {
     fn append(&mut self, entries: &[Entry]) -> io::Result<()> {
         let mut lines = Vec::with_capacity(entries.len() * 1024);
+        let mut ranges = Vec::with_capacity(entries.len());
         for entry in entries {
+            let start = lines.len();
             write_line(&mut lines, entry)?;
+            ranges.push(start..lines.len());
         }
         if self.segments.back().is_some_and(|segment| segment.bytes > 0 && segment.bytes + lines.len() as u64 > SEGMENT_BYTES) {
             self.rotate()?;
@@ -117,11 +129,23 @@ impl Journal for FileJournal {
             self.writer.set_len(segment.bytes)?;
             return Err(error);
         }
+        let start = segment.bytes;
         segment.bytes += lines.len() as u64;
+        let appended = entries.iter().zip(ranges).map(|(entry, line)| Line {
+            entry: entry.clone(),
+            bytes: line.len(),
+            behind: Place { segment: segment.number, offset: start + line.end as u64 },
+        });
+        self.recent = self.recent.take().and_then(|recent| recent.with(appended));
         Ok(())
     }
 
     fn read(&mut self, limit: usize) -> io::Result<Vec<Entry>> {
+        if let Some(recent) = &mut self.recent {
+            let (entries, read) = recent.take(limit);
+            self.read = read.unwrap_or(self.read);
+            return Ok(entries);
+        }
         let mut entries = Vec::new();
         while entries.len() < limit {
             let Some(segment) = self.segments.iter().find(|segment| segment.number == self.read.segment) else { break };
@@ -130,13 +154,19 @@ impl Journal for FileJournal {
             let next = self.segments.iter().map(|segment| segment.number).find(|next| *next > number);
             match next.filter(|_| at_end) {
                 Some(next) => self.read = Place { segment: next, offset: 0 },
-                None => break,
+                None => {
+                    self.recent = (self.read.offset >= bytes).then(Recent::default);
+                    break;
+                }
             }
         }
         Ok(entries)
     }
 
     fn rewind(&mut self) {
+        if self.read != self.mark {
+            self.recent = None;
+        }
         self.read = self.mark;
     }
 
@@ -205,8 +235,8 @@ fn entry(line: &[u8]) -> Option<Entry> {
         return None;
     }
     match serde_json::from_slice(json).ok()? {
-        LineIn::Opened(receipt) => Some(Entry::Opened(receipt)),
-        LineIn::Closed(receipt) => Some(Entry::Closed(receipt)),
+        LineIn::Opened(receipt) => Some(Entry::Opened(receipt.into())),
+        LineIn::Closed(receipt) => Some(Entry::Closed(receipt.into())),
     }
 }
 

@@ -49,8 +49,8 @@ fn ids(entries: &[Entry]) -> Vec<i64> {
 fn what_was_written_is_read_back_in_order_after_a_kill() {
     let directory = tempfile::tempdir().unwrap();
     let mut journal = FileJournal::open(directory.path()).unwrap();
-    journal.append(&[Entry::Opened(receipt(1)), Entry::Closed(receipt(1))]).unwrap();
-    journal.append(&[Entry::Closed(receipt(2))]).unwrap();
+    journal.append(&[Entry::Opened(receipt(1).into()), Entry::Closed(receipt(1).into())]).unwrap();
+    journal.append(&[Entry::Closed(receipt(2).into())]).unwrap();
     drop(journal);
     let mut journal = FileJournal::open(directory.path()).unwrap();
     assert_eq!(ids(&journal.read(2).unwrap()), [-1, 1]);
@@ -66,7 +66,9 @@ fn what_was_written_is_read_back_in_order_after_a_kill() {
 fn a_torn_end_and_a_flipped_bit_cost_only_their_own_line() {
     let directory = tempfile::tempdir().unwrap();
     let mut journal = FileJournal::open(directory.path()).unwrap();
-    journal.append(&[Entry::Closed(receipt(1)), Entry::Closed(receipt(2)), Entry::Closed(receipt(3))]).unwrap();
+    journal
+        .append(&[Entry::Closed(receipt(1).into()), Entry::Closed(receipt(2).into()), Entry::Closed(receipt(3).into())])
+        .unwrap();
     drop(journal);
     let path = directory.path().join("usage-000000000001.journal");
     let mut bytes = std::fs::read(&path).unwrap();
@@ -75,7 +77,7 @@ fn a_torn_end_and_a_flipped_bit_cost_only_their_own_line() {
     bytes.truncate(bytes.len() - 5);
     std::fs::write(&path, bytes).unwrap();
     let mut journal = FileJournal::open(directory.path()).unwrap();
-    journal.append(&[Entry::Closed(receipt(4))]).unwrap();
+    journal.append(&[Entry::Closed(receipt(4).into())]).unwrap();
     assert_eq!(ids(&journal.read(9).unwrap()), [1, 4]);
 }
 
@@ -85,7 +87,7 @@ fn segments_rotate_and_are_let_go_once_booked() {
     let mut journal = FileJournal::open(directory.path()).unwrap();
     let bulky = Receipt { details: Some("x".repeat(1 << 20)), ..receipt(1) };
     for _ in 0..20 {
-        journal.append(&[Entry::Closed(bulky.clone())]).unwrap();
+        journal.append(&[Entry::Closed(bulky.clone().into())]).unwrap();
     }
     let files = || std::fs::read_dir(directory.path()).unwrap().count();
     assert!(files() > 2);
@@ -100,4 +102,33 @@ fn segments_rotate_and_are_let_go_once_booked() {
         }
     }
     assert_eq!((read, files()), (20, 1));
+}
+
+#[test]
+fn what_is_read_is_the_same_from_memory_and_from_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = FileJournal::open(directory.path()).unwrap();
+    assert!(journal.read(9).unwrap().is_empty());
+    let bulky = |id| Receipt { details: Some("x".repeat(1 << 20)), ..receipt(id) };
+    let mut read = Vec::new();
+    // Behind by less than is remembered, by more, and by less again; each time some of it is read twice.
+    for (round, size) in [3, 12, 3].into_iter().enumerate() {
+        let first = 100 * i64::try_from(round).unwrap();
+        for id in first..first + size {
+            journal.append(&[Entry::Opened(receipt(id).into()), Entry::Closed(bulky(id).into())]).unwrap();
+        }
+        let before = ids(&journal.read(4).unwrap());
+        journal.rewind();
+        let again = ids(&journal.read(5).unwrap());
+        assert_eq!(before[..], again[..4]);
+        journal.mark();
+        read.extend(again);
+        read.extend(ids(&journal.read(100).unwrap()));
+        journal.mark();
+        journal.release().unwrap();
+    }
+    let expected: Vec<i64> = [0..3, 100..112, 200..203].into_iter().flatten().flat_map(|id| [-id, id]).collect();
+    assert_eq!(read, expected);
+    assert!(journal.read(9).unwrap().is_empty());
+    assert!(journal.size() < 8 << 20, "all but the newest segment is let go");
 }

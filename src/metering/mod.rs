@@ -63,7 +63,7 @@ pub async fn answer(arrival: Arrival, items: &Arc<RecentItems>, keep_alive: Dura
     let left_out = arrival.answer.left_out;
     let mut content_type = speech.content_type();
     let memory = Memory { items: Arc::clone(items), user: arrival.inbound.caller.key.owner.id };
-    let (status, headers) = (arrival.answer.status, arrival.answer.headers.clone());
+    let (status, headers) = (arrival.answer.status, arrival.answer.headers);
     let body = match arrival.answer.said {
         Said::Declined(body) => {
             let error = Some(format!("the upstream answered with status {status}"));

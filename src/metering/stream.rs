@@ -11,11 +11,13 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
 use super::Memory;
-use crate::translation::{Fault, Frame, Meaning, Speech};
+use crate::translation::{Fault, Frame, Meaning, Speech, faults};
 use crate::upstream::{Broken, Events, Next};
 
 /// Output tokens between two looks at the hold.
 const LOOK_EVERY: i64 = 64;
+/// Bytes after which a piece goes out, though more is here already.
+const MOST_AT_ONCE: usize = 16 << 10;
 /// How long the connection may take to end after the last event, so that it can be used again.
 const WIND_UP: Duration = Duration::from_millis(50);
 /// How long events may follow an error event (`error`, then `response.failed`).
@@ -118,7 +120,7 @@ impl MeteredStream {
     async fn run(&mut self) -> Bytes {
         let mut out = Out::default();
         loop {
-            while let Some((frame, meaning)) = self.held.pop_front().or_else(|| self.events.next_ready()) {
+            while let Some((frame, meaning)) = self.held.pop_front() {
                 self.tell(&frame, meaning, &mut out);
                 match meaning {
                     Meaning::End => return self.finish(out, End::Complete).await,
@@ -133,7 +135,15 @@ impl MeteredStream {
                 return self.finish(out, end).await;
             }
             if !out.is_empty() {
-                return out.bytes();
+                // What is here already goes out in the same piece.
+                match self.events.next_ready().await {
+                    Some(event) => self.held.push_back(event),
+                    None => return out.bytes(),
+                }
+                if out.len() >= MOST_AT_ONCE {
+                    return out.bytes();
+                }
+                continue;
             }
             match self.events.next(Instant::now() + self.keep_alive).await {
                 Next::Event(frame, meaning) => self.held.push_back((frame, meaning)),
@@ -200,13 +210,16 @@ impl MeteredStream {
             Ok(()) => out.bytes(),
             Err(ill) => {
                 tracing::error!(%ill, "an answer was cut short, since its receipt could not be written");
-                self.speech.fail(Fault::UNAVAILABLE, "the gateway could not record this request")
+                // Not through the speech: to its mind the stream has ended, but those bytes never go out.
+                let sequence = self.events.tap().next_sequence();
+                faults::event(self.protocol, Fault::UNAVAILABLE, "the gateway could not record this request", sequence)
             }
         }
     }
 
     fn failure(&mut self, ending: Ending, fault: Fault, why: &str) -> (Ending, Option<String>, Option<Bytes>) {
-        (ending, Some(why.to_owned()), Some(self.speech.fail(fault, why)))
+        let sequence = self.events.tap().next_sequence();
+        (ending, Some(why.to_owned()), Some(self.speech.fail(fault, why, sequence)))
     }
 
     /// The legal end that the upstream left out, if its stop reason came.
@@ -261,6 +274,10 @@ impl Out {
 
     fn is_empty(&self) -> bool {
         self.first.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.first.len() + self.rest.len()
     }
 
     fn bytes(self) -> Bytes {

@@ -6,7 +6,7 @@ mod origins;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use actors::channel_health::{Candidate, ChannelHealth, NoneLive};
+use actors::channel_health::{Candidate, ChannelHealth, ChannelSlot, Chosen, NoneLive};
 use actors::settings_cache::Offer;
 use actors::vocabulary::{Deadlines, Settings};
 
@@ -24,6 +24,8 @@ pub struct Route {
     pub offers: Vec<Offer>,
     /// The same, as `ChannelHealth` knows them.
     pub candidates: Arc<[Candidate]>,
+    /// A slot of the first, unless it is saturated.
+    pub first: Option<ChannelSlot>,
     /// The last resort.
     pub fallback: Option<Offer>,
     /// The clocks.
@@ -70,18 +72,18 @@ pub async fn plan(health: &ChannelHealth, origins: &ResponseOrigins, admitted: A
     }
     let conversation = conversation(&inbound);
     let candidates: Arc<[Candidate]> = offers.iter().map(candidate).collect();
-    let order = match health.choose(&candidates, Some(conversation), fastrand::u64(..)).await {
-        Ok(Ok(order)) => order,
+    let Chosen { order, first } = match health.choose(&candidates, Some(conversation), fastrand::u64(..)).await {
+        Ok(Ok(chosen)) => chosen,
         Ok(Err(NoneLive { retry_ms })) if fallback.is_none() => {
             return Err(Stopped::with(NoRoute::NoneLive { retry_ms }, inbound.caller.pending));
         }
-        Ok(Err(NoneLive { .. })) => Vec::new(),
+        Ok(Err(NoneLive { .. })) => Chosen { order: Vec::new(), first: None },
         Err(_) => return Err(Stopped::with(NoRoute::Unanswered, inbound.caller.pending)),
     };
     let deadlines = deadlines(&inbound.caller.snapshot.settings, inbound.ask.stream);
     let offers: Vec<Offer> = order.iter().map(|index| offers[*index].clone()).collect();
     let candidates = offers.iter().map(candidate).collect();
-    Ok(Route { inbound, offers, candidates, fallback, deadlines, conversation, input_tokens })
+    Ok(Route { inbound, offers, candidates, first, fallback, deadlines, conversation, input_tokens })
 }
 
 /// An offer as `ChannelHealth` knows it.

@@ -23,6 +23,12 @@ const STATEMENT_DEADLINE: &str = "20s";
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Readers beside SQLite's one writer.
 const SQLITE_READERS: u32 = 4;
+/// SQLite's page cache of the writer, in KiB (negative by SQLite's rule): the ends of all indexes that grow.
+const WRITER_CACHE: &str = "-16384";
+/// Pages in the WAL before they are written back: 16 MiB. A page that many transactions touch is written back once.
+const CHECKPOINT_PAGES: &str = "4096";
+/// Rows that SQLite's thread may be ahead of who reads them: those of one statement of a booking.
+const WRITER_ROWS: usize = 256;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -241,7 +247,8 @@ async fn open_sqlite(url: &str) -> Stored<Pools> {
         .statement_cache_capacity(200)
         .optimize_on_close(true, None);
     let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(ACQUIRE_DEADLINE);
-    let writer = pool(1).connect_with(options.clone()).await?;
+    let writing = options.clone().pragma("cache_size", WRITER_CACHE).pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
+    let writer = pool(1).connect_with(writing.row_buffer_size(WRITER_ROWS)).await?;
     let readers = pool(SQLITE_READERS).connect_with(options.read_only(true)).await?;
     Ok(Pools::Lite { readers, writer })
 }

@@ -137,6 +137,9 @@ pub struct Cursor {
     pub id: i64,
 }
 
+/// The ending that has no index of its own.
+const COMPLETED: &str = "completed";
+
 const COLUMNS: &str = "id, request_id, ts, user_id, username, key_id, key_name, key_prefix, protocol, model, upstream_model, \
     channel_id, channel_name, status, ending, stream, converted, ttft_ms, duration_ms, tokens_in, tokens_out, \
     cache_read_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens, reasoning_tokens, estimated, unpriced, cost_nanos, error";
@@ -183,6 +186,10 @@ fn conditions(filter: &LogFilter, query: Option<&str>) -> Conditions {
     all.int("ts <", filter.to);
     all.int("status =", filter.status);
     all.text("ending =", filter.ending.as_deref());
+    if filter.ending.as_deref().is_some_and(|ending| ending != COMPLETED) {
+        // Says what the index of the other endings asks for.
+        all.and(&format!("ending <> '{COMPLETED}'"));
+    }
     all.text("model =", filter.model.as_deref());
     all.text("protocol =", filter.protocol.as_deref());
     all.int("key_id =", filter.key_id);

@@ -15,6 +15,8 @@ use serde_json::value::RawValue;
 
 /// Messages that tell one conversation from another: OpenAI's first is usually the system prompt.
 const OPENING_ITEMS: usize = 2;
+/// Of each of their texts, so much of its start.
+const OPENING_BYTES: usize = 4 << 10;
 /// Longest model name.
 const MOST_MODEL_BYTES: usize = 256;
 
@@ -318,7 +320,8 @@ impl<'de> Visitor<'de> for Counting<'_> {
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
         self.walk.text_bytes += text.len();
         if self.opening != Opening::None {
-            text.hash(&mut self.walk.opening);
+            text.len().hash(&mut self.walk.opening);
+            text.as_bytes().get(..OPENING_BYTES).unwrap_or(text.as_bytes()).hash(&mut self.walk.opening);
         }
         Ok(())
     }

@@ -93,16 +93,15 @@ pub fn body(family: Family, fault: Fault, message: &str, param: Option<&str>, re
     body.to_string().into()
 }
 
-/// The event that ends a stream after something broke.
-pub fn event(protocol: Protocol, fault: Fault, message: &str) -> Bytes {
+/// The event that ends a stream after something broke. `sequence` is its number in a Responses stream.
+pub fn event(protocol: Protocol, fault: Fault, message: &str, sequence: i64) -> Bytes {
     match protocol {
         Protocol::Messages | Protocol::CountTokens => {
             let data = json!({"type": "error", "error": {"type": fault.anthropic, "message": message}});
             format!("event: error\ndata: {data}\n\n").into()
         }
         Protocol::Responses => {
-            let data =
-                json!({"type": "error", "code": fault.openai_code, "message": message, "param": null, "sequence_number": 0});
+            let data = json!({"type": "error", "code": fault.openai_code, "message": message, "param": null, "sequence_number": sequence});
             format!("event: error\ndata: {data}\n\n").into()
         }
         Protocol::ChatCompletions | Protocol::Embeddings => {

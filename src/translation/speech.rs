@@ -96,10 +96,10 @@ impl Speech {
         }
     }
 
-    /// Ends a broken stream with the client's error event.
-    pub fn fail(&mut self, fault: Fault, message: &str) -> Bytes {
+    /// Ends a broken stream with the client's error event. `sequence` is the number of the upstream's next event.
+    pub fn fail(&mut self, fault: Fault, message: &str, sequence: i64) -> Bytes {
         match self {
-            Self::Native(passage) => faults::event(passage.protocol, fault, message),
+            Self::Native(passage) => faults::event(passage.protocol, fault, message, sequence),
             Self::Converted(conversion) => conversion.fail(fault, message),
         }
     }

@@ -108,14 +108,14 @@ fn parse(raw: Bytes) -> Frame {
     let mut at = 0;
     while at < raw.len() {
         let (end, next) = line(&raw, at).unwrap_or((raw.len(), raw.len()));
-        let text = raw.slice(at..trim_cr(&raw, at, end));
+        let (start, end) = (at, trim_cr(&raw, at, end));
+        let text = &raw[start..end];
         at = next;
-        let Some(colon) = memchr::memchr(b':', &text) else { continue };
-        let skip = usize::from(text.get(colon + 1) == Some(&b' '));
-        let value = text.slice(colon + 1 + skip..);
+        let Some(colon) = memchr::memchr(b':', text) else { continue };
+        let value = colon + 1 + usize::from(text.get(colon + 1) == Some(&b' '));
         match &text[..colon] {
-            b"event" => event = Some(String::from_utf8_lossy(&value).into_owned()),
-            b"data" => data.push(value),
+            b"event" => event = Some(String::from_utf8_lossy(&text[value..]).into_owned()),
+            b"data" => data.push(raw.slice(start + value..end)),
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::http::header::{self, HeaderMap};
 use actors::settings_cache::Offer;
 use actors::usage_ledger::PendingReceipt;
-use actors::vocabulary::Protocol;
+use actors::vocabulary::{Price, Protocol};
 use awc::error::SendRequestError;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -100,7 +100,7 @@ pub(super) async fn attempt(
             }
             let at = pending.elapsed_ms();
             pending.note(|receipt| receipt.timings.head_ms = Some(at));
-            accept(response, inbound, offer.protocol, &speech, clocks, input_tokens).await?
+            accept(response, inbound, offer, &speech, clocks, input_tokens).await?
         }
         404 => {
             let body = error_body(response).await;
@@ -142,34 +142,36 @@ async fn estimate(inbound: &Inbound) -> Result<Answer, Miss> {
 async fn accept(
     response: Response,
     inbound: &mut Inbound,
-    protocol: Protocol,
+    offer: &Offer,
     speech: &Speech,
     clocks: Clocks,
     input_tokens: i64,
 ) -> Result<Said, Miss> {
     let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let empty_is_failure = inbound.caller.snapshot.settings.proxy_treat_empty_output_as_failure;
+    let have_a_price = offer.tariff.prices.is_some_and(|prices| prices.cache_creation != Price::default());
+    let tap = UsageTap::new(offer.protocol).splitting_cache_writes(have_a_price);
     if content_type.starts_with("text/event-stream") {
         if speech.is_converted() && !inbound.ask.stream {
             return Err(Miss::NoAnswer("answered with a stream that nobody asked for".to_owned()));
         }
-        let events = Events::new(response, UsageTap::new(protocol), clocks.idle);
+        let events = Events::new(response, tap, clocks.idle);
         return until_commit(events, empty_is_failure, clocks.commit_by, &mut inbound.caller.pending, input_tokens).await;
     }
     let body = whole_body(response, clocks.answer_by).await?;
-    whole_answer(protocol, speech, body, empty_is_failure)
+    let must_produce = empty_is_failure && offer.protocol.is_billed();
+    whole_answer(tap, speech, body, must_produce)
 }
 
-fn whole_answer(protocol: Protocol, speech: &Speech, body: Bytes, empty_is_failure: bool) -> Result<Said, Miss> {
+fn whole_answer(mut tap: UsageTap, speech: &Speech, body: Bytes, must_produce: bool) -> Result<Said, Miss> {
     if body.trim_ascii().is_empty() {
         return Err(Miss::NoAnswer("answered with nothing".to_owned()));
     }
     if serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() {
         return Err(Miss::NoAnswer("answered with something that is not JSON".to_owned()));
     }
-    let mut tap = UsageTap::new(protocol);
     tap.whole(&body);
-    if empty_is_failure && protocol.is_billed() && !tap.produced() {
+    if must_produce && !tap.produced() {
         return Err(Miss::NoAnswer("answered without any output".to_owned()));
     }
     let heard = speech.hear(body).ok_or_else(|| Miss::NoAnswer("answered with something that is no answer".to_owned()))?;

@@ -1,8 +1,10 @@
 //! An upstream's event stream as frames, with an idle deadline, bounded.
 
 use std::collections::VecDeque;
+use std::task::Poll;
 use std::time::Duration;
 
+use awc::error::PayloadError;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::time::Instant;
@@ -46,6 +48,7 @@ pub struct Events {
     idle: Duration,
     idle_at: Instant,
     closed: bool,
+    broken: Option<Broken>,
 }
 
 impl std::fmt::Debug for Events {
@@ -59,7 +62,7 @@ impl Events {
     pub(super) fn new(response: Response, tap: UsageTap, idle: Duration) -> Self {
         let idle = if idle.is_zero() { Duration::from_secs(86_400) } else { idle };
         let idle_at = Instant::now() + idle;
-        Self { response, framer: Framer::default(), ready: VecDeque::new(), tap, idle, idle_at, closed: false }
+        Self { response, framer: Framer::default(), ready: VecDeque::new(), tap, idle, idle_at, closed: false, broken: None }
     }
 
     /// What has been read so far says of usage.
@@ -73,28 +76,49 @@ impl Events {
             if let Some((frame, meaning)) = self.ready.pop_front() {
                 return Next::Event(frame, meaning);
             }
+            if let Some(broken) = &self.broken {
+                return Next::Broken(broken.clone());
+            }
             if self.closed {
                 return Next::Closed;
             }
             let until = quiet_at.min(self.idle_at);
             match tokio::time::timeout_at(until, self.response.next()).await {
-                Ok(Some(Ok(chunk))) => {
-                    self.idle_at = Instant::now() + self.idle;
-                    if self.take(chunk).is_err() {
-                        return Next::Broken(Broken::TooLong);
-                    }
-                }
-                Ok(Some(Err(_))) => return Next::Broken(Broken::Network),
-                Ok(None) => self.close(),
+                Ok(chunk) => self.came(chunk),
                 Err(_) if until == self.idle_at => return Next::Broken(Broken::Idle),
                 Err(_) => return Next::Quiet,
             }
         }
     }
 
-    /// The next event that is already here.
-    pub fn next_ready(&mut self) -> Option<(Frame, Meaning)> {
+    /// The next event that is already here, or that the connection gives without waiting. How the stream ends is left
+    /// to [`Self::next`].
+    pub async fn next_ready(&mut self) -> Option<(Frame, Meaning)> {
+        while self.ready.is_empty() && !self.closed && self.broken.is_none() {
+            let here = std::future::poll_fn(|cx| match self.response.poll_next_unpin(cx) {
+                Poll::Ready(chunk) => Poll::Ready(Some(chunk)),
+                Poll::Pending => Poll::Ready(None),
+            });
+            match here.await {
+                Some(chunk) => self.came(chunk),
+                None => break,
+            }
+        }
         self.ready.pop_front()
+    }
+
+    /// Takes in what the connection gave; `None` is its end.
+    fn came(&mut self, chunk: Option<Result<Bytes, PayloadError>>) {
+        match chunk {
+            Some(Ok(chunk)) => {
+                self.idle_at = Instant::now() + self.idle;
+                if self.take(chunk).is_err() {
+                    self.broken = Some(Broken::TooLong);
+                }
+            }
+            Some(Err(_)) => self.broken = Some(Broken::Network),
+            None => self.close(),
+        }
     }
 
     fn take(&mut self, chunk: Bytes) -> Result<(), crate::translation::sse::EventTooLong> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::channel_health::{Candidate, ChannelHealth, ChannelSlot, NoStart, NoneLive, Verdict};
+use actors::channel_health::{Begun, Candidate, ChannelHealth, ChannelSlot, NoStart, NoneLive, Verdict};
 use actors::settings_cache::Offer;
 use actors::vocabulary::{Attempt, Deadlines};
 use tokio::time::Instant;
@@ -138,8 +138,7 @@ impl<'a> Trip<'a> {
             if self.is_late() {
                 return Err(Failed::Deadline);
             }
-            let candidates: Arc<[Candidate]> = left.iter().map(|(_, candidate)| candidate.clone()).collect();
-            let begun = match self.health.begin(&candidates, patience).await {
+            let begun = match self.begin(&left, patience).await {
                 Ok(begun) => begun,
                 Err(no_start) => match self.give_up(no_start) {
                     Some(failed) if self.tried == 0 && self.route.fallback.is_none() => return Err(failed),
@@ -162,6 +161,15 @@ impl<'a> Trip<'a> {
             }
         }
         self.last_resort().await
+    }
+
+    /// A slot for the next attempt: the one that came with the choice, or that of the first candidate that has one.
+    async fn begin(&mut self, left: &[(Offer, Candidate)], patience: Duration) -> Result<Begun, NoStart> {
+        if let Some(slot) = self.route.first.take() {
+            return Ok(Begun { index: 0, slot });
+        }
+        let candidates: Arc<[Candidate]> = left.iter().map(|(_, candidate)| candidate.clone()).collect();
+        self.health.begin(&candidates, patience).await
     }
 
     /// The fallback channel and model, if there is one that is live.

@@ -4,6 +4,7 @@
 //! retry a pooled connection that the server had just closed. Admission does the limiting here, deadlines are
 //! set per request, and [`Wire::send`] retries once on a fresh connection where that is safe.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use actix_service::Service;
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
+use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, Uri};
 use actors::settings_cache::SnapshotReader;
@@ -30,6 +32,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const LIFETIME: Duration = Duration::from_secs(600);
 /// A pooled connection that breaks within this time, before any answer, was stale.
 const STALE_WITHIN: Duration = Duration::from_secs(1);
+/// Most of a body handed to the connection at once.
+const PIECE_BYTES: usize = 64 << 10;
 /// TLS handshakes may take this long.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
@@ -97,7 +101,27 @@ impl Wire {
 async fn request(client: &awc::Client, outgoing: &Outgoing, deadline: Duration) -> Result<Response, SendRequestError> {
     let mut request = client.request(outgoing.method.clone(), outgoing.uri.clone()).no_decompress().timeout(deadline);
     *request.headers_mut() = outgoing.headers.clone();
-    request.send_body(outgoing.body.clone()).await
+    request.send_body(Pieces(outgoing.body.clone())).await
+}
+
+/// A body handed over in pieces, so that the connection's buffer stays as small as one of them.
+struct Pieces(Bytes);
+
+impl MessageBody for Pieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.0.len() as u64)
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let piece = self.0.len().min(PIECE_BYTES);
+        Poll::Ready(Some(self.0.split_to(piece)).filter(|piece| !piece.is_empty()).map(Ok))
+    }
+
+    fn try_into_bytes(self) -> Result<Bytes, Self> {
+        Ok(self.0)
+    }
 }
 
 /// Whether the failure is that of a pooled connection its server had just closed.

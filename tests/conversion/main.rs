@@ -45,4 +45,10 @@ pairs! {
     messages_in_node: "messages.mjs",
     chat_completions_in_node: "chat.mjs",
     responses_in_node: "responses.mjs",
+    recorded_requests: "recorded.py",
+}
+
+#[actix_web::test]
+async fn the_provider_refuses_what_the_real_ones_refuse() {
+    World::start(Kind::Claude).await.runs("strictness.py").await;
 }

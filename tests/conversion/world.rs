@@ -25,7 +25,7 @@ pub enum Kind {
 /// What each kind serves; no model is served by two.
 const SERVED: [(Kind, &[&str]); 3] = [
     (Kind::Claude, &["claude-sonnet-4-5", "claude-opus-4-8"]),
-    (Kind::Chat, &["gpt-5-mini", "gpt-4o"]),
+    (Kind::Chat, &["gpt-5-mini", "gpt-4o", "deepseek-reasoner"]),
     (Kind::Responses, &["gpt-5", "gpt-4.1"]),
 ];
 
@@ -160,7 +160,7 @@ impl World {
             .env("GATEWAY_KEY", KEY)
             .env("PROVIDER_URL", &self.provider.url)
             .env("CHANNEL_KIND", self.kind.name())
-            .env("MODELS", json!({"thinks": thinks, "plain": plain, "adapts": adapts}).to_string());
+            .env("MODELS", json!({"thinks": thinks, "plain": plain, "adapts": adapts, "shows": "deepseek-reasoner"}).to_string());
         if is_node {
             command.env("SDK_NODE_MODULES", node_modules());
         }

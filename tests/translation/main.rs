@@ -4,7 +4,7 @@
 //! A new case is a new file under `tests/golden/cases`; it needs no Rust.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on may panic")]
-#![expect(clippy::disallowed_methods, reason = "scripts/test says by environment variables where Python is and how long to go on")]
+#![expect(clippy::disallowed_methods, reason = "scripts/test says in the environment where things are")]
 
 mod case;
 mod fuzz;

@@ -59,6 +59,7 @@ on_both! {
         app.provider().always(Scripted::text("hi").wait_for(gate.clone()));
         let asked: Vec<_> = (0..9).map(|at: usize| callers[at % 3].asks("hello").spawn_streamed()).collect();
         waiting(&app, 7).await;
+        app.provider().wait_for_requests(2).await.unwrap();
         gate.open();
         for reply in asked {
             reply.await.unwrap().expects(200);

@@ -1,15 +1,14 @@
-//! The shell around [`Health`]: messages, waiters for a saturated channel, and the slot guards.
+//! The shell around [`Health`]: messages, and waiters for a saturated channel.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use actix::WeakAddr;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::breaker::Rules;
-use super::state::{Candidate, ChannelState, Health, NoneLive, Verdict};
+use super::slot::{ChannelSlot, Letterbox};
+use super::state::{Candidate, ChannelState, Health, NoneLive};
 use crate::ports::{Clock, Faults};
 use crate::settings_cache::SnapshotReader;
 use crate::supervision::{Crashed, Vitals, guard};
@@ -27,7 +26,7 @@ pub(super) struct Parts {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) faults: Arc<dyn Faults>,
     pub(super) vitals: Arc<Vitals>,
-    pub(super) waiting: Arc<AtomicUsize>,
+    pub(super) letters: Arc<Letterbox>,
 }
 
 /// The actor.
@@ -40,6 +39,15 @@ pub(super) struct ChannelHealthActor {
 struct Waiter {
     candidates: Arc<[Candidate]>,
     slot: oneshot::Sender<Begun>,
+}
+
+/// The live candidates, in the order to try.
+#[derive(Debug)]
+pub struct Chosen {
+    /// Their indexes, at least one.
+    pub order: Vec<usize>,
+    /// A slot of the first of them, unless it is saturated: its attempt may start.
+    pub first: Option<ChannelSlot>,
 }
 
 /// An attempt that may start.
@@ -59,7 +67,7 @@ pub(super) enum Start {
 }
 
 #[derive(Message)]
-#[rtype(result = "Result<Result<Vec<usize>, NoneLive>, Crashed>")]
+#[rtype(result = "Result<Result<Chosen, NoneLive>, Crashed>")]
 pub(super) struct Choose {
     pub(super) candidates: Arc<[Candidate]>,
     pub(super) conversation: Option<u64>,
@@ -70,16 +78,6 @@ pub(super) struct Choose {
 #[rtype(result = "Result<Start, Crashed>")]
 pub(super) struct Begin {
     pub(super) candidates: Arc<[Candidate]>,
-}
-
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct Report {
-    pub(super) channel: ChannelId,
-    pub(super) model: Arc<str>,
-    pub(super) verdict: Verdict,
-    pub(super) decides: bool,
-    pub(super) conversation: Option<u64>,
 }
 
 #[derive(Message)]
@@ -96,12 +94,34 @@ pub(super) struct Observe;
 
 impl ChannelHealthActor {
     pub(super) fn new(parts: Parts) -> Self {
-        parts.waiting.store(0, Ordering::Release);
+        parts.letters.nobody_waits();
         Self { parts, health: Health::default(), waiters: VecDeque::new() }
     }
 
     fn rules(&self) -> Rules {
         Rules::from(&self.parts.snapshot.load().settings)
+    }
+
+    /// Takes in what attempts have shown since the last message.
+    fn read_letters(&mut self) {
+        while let Some(report) = self.parts.letters.next() {
+            self.parts.faults.reached("channel_health.report");
+            let rules = self.rules();
+            self.health.report(report.channel, &report.model, report.verdict, report.decides, &rules, report.at_ms);
+            if let Some(conversation) = report.conversation {
+                self.health.remember(conversation, report.channel);
+            }
+        }
+    }
+
+    fn choose(&mut self, ask: &Choose, addr: &Addr<Self>) -> Result<Chosen, NoneLive> {
+        self.parts.faults.reached("channel_health.choose");
+        let (rules, now) = (self.rules(), self.parts.clock.now_ms());
+        let order = self.health.choose(&ask.candidates, ask.conversation, ask.random, &rules, now)?;
+        let first = order.first().and_then(|first| ask.candidates.get(*first));
+        self.parts.faults.reached("channel_health.begin");
+        let first = first.and_then(|first| self.try_begin(std::slice::from_ref(first), addr).ok());
+        Ok(Chosen { order, first: first.map(|begun| begun.slot) })
     }
 
     fn begin(&mut self, candidates: Arc<[Candidate]>, addr: &Addr<Self>) -> Start {
@@ -111,7 +131,7 @@ impl ChannelHealthActor {
             Err(true) if self.waiters.len() < MOST_WAITING => {
                 let (slot, freed) = oneshot::channel();
                 self.waiters.push_back(Waiter { candidates, slot });
-                self.parts.waiting.store(self.waiters.len(), Ordering::Release);
+                self.parts.letters.wait(self.waiters.len());
                 // A slot may have come back while the counter still said that nobody waits.
                 self.serve_waiters(addr);
                 Start::Queued(freed)
@@ -125,15 +145,8 @@ impl ChannelHealthActor {
         let rules = self.rules();
         let (index, in_flight, decides) = self.health.begin(candidates, &rules, now)?;
         let candidate = &candidates[index];
-        let slot = ChannelSlot {
-            channel: candidate.channel,
-            model: Arc::clone(&candidate.model),
-            in_flight,
-            decides,
-            waiting: Arc::clone(&self.parts.waiting),
-            health: addr.downgrade(),
-        };
-        Ok(Begun { index, slot })
+        let letters = Arc::clone(&self.parts.letters);
+        Ok(Begun { index, slot: ChannelSlot::new(candidate, in_flight, decides, letters, addr.downgrade()) })
     }
 
     fn serve_waiters(&mut self, addr: &Addr<Self>) {
@@ -149,7 +162,7 @@ impl ChannelHealthActor {
             }
         }
         self.waiters = still_waiting;
-        self.parts.waiting.store(self.waiters.len(), Ordering::Release);
+        self.parts.letters.wait(self.waiters.len());
     }
 }
 
@@ -165,19 +178,18 @@ impl Supervised for ChannelHealthActor {
     fn restarting(&mut self, _: &mut Self::Context) {
         self.health.forget();
         self.waiters.clear();
-        self.parts.waiting.store(0, Ordering::Release);
+        self.parts.letters.nobody_waits();
     }
 }
 
 impl Handler<Choose> for ChannelHealthActor {
-    type Result = Result<Result<Vec<usize>, NoneLive>, Crashed>;
+    type Result = Result<Result<Chosen, NoneLive>, Crashed>;
 
     fn handle(&mut self, ask: Choose, ctx: &mut Self::Context) -> Self::Result {
         let vitals = Arc::clone(&self.parts.vitals);
-        guard(&vitals, ctx, |_| {
-            self.parts.faults.reached("channel_health.choose");
-            let rules = self.rules();
-            self.health.choose(&ask.candidates, ask.conversation, ask.random, &rules, self.parts.clock.now_ms())
+        guard(&vitals, ctx, |ctx| {
+            self.read_letters();
+            self.choose(&ask, &ctx.address())
         })
     }
 }
@@ -187,24 +199,10 @@ impl Handler<Begin> for ChannelHealthActor {
 
     fn handle(&mut self, ask: Begin, ctx: &mut Self::Context) -> Self::Result {
         let vitals = Arc::clone(&self.parts.vitals);
-        MessageResult(guard(&vitals, ctx, |ctx| self.begin(ask.candidates, &ctx.address())))
-    }
-}
-
-impl Handler<Report> for ChannelHealthActor {
-    type Result = ();
-
-    fn handle(&mut self, report: Report, ctx: &mut Self::Context) {
-        let vitals = Arc::clone(&self.parts.vitals);
-        let _crash_is_counted = guard(&vitals, ctx, |_| {
-            self.parts.faults.reached("channel_health.report");
-            let rules = self.rules();
-            let now = self.parts.clock.now_ms();
-            self.health.report(report.channel, &report.model, report.verdict, report.decides, &rules, now);
-            if let Some(conversation) = report.conversation {
-                self.health.remember(conversation, report.channel);
-            }
-        });
+        MessageResult(guard(&vitals, ctx, |ctx| {
+            self.read_letters();
+            self.begin(ask.candidates, &ctx.address())
+        }))
     }
 }
 
@@ -213,7 +211,10 @@ impl Handler<Freed> for ChannelHealthActor {
 
     fn handle(&mut self, _: Freed, ctx: &mut Self::Context) {
         let vitals = Arc::clone(&self.parts.vitals);
-        let _crash_is_counted = guard(&vitals, ctx, |ctx| self.serve_waiters(&ctx.address()));
+        let _crash_is_counted = guard(&vitals, ctx, |ctx| {
+            self.read_letters();
+            self.serve_waiters(&ctx.address());
+        });
     }
 }
 
@@ -223,6 +224,7 @@ impl Handler<Close> for ChannelHealthActor {
     fn handle(&mut self, Close(channel): Close, ctx: &mut Self::Context) -> Self::Result {
         let vitals = Arc::clone(&self.parts.vitals);
         guard(&vitals, ctx, |ctx| {
+            self.read_letters();
             self.health.close(channel);
             self.serve_waiters(&ctx.address());
         })
@@ -235,42 +237,9 @@ impl Handler<Observe> for ChannelHealthActor {
     fn handle(&mut self, _: Observe, ctx: &mut Self::Context) -> Self::Result {
         let vitals = Arc::clone(&self.parts.vitals);
         guard(&vitals, ctx, |_| {
+            self.read_letters();
             let rules = self.rules();
             self.health.observe(&rules, self.parts.clock.now_ms())
         })
-    }
-}
-
-/// One attempt's place at a channel, given back when dropped.
-#[derive(Debug)]
-#[must_use = "a slot that is dropped is given back"]
-pub struct ChannelSlot {
-    channel: ChannelId,
-    model: Arc<str>,
-    in_flight: Arc<AtomicU32>,
-    decides: bool,
-    waiting: Arc<AtomicUsize>,
-    health: WeakAddr<ChannelHealthActor>,
-}
-
-impl ChannelSlot {
-    /// Tells what the attempt showed. `conversation` is remembered for a channel that answered.
-    pub fn report(&mut self, verdict: Verdict, conversation: Option<u64>) {
-        let decides = std::mem::take(&mut self.decides);
-        if let Some(health) = self.health.upgrade() {
-            health.do_send(Report { channel: self.channel, model: Arc::clone(&self.model), verdict, decides, conversation });
-        }
-    }
-}
-
-impl Drop for ChannelSlot {
-    fn drop(&mut self) {
-        self.in_flight.fetch_sub(1, Ordering::AcqRel);
-        if self.decides {
-            self.report(Verdict::Nothing, None);
-        }
-        if let Some(health) = self.health.upgrade().filter(|_| self.waiting.load(Ordering::Acquire) > 0) {
-            health.do_send(Freed);
-        }
     }
 }

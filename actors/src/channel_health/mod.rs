@@ -6,20 +6,22 @@
 mod actor;
 mod breaker;
 mod choice;
+mod slot;
 mod state;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use actix::prelude::*;
 
-pub use actor::{Begun, ChannelSlot};
+pub use actor::{Begun, Chosen};
 pub use breaker::{Circuit, Rules};
 pub use choice::{Standing, order};
+pub use slot::ChannelSlot;
 pub use state::{Candidate, ChannelState, NoneLive, Verdict};
 
 use actor::{Begin, ChannelHealthActor, Choose, Close, Observe, Parts, Start};
+use slot::Letterbox;
 
 use crate::ports::{Clock, Faults};
 use crate::settings_cache::SnapshotReader;
@@ -47,7 +49,8 @@ impl ChannelHealth {
     /// Starts the actor on `arbiter`.
     pub fn start(arbiter: ArbiterHandle, snapshot: SnapshotReader, clock: Arc<dyn Clock>, faults: Arc<dyn Faults>) -> Self {
         let vitals = Vitals::new("ChannelHealth");
-        let parts = Parts { snapshot, clock, faults, vitals: Arc::clone(&vitals), waiting: Arc::new(AtomicUsize::new(0)) };
+        let letters = Arc::new(Letterbox::new(Arc::clone(&clock)));
+        let parts = Parts { snapshot, clock, faults, vitals: Arc::clone(&vitals), letters };
         let line = Line::open(vitals, move || {
             let parts = parts.clone();
             Supervisor::start_in_arbiter(&arbiter, |_| ChannelHealthActor::new(parts))
@@ -55,7 +58,7 @@ impl ChannelHealth {
         Self { line: Arc::new(line) }
     }
 
-    /// Indexes of the live candidates in the order to try. `random` is any random number.
+    /// The live candidates in the order to try, with a slot of the first. `random` is any random number.
     ///
     /// # Errors
     /// When every candidate rests.
@@ -64,7 +67,7 @@ impl ChannelHealth {
         candidates: &Arc<[Candidate]>,
         conversation: Option<u64>,
         random: u64,
-    ) -> Result<Result<Vec<usize>, NoneLive>, Unanswered> {
+    ) -> Result<Result<Chosen, NoneLive>, Unanswered> {
         self.line.ask(|| Choose { candidates: Arc::clone(candidates), conversation, random }).await
     }
 

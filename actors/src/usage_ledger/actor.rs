@@ -18,9 +18,10 @@ use crate::vocabulary::{Receipt, ReceiptId};
 /// Messages that may wait before senders do.
 const MAILBOX: usize = 16_384;
 /// Entries read from the journal for one transaction.
-pub(super) const BATCH: usize = 500;
-/// How long a first receipt waits for others to share its transaction.
-const BOOKING_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const BATCH: usize = 1_000;
+/// How long a first receipt waits for others to share its transaction: most of what a transaction costs does not
+/// depend on the number of rows.
+const BOOKING_PAUSE: Duration = Duration::from_millis(100);
 /// Longest transaction.
 const BOOKING_DEADLINE: Duration = Duration::from_secs(60);
 /// Pauses after a failed booking: doubling from the first to the last.
@@ -34,7 +35,7 @@ pub(super) struct Parts {
     /// Locked by the actor alone; behind a lock so that a successor finds it where its predecessor left it.
     pub(super) journal: Arc<Mutex<Box<dyn Journal>>>,
     /// Committed answers whose receipt has not been posted yet.
-    pub(super) running: Arc<Mutex<HashMap<ReceiptId, Receipt>>>,
+    pub(super) running: Arc<Mutex<HashMap<ReceiptId, Arc<Receipt>>>>,
     pub(super) store: Arc<dyn LedgerStore>,
     pub(super) backlog: Backlog,
     pub(super) sync: Sync,
@@ -54,10 +55,13 @@ pub(super) struct UsageLedgerActor {
     draining: Vec<oneshot::Sender<()>>,
 }
 
-/// Posts an entry; answered when it is in the journal.
+/// Posts an entry. `written` is told when it is in the journal, and dropped when the actor restarts before.
 #[derive(Message)]
-#[rtype(result = "Result<oneshot::Receiver<()>, Crashed>")]
-pub(super) struct Post(pub(super) Entry);
+#[rtype(result = "()")]
+pub(super) struct Post {
+    pub(super) entry: Entry,
+    pub(super) written: oneshot::Sender<()>,
+}
 
 /// Posts an entry from a place that cannot wait.
 #[derive(Message)]
@@ -112,7 +116,7 @@ impl UsageLedgerActor {
     fn keep(&mut self, entry: Entry) {
         let mut running = self.parts.running.lock().unwrap_or_else(PoisonError::into_inner);
         match &entry {
-            Entry::Opened(receipt) => drop(running.insert(receipt.id, receipt.clone())),
+            Entry::Opened(receipt) => drop(running.insert(receipt.id, Arc::clone(receipt))),
             Entry::Closed(receipt) => {
                 running.remove(&receipt.id);
                 self.parts.backlog.grow(1);
@@ -135,7 +139,7 @@ impl UsageLedgerActor {
                 for acknowledgement in self.acknowledgements.drain(..) {
                     let _caller_left = acknowledgement.send(());
                 }
-                self.plan_booking(BOOKING_PAUSE, ctx);
+                self.plan_next_booking(false, ctx);
             }
             Err(error) => {
                 tracing::error!(%error, "the usage journal cannot be written; answers wait for it");
@@ -171,6 +175,7 @@ impl UsageLedgerActor {
             return;
         }
         self.booking = true;
+        let more_waits = entries.len() == BATCH;
         let receipts: Vec<Receipt> = entries.into_iter().filter_map(closed).collect();
         let store = Arc::clone(&self.parts.store);
         let booking = async move {
@@ -180,12 +185,12 @@ impl UsageLedgerActor {
             let booked = tokio::time::timeout(BOOKING_DEADLINE, store.book(&receipts)).await;
             booked.unwrap_or_else(|_| Err(StorageIll("a booking took too long".to_owned()))).map(|_| receipts.len() as u64)
         };
-        let booking = AssertUnwindSafe(booking).catch_unwind().into_actor(self).map(|booked, actor, ctx| {
+        let booking = AssertUnwindSafe(booking).catch_unwind().into_actor(self).map(move |booked, actor, ctx| {
             actor.booking = false;
             let vitals = Arc::clone(&actor.parts.vitals);
             // Outside a handler a panic would kill the actor, and what it had not written yet with it.
             let _crash_is_counted = guard(&vitals, ctx, |ctx| match booked {
-                Ok(Ok(count)) => actor.booked(count, ctx),
+                Ok(Ok(count)) => actor.booked(count, more_waits, ctx),
                 Ok(Err(ill)) => actor.booking_failed(&ill.to_string(), ctx),
                 Err(_) => actor.booking_failed("the booking panicked", ctx),
             });
@@ -193,7 +198,7 @@ impl UsageLedgerActor {
         ctx.spawn(booking);
     }
 
-    fn booked(&mut self, count: u64, ctx: &mut Context<Self>) {
+    fn booked(&mut self, count: u64, more_waits: bool, ctx: &mut Context<Self>) {
         self.parts.faults.reached("usage_ledger.booked");
         self.retry_pause = RETRY_PAUSE.0;
         self.parts.backlog.shrink(count);
@@ -201,7 +206,18 @@ impl UsageLedgerActor {
         if let Err(error) = let_go {
             tracing::error!(%error, "booked journal segments could not be let go");
         }
-        self.plan_booking(Duration::ZERO, ctx);
+        self.plan_next_booking(more_waits, ctx);
+    }
+
+    /// Plans what follows a write or a booking. Without its pause the batches of a steady stream would shrink to
+    /// what came while the last one was booked.
+    fn plan_next_booking(&mut self, more_waits: bool, ctx: &mut Context<Self>) {
+        if !self.draining.is_empty() && !self.booking {
+            // A booking planned for later is not waited for; it will find nothing left to do.
+            ctx.notify(Book);
+        } else {
+            self.plan_booking(if more_waits { Duration::ZERO } else { BOOKING_PAUSE }, ctx);
+        }
     }
 
     /// Before old segments go, the requests still running are noted again in the newest.
@@ -222,7 +238,7 @@ impl UsageLedgerActor {
 
 fn closed(entry: Entry) -> Option<Receipt> {
     match entry {
-        Entry::Closed(receipt) => Some(receipt),
+        Entry::Closed(receipt) => Some(Arc::unwrap_or_clone(receipt)),
         Entry::Opened(_) => None,
     }
 }
@@ -256,16 +272,14 @@ impl Supervised for UsageLedgerActor {
 }
 
 impl Handler<Post> for UsageLedgerActor {
-    type Result = MessageResult<Post>;
+    type Result = ();
 
-    fn handle(&mut self, Post(entry): Post, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Post { entry, written }: Post, ctx: &mut Self::Context) {
         let vitals = Arc::clone(&self.parts.vitals);
-        MessageResult(guard(&vitals, ctx, |ctx| {
-            let (written, when_written) = oneshot::channel();
+        let _crash_is_counted = guard(&vitals, ctx, |ctx| {
             self.take(entry, ctx);
             self.acknowledgements.push(written);
-            when_written
-        }))
+        });
     }
 }
 
@@ -290,7 +304,7 @@ impl Handler<Drain> for UsageLedgerActor {
             let (booked, when_booked) = oneshot::channel();
             self.draining.push(booked);
             if self.unwritten.is_empty() {
-                self.plan_booking(Duration::ZERO, ctx);
+                self.plan_next_booking(true, ctx);
             }
             when_booked
         }))

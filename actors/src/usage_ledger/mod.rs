@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix::prelude::*;
+use tokio::sync::oneshot;
 
 pub use pending::{Bookkeeper, PendingReceipt, Who};
 pub use recovery::{Recovered, recover};
@@ -26,6 +27,9 @@ use crate::supervision::{Line, VitalSigns, Vitals};
 
 /// Longest wait for the journal to take an entry.
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Pause before an entry is posted again to an actor that restarts.
+const RESTART_PAUSE: Duration = Duration::from_millis(10);
 
 /// When what the journal took is made to survive a power failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,11 +131,12 @@ impl UsageLedger {
         // giving up early would refuse an answer that is billed.
         let until = tokio::time::Instant::now() + WRITE_DEADLINE;
         while tokio::time::Instant::now() < until {
-            let posted = self.line.ask(|| Post(entry.clone())).await;
-            let written = posted.map_err(|unanswered| StorageIll(unanswered.to_string()))?;
-            match tokio::time::timeout_at(until, written).await {
+            // One message and one answer: the acknowledgement itself. An actor that restarts drops it.
+            let (written, when_written) = oneshot::channel();
+            self.line.tell(Post { entry: entry.clone(), written });
+            match tokio::time::timeout_at(until, when_written).await {
                 Ok(Ok(())) => return Ok(()),
-                Ok(Err(_actor_restarted)) => {}
+                Ok(Err(_actor_restarted)) => tokio::time::sleep(RESTART_PAUSE).await,
                 Err(_) => break,
             }
         }

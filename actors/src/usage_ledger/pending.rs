@@ -191,7 +191,7 @@ impl PendingReceipt {
         self.note(|receipt| receipt.timings.first_output_ms = Some(at));
         if let Some(receipt) = self.receipt.as_deref() {
             let killed = Receipt { usage: Usage::default(), estimated: false, ..receipt.clone() };
-            self.bookkeeper.ledger.post_later(Entry::Opened(killed));
+            self.bookkeeper.ledger.post_later(Entry::Opened(Arc::new(killed)));
         }
     }
 
@@ -236,7 +236,7 @@ impl PendingReceipt {
             self.hold = None;
             return None;
         }
-        Some(Entry::Closed(*receipt))
+        Some(Entry::Closed(Arc::from(receipt)))
     }
 
     fn settle(&mut self, entry: Entry) {
@@ -251,7 +251,7 @@ impl PendingReceipt {
             });
         }
         if self.bookkeeper.logs.readers() > 0 {
-            self.bookkeeper.logs.publish(&Arc::new(receipt), false);
+            self.bookkeeper.logs.publish(&receipt, false);
         }
     }
 }

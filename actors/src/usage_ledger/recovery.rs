@@ -1,6 +1,7 @@
 //! What a process does first: books what its predecessor left in the journal.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::actor::BATCH;
 use crate::ports::{Entry, Journal, LedgerStore, StorageIll};
@@ -20,7 +21,7 @@ pub struct Recovered {
 /// # Errors
 /// When journal or database cannot be used; then the journal is as it was.
 pub async fn recover(journal: &mut dyn Journal, store: &dyn LedgerStore) -> Result<Recovered, StorageIll> {
-    let mut open: HashMap<ReceiptId, Receipt> = HashMap::new();
+    let mut open: HashMap<ReceiptId, Arc<Receipt>> = HashMap::new();
     let mut recovered = Recovered::default();
     loop {
         let entries = journal.read(BATCH).map_err(|error| StorageIll(error.to_string()))?;
@@ -33,14 +34,14 @@ pub async fn recover(journal: &mut dyn Journal, store: &dyn LedgerStore) -> Resu
                 Entry::Opened(receipt) => drop(open.insert(receipt.id, receipt)),
                 Entry::Closed(receipt) => {
                     open.remove(&receipt.id);
-                    receipts.push(receipt);
+                    receipts.push(Arc::unwrap_or_clone(receipt));
                 }
             }
         }
         recovered.receipts += receipts.len();
         store.book(&receipts).await?;
     }
-    let killed: Vec<Receipt> = open.into_values().collect();
+    let killed: Vec<Receipt> = open.into_values().map(Arc::unwrap_or_clone).collect();
     recovered.killed = killed.len();
     for batch in killed.chunks(BATCH) {
         store.book(batch).await?;

@@ -9,8 +9,9 @@ use sqlx::{FromRow, QueryBuilder};
 use crate::store::StoreError;
 use crate::store::db::Stored;
 
-/// Rows per statement: 35 columns × 500 stay below SQLite's 32,766 parameters.
-const CHUNK: usize = 500;
+/// Rows per statement, the larger ones first: few sizes, so that SQLite keeps the statements it has prepared. The
+/// largest has 256 × 35 parameters, of which SQLite takes 32,766.
+const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 /// Longest text from outside that is stored; longer ones would not fit PostgreSQL's indexes.
 const LONGEST_TEXT: usize = 512;
 
@@ -126,14 +127,25 @@ const ON_HOUR: &str = " ON CONFLICT (hour, user_id, key_id, channel_id, model) D
 const SET_KEYS: &str = "UPDATE api_keys SET used_nanos = v.column2, used_requests = v.column3, day_start = v.column4, \
     day_tokens = v.column5, last_used_at = v.column6 FROM (";
 
-/// One body for both databases; `$lock` is what makes a SELECT lock its rows.
+/// `rows` in pieces for one statement each: of the sizes above where statements are `kept`.
+fn pieces<T>(mut rows: &[T], kept: bool) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
+        let (piece, rest) = rows.split_at(if kept { size } else { rows.len().min(SIZES[0]) });
+        rows = rest;
+        Some(piece)
+    })
+}
+
+/// One body for both databases; `$lock` is what makes a SELECT lock its rows, `$kept` whether statements stay
+/// prepared: PostgreSQL would keep megabytes of plans on each of its connections.
 macro_rules! booking_tables {
-    ($database:ty, $connection:ty, $lock:literal) => {
+    ($database:ty, $connection:ty, $lock:literal, $kept:literal) => {
         #[async_trait]
         impl BookingTables for $connection {
             async fn insert_log_rows(&mut self, rows: &[LogRow<'_>]) -> Stored<Vec<i64>> {
                 let mut new = Vec::with_capacity(rows.len());
-                for chunk in rows.chunks(CHUNK) {
+                for chunk in pieces(rows, $kept) {
                     let mut insert = QueryBuilder::<$database>::new(INSERT_LOG);
                     insert.push_values(chunk, |mut row, log| {
                         let receipt = log.receipt;
@@ -175,7 +187,7 @@ macro_rules! booking_tables {
                             .push_bind(receipt.details.as_deref().map(|text| without_nul(text).into_owned()));
                     });
                     insert.push(" ON CONFLICT (id) DO NOTHING RETURNING id");
-                    let ids: Vec<i64> = insert.build_query_scalar().persistent(false).fetch_all(&mut *self).await?;
+                    let ids: Vec<i64> = insert.build_query_scalar().persistent($kept).fetch_all(&mut *self).await?;
                     new.extend(ids);
                 }
                 Ok(new)
@@ -183,31 +195,31 @@ macro_rules! booking_tables {
 
             async fn lock_users(&mut self, ids: &[i64]) -> Stored<Vec<UserRow>> {
                 let mut users = Vec::with_capacity(ids.len());
-                for chunk in ids.chunks(CHUNK) {
+                for chunk in pieces(ids, $kept) {
                     let mut select =
                         QueryBuilder::<$database>::new("SELECT id, quota_nanos, used_nanos FROM users WHERE id IN (");
                     push_ids(&mut select.separated(", "), chunk);
                     select.push(concat!(") ORDER BY id", $lock));
-                    let rows: Vec<UserRow> = select.build_query_as().persistent(false).fetch_all(&mut *self).await?;
+                    let rows: Vec<UserRow> = select.build_query_as().persistent($kept).fetch_all(&mut *self).await?;
                     users.extend(rows);
                 }
                 Ok(users)
             }
 
             async fn set_used(&mut self, users: &[UserRow]) -> Stored<()> {
-                for chunk in users.chunks(CHUNK) {
+                for chunk in pieces(users, $kept) {
                     let mut update = QueryBuilder::<$database>::new("UPDATE users SET used_nanos = v.column2 FROM (");
                     update.push_values(chunk, |mut row, user| {
                         row.push_bind(user.id).push_bind(user.used_nanos);
                     });
                     update.push(") AS v WHERE users.id = v.column1");
-                    update.build().persistent(false).execute(&mut *self).await?;
+                    update.build().persistent($kept).execute(&mut *self).await?;
                 }
                 Ok(())
             }
 
             async fn insert_ledger_rows(&mut self, rows: &[LedgerRow]) -> Stored<()> {
-                for chunk in rows.chunks(CHUNK) {
+                for chunk in pieces(rows, $kept) {
                     let mut insert = QueryBuilder::<$database>::new(
                         "INSERT INTO ledger (id, user_id, ts, kind, amount_nanos, balance_nanos, receipt_id) ",
                     );
@@ -220,27 +232,27 @@ macro_rules! booking_tables {
                             .push_bind(ledger.balance_nanos)
                             .push_bind(ledger.receipt_id);
                     });
-                    insert.build().persistent(false).execute(&mut *self).await?;
+                    insert.build().persistent($kept).execute(&mut *self).await?;
                 }
                 Ok(())
             }
 
             async fn lock_keys(&mut self, ids: &[i64]) -> Stored<Vec<KeyRow>> {
                 let mut keys = Vec::with_capacity(ids.len());
-                for chunk in ids.chunks(CHUNK) {
+                for chunk in pieces(ids, $kept) {
                     let mut select = QueryBuilder::<$database>::new(
                         "SELECT id, used_nanos, used_requests, day_start, day_tokens, last_used_at FROM api_keys WHERE id IN (",
                     );
                     push_ids(&mut select.separated(", "), chunk);
                     select.push(concat!(") ORDER BY id", $lock));
-                    let rows: Vec<KeyRow> = select.build_query_as().persistent(false).fetch_all(&mut *self).await?;
+                    let rows: Vec<KeyRow> = select.build_query_as().persistent($kept).fetch_all(&mut *self).await?;
                     keys.extend(rows);
                 }
                 Ok(keys)
             }
 
             async fn set_key_totals(&mut self, keys: &[KeyRow]) -> Stored<()> {
-                for chunk in keys.chunks(CHUNK) {
+                for chunk in pieces(keys, $kept) {
                     let mut update = QueryBuilder::<$database>::new(SET_KEYS);
                     update.push_values(chunk, |mut row, key| {
                         row.push_bind(key.id)
@@ -251,13 +263,13 @@ macro_rules! booking_tables {
                             .push_bind(key.last_used_at);
                     });
                     update.push(") AS v WHERE api_keys.id = v.column1");
-                    update.build().persistent(false).execute(&mut *self).await?;
+                    update.build().persistent($kept).execute(&mut *self).await?;
                 }
                 Ok(())
             }
 
             async fn add_hours(&mut self, hours: &[HourRow<'_>]) -> Stored<()> {
-                for chunk in hours.chunks(CHUNK) {
+                for chunk in pieces(hours, $kept) {
                     let mut upsert = QueryBuilder::<$database>::new(ADD_HOURS);
                     upsert.push_values(chunk, |mut row, hour| {
                         row.push_bind(hour.hour)
@@ -270,7 +282,7 @@ macro_rules! booking_tables {
                         }
                     });
                     upsert.push(ON_HOUR);
-                    upsert.build().persistent(false).execute(&mut *self).await?;
+                    upsert.build().persistent($kept).execute(&mut *self).await?;
                 }
                 Ok::<(), StoreError>(())
             }
@@ -278,8 +290,8 @@ macro_rules! booking_tables {
     };
 }
 
-booking_tables!(sqlx::Sqlite, sqlx::SqliteConnection, "");
-booking_tables!(sqlx::Postgres, sqlx::PgConnection, " FOR NO KEY UPDATE");
+booking_tables!(sqlx::Sqlite, sqlx::SqliteConnection, "", true);
+booking_tables!(sqlx::Postgres, sqlx::PgConnection, " FOR NO KEY UPDATE", false);
 
 fn push_ids<DB>(list: &mut sqlx::query_builder::Separated<'_, DB, &str>, ids: &[i64])
 where

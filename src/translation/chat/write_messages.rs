@@ -10,15 +10,39 @@ use crate::translation::hub::{
 
 /// Writes `messages`. Consecutive items of the assistant become one message; so do the images and files of
 /// consecutive results, which the role `tool` has no place for: a user's message behind them.
-pub(super) fn write_messages(items: Vec<Item>, request: &Request, names: &ToolNames, model: &str) -> Result<Value, CannotCarry> {
+pub(super) fn write_messages(
+    mut items: Vec<Item>,
+    request: &Request,
+    names: &ToolNames,
+    model: &str,
+) -> Result<Value, CannotCarry> {
     let field = if request.client == Protocol::Responses { "input" } else { "messages" };
     let mut writer = Writer { field, names, model, messages: Vec::new(), turn: Turn::default(), shown: Vec::new() };
+    results_first(&mut items);
     for item in items {
         writer.item(item)?;
     }
     writer.end_turn();
     writer.end_results();
     Ok(Value::Array(writer.messages))
+}
+
+/// Results stand right behind the turn whose calls they answer, whatever a user said in between.
+fn results_first(items: &mut [Item]) {
+    let is_assistant = |item: &Item| matches!(item, Item::Assistant(_));
+    let mut calls: Vec<String> = Vec::new();
+    for run in items.chunk_by_mut(|one, other| is_assistant(one) == is_assistant(other)) {
+        run.sort_by_key(|item| !matches!(item, Item::Result(result) if calls.contains(&result.call_id)));
+        calls = run.iter().filter_map(called).collect();
+    }
+}
+
+/// The id of a call.
+fn called(item: &Item) -> Option<String> {
+    match item {
+        Item::Assistant(Block::Call(call)) => Some(call.id.clone()),
+        _ => None,
+    }
 }
 
 struct Writer<'a> {

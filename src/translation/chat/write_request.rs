@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{write_messages, write_tools};
 use crate::translation::hub::{
     CannotCarry, Effort, Field, Format, Request, ToolNames, Written, is_strict, takes_completion_limit, takes_effort,
+    write_openai_sampling,
 };
 
 /// Hints the two OpenAI protocols share.
@@ -46,12 +47,7 @@ fn write_sampling(request: &mut Request, model: &str, body: &mut Map<String, Val
         let name = if takes_completion_limit(model) { "max_completion_tokens" } else { "max_tokens" };
         body.insert(name.to_owned(), json!(limit));
     }
-    if let Some(temperature) = request.temperature.take() {
-        body.insert("temperature".to_owned(), Value::Number(temperature));
-    }
-    if let Some(top_p) = request.top_p.take() {
-        body.insert("top_p".to_owned(), Value::Number(top_p));
-    }
+    write_openai_sampling(request, model, body);
     if request.stop.len() > MOST_STOPS {
         request.stop.truncate(MOST_STOPS);
         request.left_out.note(request.name_of(Field::Stop));

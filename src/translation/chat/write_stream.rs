@@ -111,7 +111,7 @@ impl StreamWriter {
     pub fn fail(&mut self, fault: Fault, message: &str, out: &mut BytesMut) {
         if !self.ended {
             self.ended = true;
-            out.put_slice(&faults::event(Protocol::ChatCompletions, fault, message));
+            out.put_slice(&faults::event(Protocol::ChatCompletions, fault, message, 0));
         }
     }
 

@@ -11,6 +11,7 @@ mod event;
 mod names;
 mod reply;
 mod request;
+mod sampling;
 mod schema;
 mod seal;
 mod unwrap;
@@ -26,6 +27,7 @@ pub use reply::Reply;
 pub use request::{
     Choice, Document, Effort, Field, Format, Image, Item, Part, Reasoning, Request, Source, Tool, ToolKind, ToolResult, Voice,
 };
+pub use sampling::write_openai_sampling;
 pub use schema::{closed, is_strict};
 pub use seal::Seal;
 pub use unwrap::{InputUnwrapper, unwrapped, wrapped};

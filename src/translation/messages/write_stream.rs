@@ -56,7 +56,7 @@ impl StreamWriter {
     /// Ends a broken stream with the protocol's error event. After it nothing is written.
     pub fn fail(&mut self, fault: Fault, message: &str, out: &mut BytesMut) {
         if !std::mem::replace(&mut self.done, true) {
-            out.extend_from_slice(&faults::event(Protocol::Messages, fault, message));
+            out.extend_from_slice(&faults::event(Protocol::Messages, fault, message, 0));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::translation::hub::{Choice, Request, Tool, ToolKind, ToolNames, is_strict};
+use crate::translation::hub::{Choice, Request, Tool, ToolKind, ToolNames, closed, is_strict};
 
 /// The tools to send: all, or those the client allows.
 pub fn tools(request: &Request, names: &ToolNames) -> Vec<Value> {
@@ -19,7 +19,7 @@ fn write_tool(tool: &Tool, names: &ToolNames) -> Value {
     if let Some(description) = description(tool) {
         written.insert("description".to_owned(), json!(description));
     }
-    let schema = match tool.kind {
+    let mut schema = match tool.kind {
         ToolKind::Function => with_type(&tool.schema),
         ToolKind::Custom => json!({
             "type": "object",
@@ -30,6 +30,7 @@ fn write_tool(tool: &Tool, names: &ToolNames) -> Value {
     };
     if tool.strict == Some(true) && tool.kind == ToolKind::Function && is_strict(&schema) {
         written.insert("strict".to_owned(), json!(true));
+        schema = closed(schema);
     }
     written.insert("input_schema".to_owned(), schema);
     Value::Object(written)

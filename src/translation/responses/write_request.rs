@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::write_items;
 use crate::translation::hub::{
     CannotCarry, Choice, Effort, Field, Format, Reasoning, Request, Tool, ToolKind, ToolNames, Written, is_strict, takes_effort,
+    write_openai_sampling,
 };
 
 /// The least `max_output_tokens` OpenAI takes.
@@ -30,7 +31,7 @@ pub fn write_request(mut request: Request, model: &str) -> Result<Written, Canno
     body.insert("model".to_owned(), model.into());
     write_items::write(&mut request, &names, &mut body);
     write_tools(&request, &names, &mut body);
-    write_limits(&mut request, &mut body);
+    write_limits(&mut request, model, &mut body);
     write_text(&mut request, &mut body);
     write_reasoning(&mut request, model, &mut body);
     write_hints(&mut request, &mut body);
@@ -109,19 +110,14 @@ fn written_choice(choice: &Choice, request: &Request, names: &ToolNames) -> Valu
     }
 }
 
-fn write_limits(request: &mut Request, body: &mut Map<String, Value>) {
+fn write_limits(request: &mut Request, model: &str, body: &mut Map<String, Value>) {
     if let Some(most) = request.max_output {
         if most < LEAST_OUTPUT {
             request.left_out.note(request.name_of(Field::MaxOutput));
         }
         body.insert("max_output_tokens".to_owned(), most.max(LEAST_OUTPUT).into());
     }
-    if let Some(temperature) = request.temperature.take() {
-        body.insert("temperature".to_owned(), Value::Number(temperature));
-    }
-    if let Some(top_p) = request.top_p.take() {
-        body.insert("top_p".to_owned(), Value::Number(top_p));
-    }
+    write_openai_sampling(request, model, body);
 }
 
 fn write_text(request: &mut Request, body: &mut Map<String, Value>) {

@@ -117,7 +117,7 @@ await run({
   },
 
   async however_events_are_written() {
-    for (const order of ["crlf", "nospace", "comments", "dribble"]) {
+    for (const order of ["crlf", "nospace", "comments", "dribble", "joined", "endless"]) {
       const asked = { ...body(`sse ${order}`, `say ${TEXT}`, call("weather", { location: TEXT })), tools };
       const { message } = (await hear(asked).finalChatCompletion()).choices[0];
       equal([message.content, JSON.parse(message.tool_calls[0].function.arguments)], [TEXT, { location: TEXT }]);

@@ -1,9 +1,10 @@
 """The official OpenAI SDK's Chat Completions, unchanged, against a channel of any kind."""
 
+import asyncio
 import json
 
 import openai
-from kit import FORTY, KEY, KIND, LOCATION, LONG_NAME, MODEL, PDF, PLAIN, PNG, SEEN_PDF, SEEN_PNG, TEXT, URL, call, case, equal, raised, run, script, sent
+from kit import FORTY, KEY, KIND, LOCATION, MODEL, MODELS, PDF, PLAIN, PNG, SEEN_PDF, SEEN_PNG, TEXT, URL, call, case, equal, raised, run, script, sent
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 from published import checked
@@ -96,6 +97,23 @@ def the_conversation_so_far():
 
 
 @case
+def instructions_in_the_middle():
+    turns = [{"role": "user", "content": "One"}, {"role": "assistant", "content": "Two"}, {"role": "developer", "content": "Be quick."}, user("recall", before="Three")]
+    found = message_of(messages=turns).content
+    assert found.index("Two") < found.index("Be quick.") < found.index("Three"), found
+
+
+@case
+def a_stream_heard_asynchronously():
+    async def listen():
+        async with openai.AsyncOpenAI(api_key=KEY, base_url=f"{URL}/v1", max_retries=0) as patient:
+            chunks = await patient.chat.completions.create(model=MODEL, messages=[user(f"say {TEXT}")], stream=True)
+            return "".join([chunk.choices[0].delta.content or "" async for chunk in chunks if chunk.choices])
+
+    equal(asyncio.run(listen()), TEXT)
+
+
+@case
 def tools_are_called_and_answered():
     first = user("say Looking.", call("weather", location="Paris"), call("weather", location="Rome"), "---", "report")
     for streamed in (False, True):
@@ -168,6 +186,10 @@ def structured_output():
     found = message_of("json", messages=[user("json", before="Answer in JSON.")], response_format={"type": "json_object"}).content
     assert isinstance(json.loads(found), dict), found
 
+    bounded = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1, "maximum": 9}, "words": {"type": "array", "items": {"type": "string", "maxLength": 9}, "maxItems": 3}}}
+    loose = {"type": "json_schema", "json_schema": {"name": "numbers", "schema": bounded}}
+    equal(json.loads(message_of("json", response_format=loose).content), {"n": 7, "words": ["word"]})
+
     class weather(BaseModel):
         location: str
 
@@ -210,6 +232,29 @@ def thinking_with_tools():
     streamed = chunks_of("think I must look.", "say Done.", reasoning_effort="high")
     words = "".join(choice["delta"].get("reasoning_content") or "" for chunk in streamed for choice in chunk["choices"])
     equal(words, "I must look." if KIND == "claude" else words)
+
+
+@case
+def thinking_gives_way():
+    """What Claude's API refuses beside thinking: a forced tool takes the thinking away, thinking takes the temperature."""
+    if KIND != "claude":
+        return
+    body = {"model": MODEL, "messages": [user(call("weather", location="Paris"))], "tools": WEATHER, "reasoning_effort": "high"}
+    answer = client.chat.completions.with_raw_response.create(**body, tool_choice="required")
+    equal(answer.parse().choices[0].finish_reason, "tool_calls")
+    assert "reasoning_effort" in answer.headers["x-relay-left-out"]
+    answer = client.chat.completions.with_raw_response.create(**body, temperature=0.3, top_p=0.5, max_completion_tokens=3000)
+    assert {"temperature", "top_p"} <= set(answer.headers["x-relay-left-out"].split(", ")), answer.headers["x-relay-left-out"]
+    assert sent()[-1]["thinking"]["budget_tokens"] < 3000
+
+
+@case
+def thoughts_in_the_open():
+    """Providers beside OpenAI that tell their thoughts in Chat Completions, sent back as their clients do."""
+    if not NATIVE:
+        return
+    message = message_of("think I must look.", "say Done.", model=MODELS["shows"])
+    equal(message.model_extra["reasoning_content"], "I must look.")
 
 
 @case
@@ -257,7 +302,7 @@ def streams_that_break():
 
 @case
 def however_events_are_written():
-    for order in ("crlf", "nospace", "comments", "dribble"):
+    for order in ("crlf", "nospace", "comments", "dribble", "joined", "endless"):
         with client.chat.completions.stream(model=MODEL, messages=[user(f"sse {order}", f"say {TEXT}", call("weather", location=TEXT))], tools=WEATHER) as stream:
             message = stream.get_final_completion().choices[0].message
         equal((message.content, json.loads(message.tool_calls[0].function.arguments)), (TEXT, {"location": TEXT}))

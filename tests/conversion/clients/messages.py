@@ -1,11 +1,12 @@
 """The official Anthropic SDK, unchanged, against a channel of any kind."""
 
+import asyncio
 import json
 
 import anthropic
 from anthropic import beta_tool
 from anthropic.types import Message, RawMessageStreamEvent
-from kit import ADAPTIVE, FORTY, KIND, LOCATION, LONG_NAME, MODEL, PDF, PLAIN, PNG, SEEN_PDF, SEEN_PNG, TEXT, URL, KEY, call, case, equal, raised, run, script, sent
+from kit import ADAPTIVE, FORTY, KIND, LOCATION, LONG_NAME, MODEL, MODELS, PDF, PLAIN, PNG, SEEN_PDF, SEEN_PNG, TEXT, URL, KEY, call, case, equal, raised, run, script, sent
 from pydantic import BaseModel
 from published import checked
 
@@ -39,9 +40,8 @@ def events_of(**body):
 
 
 def check_usage(usage):
-    equal((usage.cache_read_input_tokens, usage.output_tokens), (40, 30))
-    # What an OpenAI provider wrote to its cache is input like any other.
-    equal((usage.input_tokens, usage.cache_creation_input_tokens), (100, 20) if NATIVE else (120, 0))
+    found = (usage.input_tokens, usage.cache_read_input_tokens, usage.cache_creation_input_tokens, usage.output_tokens)
+    equal(found, (100, 40, 20, 30))
 
 
 @case
@@ -63,6 +63,16 @@ def a_streamed_answer():
     kinds = [event["type"] for event in events_of(model=MODEL, max_tokens=100, messages=[user("say Hi.")])]
     kinds = [kind for kind in kinds if kind not in ("ping", "content_block_delta")]
     equal(kinds, ["message_start", "content_block_start", "content_block_stop", "message_delta", "message_stop"])
+
+
+@case
+def a_stream_heard_asynchronously():
+    async def listen():
+        async with anthropic.AsyncAnthropic(api_key=KEY, base_url=URL, max_retries=0) as patient:
+            async with patient.messages.stream(model=MODEL, max_tokens=100, messages=[user(f"say {TEXT}")]) as stream:
+                return "".join([text async for text in stream.text_stream])
+
+    equal(asyncio.run(listen()), TEXT)
 
 
 @case
@@ -122,6 +132,13 @@ def tools_are_chosen():
     equal(text_of(ask("say No.", tools=WEATHER, tool_choice={"type": "none"})), "No.")
     named = [{**WEATHER[0], "name": LONG_NAME, "strict": True}]
     equal(ask(call(LONG_NAME if NATIVE else "", location="Paris"), tools=named).content[0].name, LONG_NAME)
+    # Two names that differ beyond the length that OpenAI takes.
+    alike = [{**WEATHER[0], "name": LONG_NAME + "a"}, {**WEATHER[0], "name": LONG_NAME + "b"}]
+    ask("say Hi.", tools=alike)
+    upstream = [(tool.get("function") or tool)["name"] for tool in sent()[-1]["tools"]]
+    equal(ask(call(upstream[1], location="Paris"), tools=alike).content[0].name, LONG_NAME + "b")
+    optional = {"type": "object", "properties": {"location": {"type": "string"}}, "additionalProperties": False}
+    equal(ask(call("weather"), tools=[{**WEATHER[0], "input_schema": optional, "strict": True}]).content[0].input, {})
     empty = [{"name": "now", "input_schema": {"type": "object"}}]
     equal(ask(call("now"), tools=empty).content[0].input, {})
 
@@ -272,7 +289,7 @@ def streams_that_break():
 
 @case
 def however_events_are_written():
-    for order in ("crlf", "nospace", "comments", "dribble"):
+    for order in ("crlf", "nospace", "comments", "dribble", "joined", "endless"):
         with client.messages.stream(model=MODEL, max_tokens=100, messages=[user(f"sse {order}", f"say {TEXT}", call("weather", location=TEXT))], tools=WEATHER) as stream:
             final = stream.get_final_message()
         equal((text_of(final), final.content[1].input), (TEXT, {"location": TEXT}))
@@ -297,14 +314,54 @@ def hints_are_left_out():
         model=PLAIN, max_tokens=100, messages=[user("say Hi.")], extra_headers={"anthropic-version": "2023-06-01"}, extra_body={"temperature": 0.5, "top_k": 5}
     )
     assert NATIVE == ("top_k" not in answer.headers.get("x-relay-left-out", ""))
-    assert sent()[-1]["temperature"] == 0.5
+    equal(sent()[-1]["temperature"], 0.5)
+    # OpenAI's models that reason take none.
+    answer = client.messages.with_raw_response.create(
+        model=MODEL, max_tokens=100, messages=[user("say Hi.")], extra_headers={"anthropic-version": "2023-06-01"}, extra_body={"temperature": 0.5}
+    )
+    assert NATIVE == ("temperature" not in answer.headers.get("x-relay-left-out", ""))
 
 
 @case
 def tokens_and_models():
     answer = client.messages.with_raw_response.count_tokens(model=MODEL, messages=[user("say Hi.")], tools=WEATHER, system="Be brief.")
     assert answer.parse().input_tokens == 123 if NATIVE else answer.parse().input_tokens > 10
+    equal(answer.headers.get("x-relay-estimated"), None if NATIVE else "true")
     assert MODEL in [model.id for model in client.models.list()]
+
+
+@case
+def thoughts_of_others():
+    """Seals that this channel never made, and thoughts without one, do no harm."""
+    if NATIVE:
+        return
+    first = user(call("weather", location="Paris"), "---", "report")
+    said = [
+        {"type": "thinking", "thinking": "Elsewhere I thought.", "signature": "c29tZXdoZXJlIGVsc2U="},
+        {"type": "redacted_thinking", "data": "c29tZXdoZXJlIGVsc2U="},
+        {"type": "thinking", "thinking": "Unsealed.", "signature": ""},
+        {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"location": "Paris"}},
+    ]
+    result = [{"type": "tool_result", "tool_use_id": "toolu_1", "content": []}, {"type": "text", "text": "And now?"}]
+    turns = [first, {"role": "assistant", "content": said}, {"role": "user", "content": result}]
+    thinking = {"type": "enabled", "budget_tokens": 2000}
+    message = client.messages.create(model=MODEL, max_tokens=4000, messages=turns, tools=WEATHER, thinking=thinking)
+    equal(text_of(message).strip(), "The tool said:")
+
+
+@case
+def thoughts_in_the_open():
+    """Providers beside OpenAI that tell their thoughts in Chat Completions."""
+    if KIND != "chat":
+        return
+    body = {"model": MODELS["shows"], "max_tokens": 4000, "messages": [user("think I must look.", "say Done.")], "thinking": {"type": "enabled", "budget_tokens": 2000}}
+    with client.messages.stream(**body) as stream:
+        streamed = stream.get_final_message()
+    for message in (streamed, client.messages.create(**body)):
+        equal([block.type for block in message.content], ["thinking", "text"])
+        equal((message.content[0].thinking, message.content[0].signature), ("I must look.", ""))
+    turns = [*body["messages"], {"role": "assistant", "content": message.content}, user("say Again.")]
+    equal(text_of(client.messages.create(**{**body, "messages": turns})), "Again.")
 
 
 @case

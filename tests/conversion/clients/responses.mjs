@@ -3,7 +3,7 @@
 import { call, equal, FORTY, KEY, KIND, load, LOCATION, MODEL, ok, PNG, raised, run, script, SEEN_PNG, TEXT, URL } from "./kit.mjs";
 
 const OpenAI = load("openai");
-const { zodTextFormat } = load("openai/helpers/zod");
+const { zodResponsesFunction, zodTextFormat } = load("openai/helpers/zod");
 const { z } = load("zod");
 
 const client = new OpenAI({ apiKey: KEY, baseURL: `${URL}/v1`, maxRetries: 0, timeout: 30_000 });
@@ -45,6 +45,9 @@ await run({
     const asked = { ...body("json"), text: { format: zodTextFormat(Town, "town") } };
     equal((await client.responses.parse(asked)).output_parsed.rivers, ["word"]);
     equal((await client.responses.stream(asked).finalResponse()).output_parsed.people, 1.5);
+    const tool = zodResponsesFunction({ name: "weather", parameters: z.object({ location: z.string() }) });
+    const response = await client.responses.parse({ ...body(call("weather", { location: "Paris" })), tools: [tool] });
+    equal(callsOf(response)[0].parsed_arguments, { location: "Paris" });
   },
 
   async pictures() {
@@ -95,7 +98,7 @@ await run({
   },
 
   async however_events_are_written() {
-    for (const order of ["crlf", "nospace", "comments", "dribble"]) {
+    for (const order of ["crlf", "nospace", "comments", "dribble", "joined", "endless"]) {
       const asked = { ...body(`sse ${order}`, `say ${TEXT}`, call("weather", { location: TEXT })), tools };
       const response = await client.responses.stream(asked).finalResponse();
       equal([response.output_text, JSON.parse(callsOf(response)[0].arguments)], [TEXT, { location: TEXT }]);

@@ -3,7 +3,7 @@
 import json
 
 import openai
-from kit import FORTY, KEY, KIND, LOCATION, MODEL, PDF, PLAIN, PNG, SEEN_PDF, SEEN_PNG, TEXT, URL, call, case, equal, raised, run, script, sent
+from kit import FORTY, KEY, KIND, LOCATION, MODEL, MODELS, PDF, PLAIN, PNG, SEEN_PDF, SEEN_PNG, TEXT, URL, call, case, equal, raised, run, script, sent
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import BaseModel
 from published import checked
@@ -174,6 +174,13 @@ def structured_output():
     with client.responses.stream(model=MODEL, input=script("json"), text_format=Town) as stream:
         stream.until_done()
         equal(stream.get_final_response().output_parsed.people, 7)
+
+    class weather(BaseModel):
+        location: str
+
+    tool = openai.pydantic_function_tool(weather)["function"]
+    response = client.responses.parse(model=MODEL, input=script(call("weather", location="Paris")), tools=[{"type": "function", **tool}])
+    equal(calls_of(response)[0].parsed_arguments["location"] if isinstance(calls_of(response)[0].parsed_arguments, dict) else calls_of(response)[0].parsed_arguments.location, "Paris")
     found = ask(input=script("json", before="Answer in JSON."), text={"format": {"type": "json_object"}}).output_text
     assert isinstance(json.loads(found), dict), found
 
@@ -221,6 +228,60 @@ def reasoning_with_tools():
 
 
 @case
+def thoughts_of_others():
+    """Encrypted reasoning that this channel never made does no harm."""
+    if NATIVE:
+        return
+    thought = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Elsewhere."}], "encrypted_content": "gAAAAAelsewhere"}
+    turns = [{"role": "user", "content": "One"}, thought, {"role": "assistant", "content": "Two"}, {"role": "user", "content": script("say Fine.")}]
+    equal(ask(input=turns, **SEALED).output_text, "Fine.")
+
+
+@case
+def items_in_odd_orders():
+    """Calls and results as agents leave them: one after the other, crossed, with words between."""
+    made = lambda name: {"type": "function_call", "call_id": name, "name": "weather", "arguments": "{}"}
+    result = lambda name: {"type": "function_call_output", "call_id": name, "output": f"rain {name}"}
+    begin, end = {"role": "user", "content": "One"}, {"role": "user", "content": script("say Fine.")}
+    waiting, hurry = {"role": "assistant", "content": "Wait."}, {"role": "user", "content": "Hurry."}
+    for middle in (
+        [made("a"), result("a"), made("b"), result("b")],
+        [made("a"), made("b"), result("b"), result("a")],
+        [waiting, made("a"), result("a")],
+        [made("a"), waiting, result("a")],
+        [made("a"), hurry, result("a")],
+        [made("a"), made("b"), result("a"), hurry, result("b")],
+    ):
+        equal(ask(input=[begin, *middle, end], tools=WEATHER).output_text, "Fine.")
+
+
+@case
+def items_by_reference():
+    if NATIVE:
+        return
+    turns = [{"role": "user", "content": "One"}, {"role": "user", "content": script("say Two.")}]
+    earlier = ask(input=turns)
+    reference = {"type": "item_reference", "id": earlier.output[-1].id}
+    found = ask(input=[turns[0], reference, {"role": "user", "content": script("recall", before="Three")}]).output_text
+    equal(found, "user: One\nassistant: Two.\nuser: Three")
+    raised(openai.BadRequestError, lambda: ask(input=[turns[0], {"type": "item_reference", "id": "msg_nobody"}, turns[1]]))
+
+
+@case
+def thoughts_in_the_open():
+    """Providers beside OpenAI that tell their thoughts in Chat Completions."""
+    if KIND != "chat":
+        return
+    response = ask("think I must look.", "say Done.", model=MODELS["shows"], **SEALED)
+    equal([item.type for item in response.output], ["reasoning", "message"])
+    equal(response.output[0].summary[0].text, "I must look.")
+    turns = [{"role": "user", "content": "One"}, *[item.model_dump(exclude_none=True) for item in response.output], {"role": "user", "content": script("say Again.")}]
+    equal(ask(input=turns, model=MODELS["shows"]).output_text, "Again.")
+    kinds = [event["type"] for event in events_of("think I must look.", "say Done.", model=MODELS["shows"], **SEALED)]
+    assert kinds.count("response.reasoning_summary_text.done") == 1, kinds
+
+
+@case
 def where_it_stops():
     response = ask(f"say {FORTY}", max_output_tokens=20)
     equal((response.output_text, response.status, response.incomplete_details.reason), (" ".join(FORTY.split(" ")[:20]), "incomplete", "max_output_tokens"))
@@ -255,7 +316,7 @@ def streams_that_break():
 
 @case
 def however_events_are_written():
-    for order in ("crlf", "nospace", "comments", "dribble"):
+    for order in ("crlf", "nospace", "comments", "dribble", "joined", "endless"):
         with client.responses.stream(model=MODEL, input=script(f"sse {order}", f"say {TEXT}", call("weather", location=TEXT)), tools=WEATHER) as stream:
             stream.until_done()
             response = stream.get_final_response()
@@ -264,7 +325,7 @@ def however_events_are_written():
 
 @case
 def neutral_values_and_hints():
-    neutral = {"text": {"format": {"type": "text"}}, "truncation": "disabled", "tool_choice": "auto", "background": False, "previous_response_id": None}
+    neutral = {"parallel_tool_calls": True, "text": {"format": {"type": "text"}}, "truncation": "disabled", "tool_choice": "auto", "background": False, "previous_response_id": None}
     equal(ask("say Hi.", extra_body=neutral).output_text, "Hi.")
     hints = {"user": "user-1", "service_tier": "auto", "metadata": {"a": "b"}, "prompt_cache_key": "cache", "safety_identifier": "someone", "text": {"verbosity": "low"}}
     answer = client.responses.with_raw_response.create(model=MODEL, input=script("say Hi."), **hints)

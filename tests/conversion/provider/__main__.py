@@ -96,22 +96,27 @@ class Provider(http.server.BaseHTTPRequestHandler):
         end = "\r\n" if "crlf" in made.sse else "\n"
         space = "" if "nospace" in made.sse else " "
         self.head(200, "text/event-stream; charset=utf-8", **{"transfer-encoding": "chunked"})
-        for name, data in events:
-            text = f": a comment{end}{end}" if "comments" in made.sse else ""
-            text += f"event:{space}{name}{end}" if name else ""
-            text += f"data:{space}{json.dumps(data, ensure_ascii=False)}{end}{end}"
-            self.chunks(text.encode(), "dribble" in made.sse)
+        written = [self.event(name, data, made, end, space) for name, data in events]
+        if "endless" in made.sse and events[-1][0] == "message_stop":
+            written.pop()
+        if api.__name__ == "chat" and not made.breaks and made.stream_error is None and "endless" not in made.sse:
+            written.append(f"data:{space}[DONE]{end}{end}".encode())
+        if "joined" in made.sse:
+            written = [b"".join(written)]
+        elif "dribble" in made.sse:
+            written = [text[at : at + 1] for text in written for at in range(len(text))]
+        for piece in written:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            self.wfile.flush()
         if made.breaks:
             return self.hang_up()
-        if api.__name__ == "chat" and made.stream_error is None:
-            self.chunks(f"data:{space}[DONE]{end}{end}".encode(), "dribble" in made.sse)
         self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
 
-    def chunks(self, text, dribbles):
-        for piece in [text[at : at + 1] for at in range(len(text))] if dribbles else [text]:
-            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-            self.wfile.flush()
+    def event(self, name, data, made, end, space):
+        text = f": a comment{end}{end}" if "comments" in made.sse else ""
+        text += f"event:{space}{name}{end}" if name else ""
+        return (text + f"data:{space}{json.dumps(data, ensure_ascii=False)}{end}{end}").encode()
 
     def hang_up(self):
         self.wfile.flush()

@@ -314,7 +314,8 @@ def _inside(item, index, tell):
         field, event = ("input", "custom_tool_call_input") if kind == "custom_tool_call" else ("arguments", "function_call_arguments")
         for piece in pieces(item[field], 5):
             tell(f"response.{event}.delta", **place, delta=piece)
-        tell(f"response.{event}.done", **place, **{field: item[field]})
+        named = {} if kind == "custom_tool_call" else {"name": item["name"]}
+        tell(f"response.{event}.done", **place, **named, **{field: item[field]})
 
 
 def _content(part, place, tell):

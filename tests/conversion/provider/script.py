@@ -10,7 +10,8 @@ A prompt may hold a script between `<<<` and `>>>`: one order a line, turns of t
     refuse TEXT                       a refusal
     fail STATUS TEXT | empty          an error, or 200 and nothing
     break | streamfail TEXT           the connection dies here, or an error event comes
-    sse crlf|nospace|comments|dribble how the stream is written
+    sse crlf|nospace|comments|dribble|joined|endless
+                                      how the stream is written: the last without the event that only ends it
 """
 
 import base64

@@ -85,7 +85,7 @@ fn request() -> impl Strategy<Value = Request> {
 proptest! {
     #[test]
     fn there_and_back_is_where_it_began(request in request()) {
-        let written = write_request(request.clone(), "gpt-5").unwrap();
+        let written = write_request(request.clone(), "gpt-5-chat-latest").unwrap();
         prop_assert!(written.left_out.is_empty());
         prop_assert_eq!(read_request(written.body.to_string().as_bytes()).unwrap(), request);
     }

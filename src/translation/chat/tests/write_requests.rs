@@ -15,6 +15,16 @@ fn write(request: Request) -> Written {
 }
 
 #[test]
+fn a_result_follows_its_call_whatever_was_said_in_between() {
+    let function = ToolKind::Function;
+    let hurried = Item::User(vec![text("hurry")]);
+    let items = vec![call("a", "f", function, ""), hurried, result("a", function, vec![text("done")]), said("good")];
+    let written = write(from(Protocol::Responses, items));
+    let roles: Vec<_> = written.body["messages"].as_array().unwrap().iter().map(|message| &message["role"]).collect();
+    assert_eq!(roles, ["assistant", "tool", "user", "assistant"]);
+}
+
+#[test]
 fn a_conversation_is_written_in_order() {
     let pdf = Source::Base64 { media_type: "application/pdf".to_owned(), data: "BBBB".to_owned() };
     let image = Part::Image(Image { source: Source::Url("https://e.org/a.png".to_owned()), detail: Some("low".to_owned()) });

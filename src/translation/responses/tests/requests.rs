@@ -285,7 +285,7 @@ fn request() -> impl Strategy<Value = Request> {
 proptest! {
     #[test]
     fn a_request_survives_its_own_protocol(request in request()) {
-        let written = write_request(request.clone(), "gpt-5").unwrap();
+        let written = write_request(request.clone(), "gpt-5-chat-latest").unwrap();
         prop_assert!(written.left_out.is_empty());
         let mut back = read(&written.body).unwrap();
         prop_assert_eq!(back.take_hint("store"), Some(json!(false)));
