@@ -1,4 +1,4 @@
-//! Hostile input: recorded requests and answers, mutated. Nothing may panic, and what is made must be JSON.
+//! Hostile input: the golden cases' requests, answers and streams, mutated. Nothing may panic, and what is made must be JSON.
 
 use std::time::{Duration, Instant};
 
@@ -73,6 +73,35 @@ fn part(value: &Value, random: &mut fastrand::Rng) -> Value {
     }
 }
 
+/// Sometimes one byte of it is another, or its end is missing.
+fn garbled(mut bytes: Vec<u8>, random: &mut fastrand::Rng) -> Vec<u8> {
+    let place = random.usize(..bytes.len());
+    match random.u8(0..32) {
+        0 => bytes[place] = random.u8(..),
+        1 => bytes.truncate(place),
+        _ => {}
+    }
+    bytes
+}
+
+/// Events as they stand on the wire, with the line endings of one provider or another.
+fn wire(events: &[Value], random: &mut fastrand::Rng) -> Vec<u8> {
+    let end = ["\n", "\r\n", "\r"][random.usize(..3)];
+    let mut all = String::new();
+    for event in events {
+        let kind = event["type"].as_str().map(|kind| format!("event: {kind}{end}")).unwrap_or_default();
+        let data = event.as_str().map_or_else(|| event.to_string(), str::to_owned);
+        all += &format!("{kind}data:{data}{end}{end}");
+    }
+    garbled(all.into_bytes(), random)
+}
+
+/// The same bytes in pieces.
+fn pieces(bytes: &[u8], random: &mut fastrand::Rng) -> Vec<Bytes> {
+    let longest = random.usize(1..=4_096);
+    bytes.chunks(longest).map(Bytes::copy_from_slice).collect()
+}
+
 /// Converts a request and, if that goes, an answer and a stream. Gives what was made.
 fn drive(client: Protocol, upstream: Protocol, request: &Value, answer: &Value, events: &[Value], random: &mut fastrand::Rng) {
     let way = Circumstances {
@@ -85,22 +114,21 @@ fn drive(client: Protocol, upstream: Protocol, request: &Value, answer: &Value, 
         include_usage: random.bool(),
         stream: random.bool(),
     };
-    let body = request.to_string();
-    let Ok(converted) = convert(body.as_bytes(), &way, &|_| None) else { return };
+    let body = garbled(request.to_string().into_bytes(), random);
+    let Ok(converted) = convert(&body, &way, &|_| None) else { return };
     serde_json::from_slice::<Value>(&converted.body).expect("a body that is JSON");
     let mut conversion = converted.conversion;
     let usage = Usage { input: 1, output: 2, ..Usage::default() };
-    if let Some(answer) = conversion.read(answer.to_string().as_bytes())
+    if let Some(answer) = conversion.read(&garbled(answer.to_string().into_bytes(), random))
         && !way.stream
     {
         serde_json::from_slice::<Value>(&conversion.whole(&answer, &usage)).expect("an answer that is JSON");
         return;
     }
     let mut told = Vec::new();
-    for event in events {
-        let kind = event["type"].as_str().map(|kind| format!("event: {kind}\n")).unwrap_or_default();
-        let framed = format!("{kind}data: {}\n\n", event.as_str().map_or_else(|| event.to_string(), str::to_owned));
-        for frame in Framer::default().feed(Bytes::from(framed)).unwrap_or_default() {
+    let mut framer = Framer::default();
+    for piece in pieces(&wire(events, random), random) {
+        for frame in framer.feed(piece).unwrap_or_default() {
             told.extend_from_slice(&conversion.event(&frame, &usage));
         }
     }
@@ -116,7 +144,8 @@ fn drive(client: Protocol, upstream: Protocol, request: &Value, answer: &Value, 
 fn mutated_input_never_makes_the_converters_panic() {
     let cases: Vec<case::Case> = case::all().into_iter().map(|(_, case)| case).collect();
     let answers: Vec<&Value> = cases.iter().filter_map(|case| case.upstream_answer.as_ref()).collect();
-    let streams: Vec<&Vec<Value>> = cases.iter().filter_map(|case| case.upstream_stream.as_ref()).collect();
+    let streams = cases.iter().filter_map(|case| Some((case.upstream, case.upstream_stream.as_ref()?)));
+    let streams: Vec<(Protocol, &Vec<Value>)> = streams.collect();
     let mut random = fastrand::Rng::with_seed(7);
     let until = Instant::now() + patience();
     let mut rounds = 0_u64;
@@ -124,7 +153,8 @@ fn mutated_input_never_makes_the_converters_panic() {
         let place = random.usize(..cases.len());
         let donor = &cases[random.usize(..cases.len())].request;
         let (mut request, mut answer) = (cases[place].request.clone(), answers[random.usize(..answers.len())].clone());
-        let mut events = streams[random.usize(..streams.len())].clone();
+        let (upstream, events) = streams[random.usize(..streams.len())];
+        let mut events = events.clone();
         for _ in 0..random.usize(0..4) {
             mutate(&mut request, donor, &mut random);
             mutate(&mut answer, donor, &mut random);
@@ -134,7 +164,7 @@ fn mutated_input_never_makes_the_converters_panic() {
             events.swap(at, other);
         }
         let client = if random.u8(0..8) == 0 { PROTOCOLS[random.usize(..3)] } else { cases[place].client };
-        let upstream = PROTOCOLS[random.usize(..3)];
+        let upstream = if random.u8(0..8) == 0 { PROTOCOLS[random.usize(..3)] } else { upstream };
         drive(client, upstream, &request, &answer, &events, &mut random);
         rounds += 1;
     }
