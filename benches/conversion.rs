@@ -86,9 +86,8 @@ fn stream(upstream: Protocol) -> Vec<Frame> {
     }
 }
 
-#[divan::bench(args = 0..PAIRS.len())]
-fn per_event(bencher: Bencher<'_, '_>, pair: usize) {
-    let (client, upstream) = PAIRS[pair];
+#[divan::bench(args = PAIRS)]
+fn client_from_upstream(bencher: Bencher<'_, '_>, (client, upstream): (Protocol, Protocol)) {
     let frames = stream(upstream);
     let usage = Usage::default();
     bencher.counter(ItemsCount::new(frames.len())).with_inputs(|| conversion(client, upstream)).bench_values(|conversion| {
