@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::translation::chat::{StreamReader, StreamWriter, read_answer, write_answer};
 use crate::translation::hub::{
-    Answer, Block, Call, Event, Opening, Reply, Request, Seal, Stop, Thought, Tool, ToolKind, ToolNames,
+    Answer, Block, Call, Collector, Event, Opening, Reply, Request, Seal, Stop, Thought, Tool, ToolKind, ToolNames,
 };
 use crate::translation::{Fault, Frame, Framer};
 
@@ -57,47 +57,32 @@ fn events(chunks: &[Value]) -> Vec<Event> {
 
 /// The answer that events tell, their order checked on the way.
 fn collected(events: &[Event]) -> Answer {
-    let mut answer = Answer::default();
+    let mut collector = Collector::default();
     let mut open: Vec<bool> = Vec::new();
     let (mut stopped, mut ended) = (false, false);
     for (at, event) in events.iter().enumerate() {
         assert!(!ended, "nothing follows the end");
         assert_eq!(at == 0, matches!(event, Event::Start { .. }), "the start comes first and once");
+        collector.take(event);
         match event {
-            Event::Start { id } => answer.id.clone_from(id),
-            Event::Open { block, opening } => {
+            Event::Start { .. } => {}
+            Event::Open { block, .. } => {
                 assert!(*block == open.len() && !stopped, "blocks open in order");
                 open.push(true);
-                answer.blocks.push(match opening.clone() {
-                    Opening::Text => Block::Text(String::new()),
-                    Opening::Refusal => Block::Refusal(String::new()),
-                    Opening::Thought => Block::Thought(Thought::default()),
-                    Opening::Call { id, name, namespace, kind } => {
-                        Block::Call(Call { id, name, namespace, kind, input: String::new() })
-                    }
-                });
             }
-            Event::More { block, text } => {
-                assert!(open[*block] && !text.is_empty());
-                match &mut answer.blocks[*block] {
-                    Block::Text(all) | Block::Refusal(all) => all.push_str(text),
-                    Block::Thought(thought) => thought.text.push_str(text),
-                    Block::Call(call) => call.input.push_str(text),
-                }
-            }
+            Event::More { block, text } => assert!(open[*block] && !text.is_empty()),
             Event::Seal { block, .. } => assert!(open[*block]),
             Event::Close { block } => assert!(std::mem::take(&mut open[*block]), "closes once"),
-            Event::Stop(stop) => {
+            Event::Stop(_) => {
                 assert!(!open.contains(&true) && !stopped);
                 stopped = true;
-                answer.stop = stop.clone();
             }
             Event::Error { message, .. } => panic!("{message}"),
             Event::End => ended = true,
         }
     }
     assert!(stopped && ended);
-    answer
+    collector.answer().clone()
 }
 
 fn call(id: &str, name: &str, input: &str) -> Block {

@@ -16,36 +16,9 @@ use crate::translation::sse::Framer;
 
 /// Puts a stream's events together again.
 fn collected(events: &[Event]) -> Answer {
-    let mut answer = Answer::default();
-    for event in events {
-        match event {
-            Event::Start { id } => answer.id.clone_from(id),
-            Event::Open { block, opening } => {
-                assert_eq!(*block, answer.blocks.len());
-                answer.blocks.push(match opening.clone() {
-                    Opening::Text => Block::Text(String::new()),
-                    Opening::Refusal => Block::Refusal(String::new()),
-                    Opening::Thought => Block::Thought(Thought::default()),
-                    Opening::Call { id, name, namespace, kind } => {
-                        Block::Call(Call { id, name, namespace, kind, input: String::new() })
-                    }
-                });
-            }
-            Event::More { block, text } => match &mut answer.blocks[*block] {
-                Block::Text(all) | Block::Refusal(all) => *all += text,
-                Block::Thought(thought) => thought.text += text,
-                Block::Call(call) => call.input += text,
-            },
-            Event::Seal { block, seal } => {
-                if let Block::Thought(thought) = &mut answer.blocks[*block] {
-                    thought.seal = Some(seal.clone());
-                }
-            }
-            Event::Stop(stop) => answer.stop = stop.clone(),
-            Event::Close { .. } | Event::Error { .. } | Event::End => {}
-        }
-    }
-    answer
+    let mut collector = Collector::default();
+    events.iter().for_each(|event| collector.take(event));
+    collector.answer().clone()
 }
 
 fn events_of(stream: &[u8], names: &Arc<ToolNames>) -> Vec<Event> {
