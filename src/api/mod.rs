@@ -12,6 +12,7 @@ mod client;
 pub mod door;
 pub mod error;
 pub mod extract;
+mod gift_cards;
 pub mod guard;
 mod keys;
 mod live;

@@ -1,7 +1,7 @@
 //! Every route below `/api`.
 
 use super::table::{RouteTable, Routes};
-use super::{admin, auth, catalogue, channels, keys, live, me, reports, site, users};
+use super::{admin, auth, catalogue, channels, gift_cards, keys, live, me, reports, site, users};
 
 /// The table of all routes.
 pub fn routes() -> Routes {
@@ -40,6 +40,11 @@ fn people(table: &mut RouteTable) {
         .patch("/keys/{id}", "Change a key", keys::update)
         .delete("/keys/{id}", "Remove a key", keys::remove)
         .post("/keys/{id}/rotate", "Give a key a new text; the old one stops working", keys::rotate);
+    table
+        .get("/gift-cards", "List gift cards, without their codes", gift_cards::list)
+        .post("/gift-cards", "Make gift cards; the only answer that shows their codes", gift_cards::create)
+        .delete("/gift-cards/{id}", "Revoke an unused gift card", gift_cards::revoke)
+        .post("/gift-cards/redeem", "Redeem a gift card", gift_cards::redeem);
     table
         .get("/admin-tokens", "List admin tokens", admin::tokens)
         .post("/admin-tokens", "Make an admin token; the only answer that shows it", admin::create_token)

@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod channels;
 pub mod credentials;
 pub mod error;
+pub mod gift_cards;
 pub mod keys;
 pub mod language;
 pub mod ledger;
