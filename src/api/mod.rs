@@ -10,6 +10,7 @@ mod catalogue;
 mod channels;
 mod client;
 pub mod door;
+mod downloads;
 pub mod error;
 pub mod extract;
 mod gift_cards;

@@ -1,7 +1,7 @@
 //! Every route below `/api`.
 
 use super::table::{RouteTable, Routes};
-use super::{admin, auth, catalogue, channels, gift_cards, keys, live, me, reports, site, users};
+use super::{admin, auth, catalogue, channels, downloads, gift_cards, keys, live, me, reports, site, users};
 
 /// The table of all routes.
 pub fn routes() -> Routes {
@@ -90,6 +90,10 @@ fn records(table: &mut RouteTable) {
         .get("/logs/{id}", "One request with prices, timings and, for admins, attempts", reports::log)
         .get("/stats", "Sums of a range", reports::stats)
         .get("/rankings", "Who used most", reports::rankings)
+        .get("/export", "Download a table as CSV or JSON; users their own requests and ledger", downloads::export)
+        .get("/settings/archive", "What an archive before a date would hold", downloads::preview)
+        .get("/settings/archive/download", "Download the log before a date, one JSON object a line", downloads::archive)
+        .delete("/settings/archive", "Delete the log before a date; sums stay", downloads::delete)
         .get("/v1/usage/{key}", "What a key has used, for whoever holds it", reports::key_usage);
     table
         .get("/settings", "All settings", site::settings)

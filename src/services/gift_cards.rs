@@ -195,7 +195,7 @@ pub async fn list(services: &Services, asked: &ListQuery, query: GiftCardQuery) 
         digest: code.map(|code| hex(&digest(code.expose_secret()))),
     };
     let found = gift_cards::list(&services.db, &filter, &asked.window(gift_cards::SORTS)?).await?;
-    Ok(Page::new(asked, found, |row| view(row, now)))
+    Ok(Page::new(asked, found, |row| GiftCard::of(row, now)))
 }
 
 /// Revokes a card nobody has redeemed. One that is revoked already stays so.
@@ -292,21 +292,24 @@ fn name(status: CardStatus) -> &'static str {
     }
 }
 
-fn view(row: NamedCardRow, now: i64) -> GiftCard {
-    let card = row.card;
-    GiftCard {
-        id: card.id,
-        batch_id: card.batch_id,
-        status: name(card.status(now)),
-        code_last4: card.code_last4,
-        amount_usd: Usd(Nanos(card.amount_nanos)),
-        created_by: card.created_by,
-        created_by_name: row.creator,
-        created_at: card.created_at,
-        expires_at: card.expires_at,
-        revoked_at: card.revoked_at,
-        redeemed_by: card.redeemed_by,
-        redeemed_by_name: row.redeemer,
-        redeemed_at: card.redeemed_at,
+impl GiftCard {
+    /// The card as it is at `now`, epoch milliseconds.
+    pub(super) fn of(row: NamedCardRow, now: i64) -> Self {
+        let card = row.card;
+        Self {
+            id: card.id,
+            batch_id: card.batch_id,
+            status: name(card.status(now)),
+            code_last4: card.code_last4,
+            amount_usd: Usd(Nanos(card.amount_nanos)),
+            created_by: card.created_by,
+            created_by_name: row.creator,
+            created_at: card.created_at,
+            expires_at: card.expires_at,
+            revoked_at: card.revoked_at,
+            redeemed_by: card.redeemed_by,
+            redeemed_by_name: row.redeemer,
+            redeemed_at: card.redeemed_at,
+        }
     }
 }

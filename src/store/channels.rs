@@ -231,12 +231,3 @@ on_both!(PutChannel {
         Ok(done.rows_affected() > 0)
     }
 });
-
-/// Leaves the trail of something done to a channel outside the database.
-///
-/// # Errors
-/// When the database is ill.
-pub async fn note_deed(db: &Db, trail: &Trail) -> Stored<()> {
-    write!(db, tx => tx.leave(trail).await?);
-    Ok(())
-}

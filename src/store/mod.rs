@@ -13,6 +13,7 @@ pub mod channel_tests;
 pub mod channels;
 mod conditions;
 pub mod db;
+pub mod export;
 pub mod gift_cards;
 pub mod key_limits;
 pub mod key_names;

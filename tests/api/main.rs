@@ -9,6 +9,7 @@ mod accounts;
 mod catalogue;
 mod channels;
 mod door;
+mod downloads;
 mod gift_cards;
 mod keys;
 mod permissions;

@@ -90,6 +90,10 @@ fn expectation(method: &str, path: &str) -> Option<Expectation> {
         ("POST", "/api/gift-cards") => (Nothing, json!({"amountUsd": 1}), admins_create),
         ("DELETE", "/api/gift-cards/{id}") => (Card, json!(null), admins),
         ("POST", "/api/gift-cards/redeem") => (Nothing, json!({"code": "CARD"}), signed_in),
+        ("GET", "/api/export") => (Nothing, json!(null), [401, 400, 400, 400, 400]),
+        ("GET", "/api/settings/archive" | "/api/settings/archive/download") | ("DELETE", "/api/settings/archive") => {
+            (Nothing, json!(null), [401, 403, 403, 400, 400])
+        }
         _ => return None,
     };
     Some(Expectation { subject, body, statuses })

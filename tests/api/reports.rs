@@ -17,9 +17,24 @@ const COST: i64 = 123_000;
 
 /// Books a completed request, changed by `change`; returns its id.
 pub async fn book(app: &TestApp, change: impl FnOnce(&mut Receipt)) -> i64 {
+    let mut receipt = receipt(app);
+    change(&mut receipt);
+    book_all(app, std::slice::from_ref(&receipt)).await;
+    receipt.id.0
+}
+
+/// Books requests.
+pub async fn book_all(app: &TestApp, receipts: &[Receipt]) {
+    let booking =
+        Booking::new(app.services.db.clone(), Arc::clone(&app.services.ids), app.services.clock.clone(), Arc::new(NoFaults));
+    booking.book(receipts).await.unwrap();
+}
+
+/// A completed request of a second ago.
+pub fn receipt(app: &TestApp) -> Receipt {
     let now = app.clock.now_ms();
     let prices = PriceList { input: Price(3_000_000_000), output: Price(15_000_000_000), ..PriceList::default() };
-    let mut receipt = Receipt {
+    Receipt {
         id: ReceiptId(app.services.id()),
         request_id: format!("req_{}", app.services.id()),
         client_request_id: None,
@@ -56,12 +71,7 @@ pub async fn book(app: &TestApp, change: impl FnOnce(&mut Receipt)) -> i64 {
         error: None,
         client_ip: Some("203.0.113.9".to_owned()),
         details: Some("hidden-details".to_owned()),
-    };
-    change(&mut receipt);
-    let booking =
-        Booking::new(app.services.db.clone(), Arc::clone(&app.services.ids), app.services.clock.clone(), Arc::new(NoFaults));
-    booking.book(std::slice::from_ref(&receipt)).await.unwrap();
-    receipt.id.0
+    }
 }
 
 on_both! {

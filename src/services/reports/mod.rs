@@ -11,6 +11,7 @@ mod rankings;
 
 pub use key_usage::{KeyUsage, KeyUsageQuery, UsageByModel, UsageSummary, key_usage};
 pub use log::{Log, LogAttempt, LogDetail, LogPrices, LogTimings};
+pub(super) use logs::log_filter;
 pub use logs::{LogPage, LogQuery, log, logs};
 pub use numbers::{ChannelNumbers, KeyNumbers, Latency, ModelNumbers, Numbers, Point, Stats, StatsQuery, stats};
 pub use rankings::{Ranked, RankingQuery, Rankings, rankings};
