@@ -9,6 +9,7 @@ mod auth;
 mod catalogue;
 mod channels;
 mod client;
+mod configuration;
 pub mod door;
 mod downloads;
 pub mod error;

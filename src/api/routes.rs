@@ -1,7 +1,7 @@
 //! Every route below `/api`.
 
 use super::table::{RouteTable, Routes};
-use super::{admin, auth, catalogue, channels, downloads, gift_cards, keys, live, me, reports, site, users};
+use super::{admin, auth, catalogue, channels, configuration, downloads, gift_cards, keys, live, me, reports, site, users};
 
 /// The table of all routes.
 pub fn routes() -> Routes {
@@ -98,6 +98,8 @@ fn records(table: &mut RouteTable) {
     table
         .get("/settings", "All settings", site::settings)
         .patch("/settings", "Change some settings, all or nothing; null puts one back to its default", site::update_settings)
+        .get("/config/export", "The configuration as a file, without secrets", configuration::export)
+        .post("/config/import", "Make the configuration that of a file, all or nothing", configuration::import)
         .get("/site", "What anybody may know about this site", site::public)
         .get("/health", "Signs of life of the parts", site::health)
         .get("/system", "Figures of the process", site::info);

@@ -10,6 +10,7 @@ pub mod admin_tokens;
 pub mod archive;
 pub mod catalogue;
 pub mod channels;
+pub mod configuration;
 pub mod credentials;
 pub mod error;
 pub mod export;

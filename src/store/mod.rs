@@ -12,6 +12,7 @@ pub mod changes;
 pub mod channel_tests;
 pub mod channels;
 mod conditions;
+pub mod configuration;
 pub mod db;
 pub mod export;
 pub mod gift_cards;

@@ -61,10 +61,10 @@ on_both! {
         assert!(people.anna.exports_csv("ledger").await.contains(",usage,-0.000123,"));
         let usage = people.anna.exports("usage").await;
         assert_eq!(usage.iter().map(|row| row["requests"].as_i64().unwrap()).sum::<i64>(), 1_203);
-        assert_eq!(people.anna.exports("request_logs&model=other").await, [json!(0); 0]);
+        assert!(people.anna.exports("request_logs&model=other").await.is_empty());
         assert!(people.anna.exports_csv("request_logs&from=1&to=2").await.starts_with("id,requestId,"));
         let audit = people.anna.get("/api/activity?action=export.download&pageSize=1").await.expects(200);
-        assert_eq!((&audit["total"], &audit["rows"][0]["after"]["type"]), (&json!(20), &json!("request_logs")));
+        assert_eq!((&audit["total"], &audit["rows"][0]["after"]["type"]), (&json!(21), &json!("request_logs")));
         for bad in ["type=settings", "type=users&format=xml", "format=csv"] {
             people.anna.get(&format!("/api/export?{bad}")).await.refused(400, "invalid_request");
         }

@@ -8,6 +8,7 @@ mod harness;
 mod accounts;
 mod catalogue;
 mod channels;
+mod configuration;
 mod door;
 mod downloads;
 mod gift_cards;

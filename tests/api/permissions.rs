@@ -94,6 +94,8 @@ fn expectation(method: &str, path: &str) -> Option<Expectation> {
         ("GET", "/api/settings/archive" | "/api/settings/archive/download") | ("DELETE", "/api/settings/archive") => {
             (Nothing, json!(null), [401, 403, 403, 400, 400])
         }
+        ("GET", "/api/config/export") => (Nothing, json!(null), admins),
+        ("POST", "/api/config/import") => (Nothing, json!({"version": 1}), admins),
         _ => return None,
     };
     Some(Expectation { subject, body, statuses })
