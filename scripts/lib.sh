@@ -94,8 +94,10 @@ postgres_bin() {
 
 ensure_postgres() { postgres_bin >/dev/null || apt_install postgresql; }
 
-# The official SDKs, of pinned versions, in an environment beside the build.
-ensure_sdks() {
+# The official SDKs and command lines, of pinned versions, in environments beside the build.
+ensure_sdks() { ensure_python_sdks && ensure_node_sdks; }
+
+ensure_python_sdks() {
     local venv="$target_dir/sdk-venv" wanted="tests/sdk/requirements.txt"
     if ! cmp -s "$wanted" "$venv/installed.txt"; then
         has python3 || apt_install python3 || return 1
@@ -109,6 +111,21 @@ ensure_sdks() {
         cp "$wanted" "$venv/installed.txt"
     fi
     export SDK_PYTHON="$venv/bin/python"
+}
+
+ensure_node_sdks() {
+    local home="$target_dir/sdk-node" wanted="tests/conversion/package-lock.json"
+    if ! cmp -s "$wanted" "$home/installed.json"; then
+        has npm || apt_install nodejs npm || return 1
+        rm -rf "$home"
+        mkdir -p "$home"
+        cp tests/conversion/package.json "$wanted" "$home/"
+        npm ci --prefix "$home" --ignore-scripts --no-audit --no-fund --loglevel=error || return 1
+        # The one script that is needed: it puts Claude Code's program for this machine in place.
+        (cd "$home/node_modules/@anthropic-ai/claude-code" && node install.cjs) || return 1
+        cp "$wanted" "$home/installed.json"
+    fi
+    export SDK_NODE_MODULES="$home/node_modules"
 }
 
 # ---- a throw-away PostgreSQL -----------------------------------------------------------------------------

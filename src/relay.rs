@@ -8,8 +8,7 @@ use actors::ports::StorageIll;
 
 use crate::admission::{self, Desk, Inbound, Refused, Stopped};
 use crate::metering::{self, Answer};
-use crate::routing::{self, NoRoute, ResponseOrigins};
-use crate::translation::Speech;
+use crate::routing::{self, NoRoute, RecentItems, ResponseOrigins};
 use crate::upstream::{self, Arrival, Failed, Wire};
 
 /// What the road runs on: one per worker, since the client towards upstreams belongs to its thread.
@@ -21,6 +20,8 @@ pub struct Road {
     pub wire: Wire,
     /// Which channel made which response.
     pub origins: Arc<ResponseOrigins>,
+    /// What Responses clients were given on converted routes.
+    pub items: Arc<RecentItems>,
     /// Silence after which a stream shows a sign of life.
     pub keep_alive: Duration,
 }
@@ -59,10 +60,9 @@ pub async fn relay(road: &Road, inbound: Inbound) -> Result<Answer, Failure> {
     let health = &road.desk.cellar.health;
     let admitted = admission::admit(&road.desk, inbound).await.map_err(widen)?;
     let route = routing::plan(health, &road.origins, admitted).await.map_err(widen)?;
-    let arrival = upstream::call(&road.wire, health, route).await.map_err(widen)?;
+    let arrival = upstream::call(&road.wire, health, &road.items, route).await.map_err(widen)?;
     remember(road, &arrival);
-    let speech = speech(&arrival);
-    metering::answer(arrival, speech, road.keep_alive).await.map_err(unrecorded)
+    metering::answer(arrival, &road.items, road.keep_alive).await.map_err(unrecorded)
 }
 
 fn widen<E: Into<Why>>(stopped: Stopped<E>) -> Failure {
@@ -74,13 +74,11 @@ fn unrecorded(ill: StorageIll) -> Failure {
     Stopped { why: Why::Unrecorded, pending: None }
 }
 
-fn speech(arrival: &Arrival) -> Speech {
-    let ask = &arrival.inbound.ask;
-    Speech::native(arrival.inbound.caller.protocol, &ask.model, &arrival.offer.upstream_model, !ask.include_usage)
-}
-
 /// Notes which channel made a response, so that a later request can go on from it.
 fn remember(road: &Road, arrival: &Arrival) {
+    if !arrival.offer.native {
+        return;
+    }
     if let Some(response) = arrival.response_id() {
         road.origins.remember(arrival.inbound.caller.key.owner.id, &response, arrival.offer.channel.id);
     }

@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::console::{self, Console};
 use crate::edge::{self, Door};
 use crate::relay::Road;
-use crate::routing::ResponseOrigins;
+use crate::routing::{RecentItems, ResponseOrigins};
 use crate::services::Services;
 use crate::services::channels::UpstreamsHandle;
 use crate::services::system::SystemHandle;
@@ -74,6 +74,7 @@ struct Doors {
     desk: Desk,
     tls: Arc<rustls::ClientConfig>,
     origins: Arc<ResponseOrigins>,
+    items: Arc<RecentItems>,
     door: Door,
     console: Console,
     api_routes: api::Routes,
@@ -100,6 +101,7 @@ impl Doors {
             },
             tls,
             origins: Arc::new(ResponseOrigins::default()),
+            items: Arc::new(RecentItems::default()),
             door: Door { trusted_proxies: proxies.clone(), patience: config.patience, in_flight: Arc::clone(in_flight) },
             console: Console { doorstep: Doorstep { services: services.clone(), proxies }, system: system.clone() },
             api_routes: api::routes(),
@@ -115,6 +117,7 @@ impl Doors {
             desk: self.desk.clone(),
             wire: Wire::new(&self.tls, self.desk.cellar.cache.reader().clone()),
             origins: Arc::clone(&self.origins),
+            items: Arc::clone(&self.items),
             keep_alive: self.door.patience.keep_alive,
         };
         config.app_data(self.upstreams.clone()).app_data(self.system.clone()).app_data(self.logs.clone());

@@ -1,5 +1,6 @@
 //! The one place that knows which failure is which HTTP status (contract §2).
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use actix_web::HttpResponse;
@@ -27,7 +28,7 @@ pub struct Told {
     /// The message.
     pub message: String,
     /// OpenAI's `param`.
-    pub param: Option<&'static str>,
+    pub param: Option<Cow<'static, str>>,
     /// Milliseconds until another try makes sense.
     pub retry_ms: Option<i64>,
     /// Tells SDKs not to retry by themselves.
@@ -94,7 +95,7 @@ impl Told {
                 response.insert_header((name, value));
             }
         }
-        response.body(faults::body(family, self.fault, &self.message, self.param, &id.0))
+        response.body(faults::body(family, self.fault, &self.message, self.param.as_deref(), &id.0))
     }
 }
 
@@ -159,7 +160,7 @@ fn told(why: &Why) -> Told {
         Why::Refused(refused) => refused_told(refused, message),
         Why::NoRoute(NoRoute::NoneLive { retry_ms }) => Told::refusal(Fault::UNAVAILABLE, message).retry(*retry_ms),
         Why::NoRoute(NoRoute::UnknownResponse) => Told {
-            param: Some("previous_response_id"),
+            param: Some("previous_response_id".into()),
             ..Told::refusal(Fault { openai_code: "previous_response_not_found", ..Fault::NOT_FOUND }, message)
         },
         Why::NoRoute(NoRoute::Unanswered) | Why::Unrecorded => Told::refusal(Fault::UNAVAILABLE, message).retry(1_000),
@@ -173,10 +174,12 @@ fn refused_told(refused: &Refused, message: String) -> Told {
         Refused::Guessing { retry_ms } => Told::refusal(Fault::LIMITED, message).retry(*retry_ms),
         Refused::Forbidden(_) => Told::refusal(Fault::FORBIDDEN, message),
         Refused::Maintenance(_) => Told::refusal(Fault::UNAVAILABLE, message).retry(60_000).finally(),
-        Refused::Bad(BadAsk::Field { field, .. }) => Told { param: Some(field), ..Told::refusal(Fault::INVALID, message) },
+        Refused::Bad(BadAsk::Field { field, .. }) => {
+            Told { param: Some((*field).into()), ..Told::refusal(Fault::INVALID, message) }
+        }
         Refused::Bad(_) => Told::refusal(Fault::INVALID, message),
         Refused::NoOffer { why: NoOffer::UnknownModel, .. } => {
-            Told { param: Some("model"), ..Told::refusal(Fault::NOT_FOUND, message) }
+            Told { param: Some("model".into()), ..Told::refusal(Fault::NOT_FOUND, message) }
         }
         Refused::NoOffer { why: NoOffer::NoChannel, .. } => Told::refusal(Fault::UNAVAILABLE, message).retry(10_000),
         Refused::NoOffer { .. } => Told::refusal(Fault::FORBIDDEN, message),
@@ -214,6 +217,7 @@ fn failed_told(failed: &Failed, message: String) -> Told {
         Failed::Saturated | Failed::Unanswered => Told::refusal(Fault::UNAVAILABLE, message).retry(RETRY_SECONDS * 1_000),
         Failed::Deadline => Told { ending: Ending::TimedOut, ..Told::refusal(Fault::TIMEOUT, message) },
         Failed::NoSuchModel(_) => Told::refusal(Fault::NOT_FOUND, message),
+        Failed::CannotCarry(what) => Told { param: Some(what.field.clone().into()), ..Told::refusal(Fault::INVALID, message) },
         Failed::All { status, retry_after, timed_out, .. } => {
             let fault = match status {
                 Some(status) => Fault::kept(*status),

@@ -61,7 +61,7 @@ pub(super) async fn one(request: HttpRequest, road: Data<Road>, door: Data<Door>
         .any(|protocol| snapshot.offers(*protocol, &model, &key).is_ok());
     if !callable {
         let message = format!("model '{model}' does not exist");
-        let told = failure::Told { param: Some("model"), ..failure::Told::refusal(Fault::NOT_FOUND, message) };
+        let told = failure::Told { param: Some("model".into()), ..failure::Told::refusal(Fault::NOT_FOUND, message) };
         return told.respond(family, &id);
     }
     let mut response = HttpResponse::Ok();

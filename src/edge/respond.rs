@@ -33,12 +33,19 @@ pub(super) fn respond(answer: Answer, id: &RequestId, under_way: UnderWay) -> Ht
 
 /// Content type, the upstream's request id and its rate limits.
 fn pass_headers(answer: &Answer, response: &mut HttpResponseBuilder) {
-    let content_type = answer.headers.get(header::CONTENT_TYPE).cloned();
+    let own = answer.content_type.map(header::HeaderValue::from_static);
+    let content_type = own.or_else(|| answer.headers.get(header::CONTENT_TYPE).cloned());
     response.insert_header((header::CONTENT_TYPE, content_type.unwrap_or(header::HeaderValue::from_static("application/json"))));
     for (name, value) in &answer.headers {
-        let renamed = comes_back(name.as_str(), answer.protocol).and_then(|name| HeaderName::try_from(name).ok());
+        let renamed = comes_back(name.as_str(), answer.upstream).and_then(|name| HeaderName::try_from(name).ok());
         if let Some(name) = renamed {
             response.insert_header((name, value.clone()));
         }
+    }
+    if !answer.left_out.is_empty() {
+        response.insert_header(("x-relay-left-out", answer.left_out.to_string()));
+    }
+    if answer.is_estimate {
+        response.insert_header(("x-relay-estimated", "true"));
     }
 }

@@ -5,16 +5,19 @@
 
 mod stream;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
 use actors::ports::StorageIll;
-use actors::vocabulary::{Ending, Protocol};
+use actors::vocabulary::{Ending, Protocol, UserId};
 use bytes::Bytes;
 
 pub use stream::MeteredStream;
 
+use crate::routing::RecentItems;
 use crate::translation::Speech;
+use crate::translation::hub::LeftOut;
 use crate::upstream::{Arrival, Said};
 
 /// What the client gets.
@@ -26,6 +29,14 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// What the client speaks.
     pub protocol: Protocol,
+    /// What the upstream spoke.
+    pub upstream: Protocol,
+    /// The content type, where it is not the upstream's own.
+    pub content_type: Option<&'static str>,
+    /// What of the request did not come along.
+    pub left_out: LeftOut,
+    /// Whether the gateway estimated what it says.
+    pub is_estimate: bool,
     /// The body.
     pub body: Body,
 }
@@ -45,20 +56,27 @@ pub enum Body {
 ///
 /// # Errors
 /// When a whole answer's receipt cannot be written; then it must not go out.
-pub async fn answer(arrival: Arrival, speech: Speech, keep_alive: Duration) -> Result<Answer, StorageIll> {
+pub async fn answer(arrival: Arrival, items: &Arc<RecentItems>, keep_alive: Duration) -> Result<Answer, StorageIll> {
     let protocol = arrival.inbound.caller.protocol;
+    let mut speech = arrival.answer.speech;
+    let (upstream, is_estimate) = (arrival.offer.protocol, arrival.offer.is_estimate());
+    let left_out = arrival.answer.left_out;
+    let mut content_type = speech.content_type();
+    let memory = Memory { items: Arc::clone(items), user: arrival.inbound.caller.key.owner.id };
     let (status, headers) = (arrival.answer.status, arrival.answer.headers);
     let body = match arrival.answer.said {
         Said::Declined(body) => {
             let error = Some(format!("the upstream answered with status {status}"));
             arrival.inbound.caller.pending.close_later(Ending::Completed, status, error);
+            content_type = content_type.map(|_| "application/json");
             Body::Declined(body)
         }
-        Said::Whole(body, tap) => {
+        Said::Whole(heard, tap) => {
             let mut pending = arrival.inbound.caller.pending;
             let (usage, estimated) = tap.reading(arrival.input_tokens);
             pending.used(usage, estimated);
-            let body = speech.whole(body);
+            let body = speech.whole(heard, &usage);
+            memory.keep(&mut speech);
             pending.close(Ending::Completed, status, None).await?;
             Body::Whole(body)
         }
@@ -73,11 +91,25 @@ pub async fn answer(arrival: Arrival, speech: Speech, keep_alive: Duration) -> R
                 input_tokens: arrival.input_tokens,
                 status,
                 speech,
+                memory,
                 keep_alive,
                 pending: arrival.inbound.caller.pending,
             };
             Body::Stream(Box::new(MeteredStream::new(parts, held, events)))
         }
     };
-    Ok(Answer { status, headers, protocol, body })
+    Ok(Answer { status, headers, protocol, upstream, content_type, left_out, is_estimate, body })
+}
+
+/// Where a user's recent output items are kept.
+struct Memory {
+    items: Arc<RecentItems>,
+    user: UserId,
+}
+
+impl Memory {
+    /// Keeps what an answer gave its client to refer to.
+    fn keep(&self, speech: &mut Speech) {
+        self.items.remember(self.user, speech.output_items());
+    }
 }

@@ -10,6 +10,7 @@ use actors::vocabulary::{Ending, Nanos, Protocol, Tariff, Usage};
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
+use super::Memory;
 use crate::translation::{Fault, Frame, Meaning, Speech, faults};
 use crate::upstream::{Broken, Events, Next};
 
@@ -32,6 +33,7 @@ pub(super) struct Parts {
     pub(super) input_tokens: i64,
     pub(super) status: u16,
     pub(super) speech: Speech,
+    pub(super) memory: Memory,
     pub(super) keep_alive: Duration,
     pub(super) pending: PendingReceipt,
 }
@@ -55,6 +57,7 @@ pub struct MeteredStream {
     input_tokens: i64,
     status: u16,
     speech: Speech,
+    memory: Memory,
     keep_alive: Duration,
     events: Box<Events>,
     held: VecDeque<(Frame, Meaning)>,
@@ -91,6 +94,7 @@ impl MeteredStream {
             input_tokens: parts.input_tokens,
             status: parts.status,
             speech: parts.speech,
+            memory: parts.memory,
             keep_alive: parts.keep_alive,
             events,
             held: held.into(),
@@ -117,9 +121,7 @@ impl MeteredStream {
         let mut out = Out::default();
         loop {
             while let Some((frame, meaning)) = self.held.pop_front() {
-                if let Some(bytes) = self.speech.event(&frame, meaning) {
-                    out.push(bytes);
-                }
+                self.tell(&frame, meaning, &mut out);
                 match meaning {
                     Meaning::End => return self.finish(out, End::Complete).await,
                     Meaning::Error => {
@@ -145,7 +147,7 @@ impl MeteredStream {
             }
             match self.events.next(Instant::now() + self.keep_alive).await {
                 Next::Event(frame, meaning) => self.held.push_back((frame, meaning)),
-                Next::Quiet => return faults::keep_alive(self.protocol),
+                Next::Quiet => return self.speech.keep_alive(),
                 Next::Closed => return self.finish(out, End::Missing).await,
                 Next::Broken(broken) => return self.finish(out, End::Broken(broken)).await,
             }
@@ -181,12 +183,9 @@ impl MeteredStream {
 
     /// Ends the stream legally, whatever happened.
     async fn finish(&mut self, mut out: Out, end: End) -> Bytes {
-        let stopped = self.events.tap().stopped();
         let (ending, error, last) = match end {
             End::Complete => (Ending::Completed, None, None),
-            End::Missing | End::Broken(_) if stopped && self.protocol != Protocol::Responses => {
-                (Ending::Completed, None, Some(faults::missing_end(self.protocol)))
-            }
+            End::Missing | End::Broken(_) if let Some(last) = self.missing_end() => (Ending::Completed, None, Some(last)),
             End::Told => (Ending::UpstreamFailed, Some("the upstream ended the stream with an error event".to_owned()), None),
             End::Missing => {
                 self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, "the upstream closed the stream before its end")
@@ -203,6 +202,7 @@ impl MeteredStream {
         if let Some(last) = last {
             out.push(last);
         }
+        self.memory.keep(&mut self.speech);
         let Stage::Running(mut pending) = std::mem::replace(&mut self.stage, Stage::Ended) else { return out.bytes() };
         let (usage, estimated) = self.events.tap().reading(self.input_tokens);
         pending.used(usage, estimated);
@@ -210,22 +210,42 @@ impl MeteredStream {
             Ok(()) => out.bytes(),
             Err(ill) => {
                 tracing::error!(%ill, "an answer was cut short, since its receipt could not be written");
-                faults::event(self.protocol, Fault::UNAVAILABLE, "the gateway could not record this request")
+                // Not through the speech: to its mind the stream has ended, but those bytes never go out.
+                let sequence = self.events.tap().next_sequence();
+                faults::event(self.protocol, Fault::UNAVAILABLE, "the gateway could not record this request", sequence)
             }
         }
     }
 
-    fn failure(&self, ending: Ending, fault: Fault, why: &str) -> (Ending, Option<String>, Option<Bytes>) {
-        (ending, Some(why.to_owned()), Some(faults::event(self.protocol, fault, why)))
+    fn failure(&mut self, ending: Ending, fault: Fault, why: &str) -> (Ending, Option<String>, Option<Bytes>) {
+        let sequence = self.events.tap().next_sequence();
+        (ending, Some(why.to_owned()), Some(self.speech.fail(fault, why, sequence)))
+    }
+
+    /// The legal end that the upstream left out, if its stop reason came.
+    fn missing_end(&mut self) -> Option<Bytes> {
+        let tap = self.events.tap();
+        let (usage, _) = tap.reading(self.input_tokens);
+        if !tap.stopped() {
+            return None;
+        }
+        self.speech.missing_end(&usage)
+    }
+
+    /// Tells the client one event.
+    fn tell(&mut self, frame: &Frame, meaning: Meaning, out: &mut Out) {
+        let (usage, _) = self.events.tap().reading(self.input_tokens);
+        let bytes = self.speech.event(frame, meaning, &usage);
+        if !bytes.is_empty() {
+            out.push(bytes);
+        }
     }
 
     /// Passes on what follows an error event.
     async fn aftermath(&mut self, out: &mut Out) {
         let until = Instant::now() + AFTERMATH;
         while let Next::Event(frame, meaning) = self.events.next(until).await {
-            if let Some(bytes) = self.speech.event(&frame, meaning) {
-                out.push(bytes);
-            }
+            self.tell(&frame, meaning, out);
         }
     }
 

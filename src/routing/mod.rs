@@ -1,5 +1,6 @@
 //! Where a request goes: the offers, ordered by health. Mints [`Route`].
 
+mod items;
 mod origins;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,6 +10,7 @@ use actors::channel_health::{Candidate, ChannelHealth, ChannelSlot, Chosen, None
 use actors::settings_cache::Offer;
 use actors::vocabulary::{Deadlines, Settings};
 
+pub use items::RecentItems;
 pub use origins::ResponseOrigins;
 
 use crate::admission::{Admitted, Inbound, Stopped};
@@ -51,13 +53,15 @@ pub enum NoRoute {
     Unanswered,
 }
 
-/// Orders the offers. A `previous_response_id` leaves only the channel that made it.
+/// Orders the offers. A `previous_response_id` leaves only the channel that made it; where no channel speaks the
+/// protocol that has it, the conversion says so.
 ///
 /// # Errors
 /// When nobody can be asked.
 pub async fn plan(health: &ChannelHealth, origins: &ResponseOrigins, admitted: Admitted) -> Result<Route, Stopped<NoRoute>> {
     let Admitted { inbound, mut offers, mut fallback, input_tokens } = admitted;
-    if let Some(previous) = &inbound.ask.previous_response {
+    let has_memory = offers.iter().any(|offer| offer.native);
+    if let Some(previous) = inbound.ask.previous_response.as_deref().filter(|_| has_memory) {
         match origins.channel(inbound.caller.key.owner.id, previous) {
             Some(channel) => {
                 offers.retain(|offer| offer.channel.id == channel);

@@ -71,11 +71,20 @@ impl Fault {
     }
 }
 
+/// The field of a conversation that the provider holds. Anthropic's tool runners ask for one unasked; told by this code
+/// that there is none, they go on with the whole conversation (`ThreadState.recoversFrom` in anthropic 2.12 for Python and
+/// 1.12 for Node).
+pub const THREAD: &str = "thread";
+
 /// An error body in the family's shape.
 pub fn body(family: Family, fault: Fault, message: &str, param: Option<&str>, request_id: &str) -> Bytes {
     let body = match family {
         Family::Claude => {
-            json!({"type": "error", "error": {"type": fault.anthropic, "message": message}, "request_id": request_id})
+            let mut error = json!({"type": fault.anthropic, "message": message});
+            if param == Some(THREAD) {
+                error["details"] = json!({"error_code": "thread_unsupported_request", "unsupported": [THREAD]});
+            }
+            json!({"type": "error", "error": error, "request_id": request_id})
         }
         Family::OpenAi => json!({
             "error": {"message": message, "type": fault.openai_type, "param": param, "code": fault.openai_code}
@@ -84,16 +93,15 @@ pub fn body(family: Family, fault: Fault, message: &str, param: Option<&str>, re
     body.to_string().into()
 }
 
-/// The event that ends a stream after something broke.
-pub fn event(protocol: Protocol, fault: Fault, message: &str) -> Bytes {
+/// The event that ends a stream after something broke. `sequence` is its number in a Responses stream.
+pub fn event(protocol: Protocol, fault: Fault, message: &str, sequence: i64) -> Bytes {
     match protocol {
         Protocol::Messages | Protocol::CountTokens => {
             let data = json!({"type": "error", "error": {"type": fault.anthropic, "message": message}});
             format!("event: error\ndata: {data}\n\n").into()
         }
         Protocol::Responses => {
-            let data =
-                json!({"type": "error", "code": fault.openai_code, "message": message, "param": null, "sequence_number": 0});
+            let data = json!({"type": "error", "code": fault.openai_code, "message": message, "param": null, "sequence_number": sequence});
             format!("event: error\ndata: {data}\n\n").into()
         }
         Protocol::ChatCompletions | Protocol::Embeddings => {

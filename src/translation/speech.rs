@@ -1,16 +1,38 @@
-//! Turns what an upstream said into what the client hears. On a same-protocol route these are the same bytes,
-//! but for the model's name and the usage chunk that was asked for on the client's behalf.
+//! Turns what an upstream said into what the client hears: on a same-protocol route the same bytes, but for the
+//! model's name and the usage chunk that was asked for on the client's behalf; else a conversion.
 
-use actors::vocabulary::Protocol;
+use actors::vocabulary::{Protocol, Usage};
 use bytes::{BufMut, Bytes, BytesMut};
+use serde_json::Value;
 
+use super::conversion::Conversion;
+use super::faults::{self, Fault};
+use super::hub::Answer;
 use super::native;
 use super::sse::Frame;
 use super::tap::Meaning;
 
 /// One answer's way from the upstream's protocol to the client's.
+#[derive(Debug)]
+pub enum Speech {
+    /// The same protocol.
+    Native(Passage),
+    /// Another one.
+    Converted(Box<Conversion>),
+}
+
+/// A whole answer as it was read.
+#[derive(Debug)]
+pub enum Heard {
+    /// Bytes of the client's own protocol.
+    Native(Bytes),
+    /// An answer to be written in the client's protocol.
+    Read(Answer),
+}
+
+/// The same-protocol way.
 #[derive(Clone, Debug)]
-pub struct Speech {
+pub struct Passage {
     protocol: Protocol,
     /// The name the client asked for, where the upstream was asked by another.
     rename: Option<String>,
@@ -20,17 +42,100 @@ pub struct Speech {
 impl Speech {
     /// For a native route. `asked` is the client's name for the model, `upstream` the one sent there.
     pub fn native(protocol: Protocol, asked: &str, upstream: &str, hide_usage: bool) -> Self {
-        Self { protocol, rename: Some(asked).filter(|asked| *asked != upstream).map(str::to_owned), hide_usage }
+        Self::Native(Passage { protocol, rename: Some(asked).filter(|asked| *asked != upstream).map(str::to_owned), hide_usage })
     }
 
-    /// A whole answer.
-    pub fn whole(&self, body: Bytes) -> Bytes {
+    /// Whether the answer is converted.
+    pub fn is_converted(&self) -> bool {
+        matches!(self, Self::Converted(_))
+    }
+
+    /// Reads a whole answer; `None` when it is none of the upstream's protocol.
+    pub fn hear(&self, body: Bytes) -> Option<Heard> {
+        match self {
+            Self::Native(_) => Some(Heard::Native(body)),
+            Self::Converted(conversion) => conversion.read(&body).map(Heard::Read),
+        }
+    }
+
+    /// A whole answer for the client.
+    pub fn whole(&mut self, heard: Heard, usage: &Usage) -> Bytes {
+        match (self, heard) {
+            (Self::Native(passage), Heard::Native(body)) => passage.whole(body),
+            (Self::Converted(conversion), Heard::Read(answer)) => conversion.whole(&answer, usage),
+            (_, Heard::Native(body)) => body,
+            (Self::Native(_), Heard::Read(_)) => Bytes::new(),
+        }
+    }
+
+    /// The content type of what the client gets, where it is not the upstream's own.
+    pub fn content_type(&self) -> Option<&'static str> {
+        match self {
+            Self::Native(_) => None,
+            Self::Converted(conversion) if conversion.streams() => Some("text/event-stream"),
+            Self::Converted(_) => Some("application/json"),
+        }
+    }
+
+    /// One event; empty when the client is not to see it. `usage` is what is known of it by now.
+    pub fn event(&mut self, frame: &Frame, meaning: Meaning, usage: &Usage) -> Bytes {
+        match self {
+            Self::Native(passage) => passage.event(frame, meaning).unwrap_or_default(),
+            Self::Converted(conversion) => conversion.event(frame, usage),
+        }
+    }
+
+    /// The last bytes of a stream whose upstream named its stop reason and then closed it; `None` when it cannot have
+    /// a legal end.
+    pub fn missing_end(&mut self, usage: &Usage) -> Option<Bytes> {
+        match self {
+            // Its last event carries the whole answer, which nobody but the upstream can write.
+            Self::Native(passage) if passage.protocol == Protocol::Responses => None,
+            Self::Native(passage) => Some(faults::missing_end(passage.protocol)),
+            Self::Converted(conversion) => conversion.missing_end(usage),
+        }
+    }
+
+    /// Ends a broken stream with the client's error event. `sequence` is the number of the upstream's next event.
+    pub fn fail(&mut self, fault: Fault, message: &str, sequence: i64) -> Bytes {
+        match self {
+            Self::Native(passage) => faults::event(passage.protocol, fault, message, sequence),
+            Self::Converted(conversion) => conversion.fail(fault, message),
+        }
+    }
+
+    /// What is sent while the upstream is silent.
+    pub fn keep_alive(&self) -> Bytes {
+        match self {
+            Self::Native(passage) => faults::keep_alive(passage.protocol),
+            Self::Converted(conversion) => conversion.keep_alive(),
+        }
+    }
+
+    /// The upstream's refusal of the request: in its own words on a native route, else in the client's shape.
+    pub fn declined(&self, status: u16, body: Bytes) -> Bytes {
+        match self {
+            Self::Native(_) => body,
+            Self::Converted(conversion) => conversion.declined(status, &body),
+        }
+    }
+
+    /// Output items a later request may refer to, with their ids.
+    pub fn output_items(&mut self) -> Vec<(String, Value)> {
+        match self {
+            Self::Native(_) => Vec::new(),
+            Self::Converted(conversion) => conversion.output_items(),
+        }
+    }
+}
+
+impl Passage {
+    fn whole(&self, body: Bytes) -> Bytes {
         let renamed = self.rename.as_deref().and_then(|model| native::renamed(self.protocol, &body, model));
         renamed.unwrap_or(body)
     }
 
-    /// One event; `None` when the client is not to see it.
-    pub fn event(&self, frame: &Frame, meaning: Meaning) -> Option<Bytes> {
+    fn event(&self, frame: &Frame, meaning: Meaning) -> Option<Bytes> {
         if meaning == Meaning::UsageChunk && self.hide_usage {
             return None;
         }

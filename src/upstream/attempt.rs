@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::http::header::{self, HeaderMap};
 use actors::settings_cache::Offer;
 use actors::usage_ledger::PendingReceipt;
-use actors::vocabulary::Protocol;
+use actors::vocabulary::{Price, Protocol};
 use awc::error::SendRequestError;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -13,10 +13,13 @@ use tokio::time::Instant;
 
 use super::events::{Broken, Events, Next};
 use super::request;
+use super::request::Ready;
 use super::verdict::{Answered, Miss, is_about_the_model, retry_after};
 use super::wire::{Response, Wire};
 use crate::admission::Inbound;
-use crate::translation::{Frame, Meaning, UsageTap};
+use crate::routing::RecentItems;
+use crate::translation::hub::LeftOut;
+use crate::translation::{Frame, Heard, Meaning, Speech, UsageTap, count};
 
 /// Largest whole answer held.
 const MOST_ANSWER_BYTES: usize = 64 << 20;
@@ -35,10 +38,10 @@ const COMMIT_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub enum Said {
     /// A whole answer.
-    Whole(Bytes, UsageTap),
+    Whole(Heard, UsageTap),
     /// The events held so far, and the stream of the rest.
     Stream(Vec<(Frame, Meaning)>, Box<Events>),
-    /// The caller's own error, passed on as it came.
+    /// The caller's own error, in the client's shape.
     Declined(Bytes),
 }
 
@@ -53,6 +56,10 @@ pub struct Answer {
     pub said: Said,
     /// Milliseconds to its head.
     pub head_ms: i64,
+    /// How it is told to the client.
+    pub speech: Speech,
+    /// What of the request did not come along.
+    pub left_out: LeftOut,
 }
 
 /// The clocks of one attempt.
@@ -73,8 +80,12 @@ pub(super) async fn attempt(
     offer: &Offer,
     clocks: Clocks,
     input_tokens: i64,
+    items: &RecentItems,
 ) -> Result<Answer, Miss> {
-    let outgoing = request::outgoing(inbound, offer).ok_or(Miss::Unusable)?;
+    if offer.is_estimate() {
+        return estimate(inbound).await;
+    }
+    let Ready { outgoing, speech, left_out } = request::ready(inbound, offer, items)?;
     let asked = Instant::now();
     let patience = clocks.answer_by.saturating_duration_since(asked);
     let sent = wire.send(&outgoing, patience).await;
@@ -89,11 +100,13 @@ pub(super) async fn attempt(
             }
             let at = pending.elapsed_ms();
             pending.note(|receipt| receipt.timings.head_ms = Some(at));
-            accept(response, inbound, clocks, input_tokens).await?
+            accept(response, inbound, offer, &speech, clocks, input_tokens).await?
         }
         404 => {
             let body = error_body(response).await;
-            if is_about_the_model(&body, &offer.upstream_model) {
+            let is_about_the_model = is_about_the_model(&body, &offer.upstream_model);
+            let body = speech.declined(status, body);
+            if is_about_the_model {
                 return Err(Miss::NoSuchModel(Answered { status, headers, body }));
             }
             Said::Declined(body)
@@ -104,37 +117,65 @@ pub(super) async fn attempt(
             return Err(Miss::Status { status, retry_after });
         }
         // The caller's own error, which clients know by its words.
-        400..=499 => Said::Declined(error_body(response).await),
+        400..=499 => Said::Declined(speech.declined(status, error_body(response).await)),
         _ => return Err(Miss::NoAnswer(format!("answered with status {status}"))),
     };
-    Ok(Answer { status, headers, said, head_ms })
+    Ok(Answer { status, headers, said, head_ms, speech, left_out })
 }
 
-async fn accept(response: Response, inbound: &mut Inbound, clocks: Clocks, input_tokens: i64) -> Result<Said, Miss> {
-    let protocol = inbound.caller.protocol;
+/// The answer of the gateway itself: tokens counted for a channel that has no such route.
+async fn estimate(inbound: &Inbound) -> Result<Answer, Miss> {
+    let body = inbound.body.clone();
+    let counted = actix_web::web::block(move || count::input_tokens(&body)).await;
+    let tokens = counted.map_err(|_| Miss::NoAnswer("could not be counted".to_owned()))?.map_err(Miss::CannotCarry)?;
+    let body = serde_json::json!({ "input_tokens": tokens }).to_string();
+    Ok(Answer {
+        status: 200,
+        headers: HeaderMap::new(),
+        said: Said::Whole(Heard::Native(body.into()), UsageTap::new(Protocol::CountTokens)),
+        head_ms: 0,
+        speech: Speech::native(Protocol::CountTokens, "", "", false),
+        left_out: LeftOut::default(),
+    })
+}
+
+async fn accept(
+    response: Response,
+    inbound: &mut Inbound,
+    offer: &Offer,
+    speech: &Speech,
+    clocks: Clocks,
+    input_tokens: i64,
+) -> Result<Said, Miss> {
     let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let empty_is_failure = inbound.caller.snapshot.settings.proxy_treat_empty_output_as_failure;
+    let have_a_price = offer.tariff.prices.is_some_and(|prices| prices.cache_creation != Price::default());
+    let tap = UsageTap::new(offer.protocol).splitting_cache_writes(have_a_price);
     if content_type.starts_with("text/event-stream") {
-        let events = Events::new(response, UsageTap::new(protocol), clocks.idle);
+        if speech.is_converted() && !inbound.ask.stream {
+            return Err(Miss::NoAnswer("answered with a stream that nobody asked for".to_owned()));
+        }
+        let events = Events::new(response, tap, clocks.idle);
         return until_commit(events, empty_is_failure, clocks.commit_by, &mut inbound.caller.pending, input_tokens).await;
     }
     let body = whole_body(response, clocks.answer_by).await?;
-    whole_answer(protocol, body, empty_is_failure)
+    let must_produce = empty_is_failure && offer.protocol.is_billed();
+    whole_answer(tap, speech, body, must_produce)
 }
 
-fn whole_answer(protocol: Protocol, body: Bytes, empty_is_failure: bool) -> Result<Said, Miss> {
+fn whole_answer(mut tap: UsageTap, speech: &Speech, body: Bytes, must_produce: bool) -> Result<Said, Miss> {
     if body.trim_ascii().is_empty() {
         return Err(Miss::NoAnswer("answered with nothing".to_owned()));
     }
     if serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() {
         return Err(Miss::NoAnswer("answered with something that is not JSON".to_owned()));
     }
-    let mut tap = UsageTap::new(protocol);
     tap.whole(&body);
-    if empty_is_failure && protocol.is_billed() && !tap.produced() {
+    if must_produce && !tap.produced() {
         return Err(Miss::NoAnswer("answered without any output".to_owned()));
     }
-    Ok(Said::Whole(body, tap))
+    let heard = speech.hear(body).ok_or_else(|| Miss::NoAnswer("answered with something that is no answer".to_owned()))?;
+    Ok(Said::Whole(heard, tap))
 }
 
 /// Holds events back until one makes the answer definite, or the bounds are reached.

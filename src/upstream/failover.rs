@@ -12,7 +12,8 @@ use super::attempt::{Answer, Clocks, Said, attempt};
 use super::verdict::{Answered, Miss};
 use super::wire::Wire;
 use crate::admission::{Inbound, Stopped};
-use crate::routing::{Route, candidate};
+use crate::routing::{RecentItems, Route, candidate};
+use crate::translation::hub::CannotCarry;
 
 /// Longest pause before a retry of the same channel, first and last; doubling in between, with full jitter
 /// (the scheme of AWS' "Exponential Backoff And Jitter").
@@ -64,6 +65,9 @@ pub enum Failed {
     /// Every channel said it does not have the model; the last one's words.
     #[error("no upstream has the model")]
     NoSuchModel(Answered),
+    /// No channel's protocol has a place for what was asked.
+    #[error(transparent)]
+    CannotCarry(CannotCarry),
     /// The request's own deadline passed.
     #[error("the request took longer than its deadline")]
     Deadline,
@@ -76,10 +80,10 @@ pub enum Failed {
 ///
 /// # Errors
 /// When none does; the receipt is still open.
-pub async fn call(wire: &Wire, health: &ChannelHealth, route: Route) -> Result<Arrival, Stopped<Failed>> {
+pub async fn call(wire: &Wire, health: &ChannelHealth, items: &RecentItems, route: Route) -> Result<Arrival, Stopped<Failed>> {
     let deadline = if route.deadlines.whole.is_zero() { FOR_EVER } else { route.deadlines.whole };
     let by = Instant::now() + deadline.saturating_sub(route.inbound.caller.pending.elapsed());
-    let mut trip = Trip::new(wire, health, route, by);
+    let mut trip = Trip::new(wire, health, items, route, by);
     let patience = trip.slot_patience();
     let answered = match tokio::time::timeout_at(by + GRACE, trip.run(patience)).await {
         Ok(answered) => answered,
@@ -100,6 +104,7 @@ pub async fn call(wire: &Wire, health: &ChannelHealth, route: Route) -> Result<A
 struct Trip<'a> {
     wire: &'a Wire,
     health: &'a ChannelHealth,
+    items: &'a RecentItems,
     route: Route,
     by: Instant,
     tried: usize,
@@ -110,8 +115,8 @@ struct Trip<'a> {
 type Answering = (Offer, Answer, ChannelSlot);
 
 impl<'a> Trip<'a> {
-    fn new(wire: &'a Wire, health: &'a ChannelHealth, route: Route, by: Instant) -> Self {
-        Self { wire, health, route, by, tried: 0, last: None, kept: None }
+    fn new(wire: &'a Wire, health: &'a ChannelHealth, items: &'a RecentItems, route: Route, by: Instant) -> Self {
+        Self { wire, health, items, route, by, tried: 0, last: None, kept: None }
     }
 
     fn slot_patience(&self) -> Duration {
@@ -197,9 +202,15 @@ impl<'a> Trip<'a> {
             receipt.channel_name = Some(offer.channel.name.clone());
             receipt.upstream_model = Some(offer.upstream_model.to_string());
             receipt.tariff = Some(offer.tariff);
+            receipt.converted = !offer.native;
         });
         let clocks = clocks(&self.route.deadlines, self.by);
-        let tried = attempt(self.wire, inbound, offer, clocks, self.route.input_tokens).await;
+        let tried = attempt(self.wire, inbound, offer, clocks, self.route.input_tokens, self.items).await;
+        if let Err(Miss::CannotCarry(_)) = &tried {
+            self.tried -= 1;
+            slot.report(Verdict::Nothing, None);
+            return tried.map(|answer| (answer, slot));
+        }
         let status = match &tried {
             Ok(answer) => Some(answer.status),
             Err(miss) => miss.status(),
@@ -218,6 +229,7 @@ impl<'a> Trip<'a> {
             Ok(answer) => {
                 let verdict = match answer.said {
                     Said::Declined(_) => Verdict::Nothing,
+                    _ if offer.is_estimate() => Verdict::Nothing,
                     _ => Verdict::Answered { head_ms: answer.head_ms },
                 };
                 slot.report(verdict, Some(self.route.conversation).filter(|_| verdict != Verdict::Nothing));
@@ -252,6 +264,7 @@ impl<'a> Trip<'a> {
         match self.last.take() {
             None => Failed::NoneLive { retry_ms: 1_000 },
             Some(Miss::NoSuchModel(answered)) if self.kept.is_none() => Failed::NoSuchModel(answered),
+            Some(Miss::CannotCarry(what)) if self.tried == 0 => Failed::CannotCarry(what),
             Some(last) => Failed::All {
                 tried: self.tried,
                 status: self.kept.map(|(status, _)| status),

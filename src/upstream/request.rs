@@ -6,9 +6,12 @@ use actors::settings_cache::Offer;
 use actors::vocabulary::{Channel, Family, Protocol};
 use bytes::Bytes;
 
+use super::verdict::Miss;
 use super::wire::Outgoing;
 use crate::admission::Inbound;
-use crate::translation::native;
+use crate::routing::RecentItems;
+use crate::translation::hub::LeftOut;
+use crate::translation::{Circumstances, Converted, Speech, convert, native};
 
 /// The version Anthropic's API asks for when the client named none.
 const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
@@ -19,17 +22,64 @@ pub(super) fn address(channel: &Channel, path: &str, query: &str) -> Option<Uri>
     format!("{}/{path}{mark}{query}", channel.base_url).parse().ok()
 }
 
-/// The request for one offer. `None` when the channel's address or headers cannot be used.
-pub(super) fn outgoing(inbound: &Inbound, offer: &Offer) -> Option<Outgoing> {
-    let protocol = inbound.caller.protocol;
-    let body = native::request_body(protocol, &inbound.ask, &inbound.body, &offer.upstream_model);
-    let uri = address(&offer.channel, protocol.path(), &inbound.query)?;
+/// The request for one offer, and how its answer will be told.
+pub(super) struct Ready {
+    pub(super) outgoing: Outgoing,
+    pub(super) speech: Speech,
+    pub(super) left_out: LeftOut,
+}
+
+/// Prepares the request for one offer.
+///
+/// # Errors
+/// [`Miss::Unusable`] when the channel's address or headers cannot be used, [`Miss::CannotCarry`] when its protocol has
+/// no place for something that was asked.
+pub(super) fn ready(inbound: &Inbound, offer: &Offer, items: &RecentItems) -> Result<Ready, Miss> {
     let mut headers = inbound.headers.clone();
+    let (body, query, speech, left_out) = if offer.native {
+        let (protocol, ask) = (offer.protocol, &inbound.ask);
+        let body = native::request_body(protocol, ask, &inbound.body, &offer.upstream_model);
+        let speech = Speech::native(protocol, &ask.model, &offer.upstream_model, !ask.include_usage);
+        (body, inbound.query.as_str(), speech, LeftOut::default())
+    } else {
+        let Converted { body, mut left_out, conversion } = converted(inbound, offer, items)?;
+        keep_common(&mut headers, &mut left_out);
+        (body, "", Speech::Converted(Box::new(conversion)), left_out)
+    };
+    let uri = address(&offer.channel, offer.protocol.path(), query).ok_or(Miss::Unusable)?;
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let accept = if inbound.ask.stream { "text/event-stream" } else { "application/json" };
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-    dress(&mut headers, &offer.channel)?;
-    Some(Outgoing { method: Method::POST, uri, headers, body })
+    dress(&mut headers, &offer.channel).ok_or(Miss::Unusable)?;
+    Ok(Ready { outgoing: Outgoing { method: Method::POST, uri, headers, body }, speech, left_out })
+}
+
+fn converted(inbound: &Inbound, offer: &Offer, items: &RecentItems) -> Result<Converted, Miss> {
+    let caller = &inbound.caller;
+    let way = Circumstances {
+        client: caller.protocol,
+        upstream: offer.protocol,
+        model: &offer.upstream_model,
+        asked: &inbound.ask.model,
+        request_id: &caller.request_id,
+        created: caller.pending.ts() / 1_000,
+        include_usage: inbound.ask.include_usage,
+        stream: inbound.ask.stream,
+    };
+    let recall = |id: &str| items.get(caller.key.owner.id, id);
+    convert(&inbound.body, &way, &recall).map_err(Miss::CannotCarry)
+}
+
+/// Leaves of the client's headers those that mean the same to every provider. Betas switch features of one.
+fn keep_common(headers: &mut HeaderMap, left_out: &mut LeftOut) {
+    const COMMON: [&str; 4] = ["idempotency-key", "session-id", "session_id", "user-agent"];
+    let foreign: Vec<HeaderName> = headers.keys().filter(|name| !COMMON.contains(&name.as_str())).cloned().collect();
+    for name in foreign {
+        headers.remove(&name).for_each(drop);
+        if name.as_str().ends_with("-beta") {
+            left_out.note(name.as_str());
+        }
+    }
 }
 
 /// A request of the gateway's own.

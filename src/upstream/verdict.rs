@@ -7,6 +7,8 @@ use actors::channel_health::Verdict;
 use actors::vocabulary::Settings;
 use bytes::Bytes;
 
+use crate::translation::hub::CannotCarry;
+
 /// Longest `Retry-After` believed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 
@@ -32,6 +34,8 @@ pub enum Miss {
     NoAnswer(String),
     /// It cannot be asked at all as it is configured.
     Unusable,
+    /// Its protocol has no place for something that was asked: it was not asked.
+    CannotCarry(CannotCarry),
 }
 
 /// A small answer kept as it came.
@@ -52,7 +56,7 @@ impl Miss {
             Self::Status { status: 429, retry_after } => Verdict::Throttled { retry_after: *retry_after },
             Self::Status { retry_after, .. } => Verdict::Failed { retry_after: *retry_after },
             Self::NoSuchModel(_) => Verdict::NoSuchModel,
-            Self::BrokeWhileSending => Verdict::Nothing,
+            Self::BrokeWhileSending | Self::CannotCarry(_) => Verdict::Nothing,
             Self::Network(_) | Self::TimedOut(_) | Self::NoAnswer(_) | Self::Unusable => Verdict::Failed { retry_after: None },
         }
     }
@@ -61,7 +65,7 @@ impl Miss {
     pub(super) fn moves_on(&self, settings: &Settings) -> bool {
         match self {
             Self::Status { status: 429, .. } => settings.proxy_retry_429,
-            Self::Status { status: 401..=403, .. } | Self::NoSuchModel(_) | Self::Unusable => true,
+            Self::Status { status: 401..=403, .. } | Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) => true,
             Self::Status { .. } => settings.proxy_retry_5xx,
             Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) => settings.proxy_retry_network,
             Self::NoAnswer(_) => settings.proxy_retry_5xx,
@@ -72,7 +76,7 @@ impl Miss {
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Status { status, retry_after } => retry_after.is_none() && !matches!(status, 401..=403),
-            Self::NoSuchModel(_) | Self::Unusable => false,
+            Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) => false,
             Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) | Self::NoAnswer(_) => true,
         }
     }
@@ -96,6 +100,7 @@ impl Miss {
             Self::NoSuchModel(_) => "does not have the model".to_owned(),
             Self::NoAnswer(why) => why.clone(),
             Self::Unusable => "its address, key or headers cannot be used".to_owned(),
+            Self::CannotCarry(what) => format!("its protocol has no place for {}", what.field),
         }
     }
 }

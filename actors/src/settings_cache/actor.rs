@@ -22,6 +22,8 @@ const MAILBOX: usize = 4_096;
 const POLL: Duration = Duration::from_millis(500);
 /// Longest wait for the database.
 const READ_DEADLINE: Duration = Duration::from_secs(5);
+/// A user's keys read anew after a change; those of somebody with more are read when they are next asked for.
+const MOST_RENEWED: usize = 256;
 /// Transactions may commit out of the order of their ids; so much older changes are looked for again.
 const LOOK_BACK_MS: i64 = 30_000;
 
@@ -70,6 +72,8 @@ pub(super) struct Parts {
 pub(super) struct SettingsCacheActor {
     parts: Parts,
     seen: HashMap<i64, Changed>,
+    /// Users whose keys could not be read after a change.
+    unread: HashSet<UserId>,
     polling: bool,
 }
 
@@ -88,7 +92,7 @@ struct Poll;
 
 impl SettingsCacheActor {
     pub(super) fn new(parts: Parts) -> Self {
-        Self { parts, seen: HashMap::new(), polling: false }
+        Self { parts, seen: HashMap::new(), unread: HashSet::new(), polling: false }
     }
 
     fn followed(&mut self, changes: Vec<Change>, ctx: &mut Context<Self>) {
@@ -99,15 +103,42 @@ impl SettingsCacheActor {
             .filter(|change| self.seen.insert(change.id, change.what).is_none())
             .map(|change| change.what)
             .collect();
+        for user in std::mem::take(&mut self.unread) {
+            self.renew(user, ctx);
+        }
         for what in fresh {
             match what {
                 Changed::Catalogue => ctx.notify(Reload),
                 Changed::User(user) => {
-                    self.parts.keys.forget(user);
+                    self.renew(user, ctx);
                     (self.parts.refreshed)(user);
                 }
             }
         }
+    }
+
+    /// Reads a user's keys anew at once, rather than when they are next asked for: by then the database may be away, and a
+    /// known key would be refused. What cannot be read stays as it is known until the database is back; changes that this
+    /// process made itself are not among it, since it forgets the keys when it makes them.
+    fn renew(&self, user: UserId, ctx: &mut Context<Self>) {
+        let parts = self.parts.clone();
+        let reading = async move {
+            let mut all = true;
+            for digest in parts.keys.renewing(user, MOST_RENEWED) {
+                let generation = parts.keys.generation();
+                match tokio::time::timeout(READ_DEADLINE, parts.source.key(digest)).await {
+                    Ok(Ok(Some(record))) => parts.keys.keep(digest, &Arc::new(record), generation),
+                    Ok(Ok(None)) => parts.keys.remove(&digest),
+                    Ok(Err(_)) | Err(_) => all = false,
+                }
+            }
+            all
+        };
+        ctx.spawn(AssertUnwindSafe(reading).catch_unwind().into_actor(self).map(move |all, actor, _| {
+            if !all.unwrap_or(false) {
+                actor.unread.insert(user);
+            }
+        }));
     }
 }
 

@@ -44,6 +44,24 @@ impl Keys {
         }
     }
 
+    /// The keys of a user that are in memory, to be read anew; readings that began before are not kept. Empty when
+    /// they are more than `most`: then they are forgotten.
+    pub(super) fn renewing(&self, user: UserId, most: usize) -> Vec<KeyDigest> {
+        let theirs = self.known.iter().filter(|(_, record)| record.owner.id == user).map(|(digest, _)| digest);
+        let theirs: Vec<KeyDigest> = theirs.take(most + 1).collect();
+        if theirs.len() > most {
+            self.forget(user);
+            return Vec::new();
+        }
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        theirs
+    }
+
+    /// Forgets one key.
+    pub(super) fn remove(&self, digest: &KeyDigest) {
+        self.known.remove(digest);
+    }
+
     /// Forgets every key of a user.
     pub(super) fn forget(&self, user: UserId) {
         self.generation.fetch_add(1, Ordering::AcqRel);

@@ -16,10 +16,19 @@ pub struct Offer {
     pub channel: Arc<Channel>,
     /// The model to ask for there.
     pub upstream_model: Arc<str>,
+    /// What the channel is asked in.
+    pub protocol: Protocol,
     /// Whether the client's protocol passes unchanged.
     pub native: bool,
     /// Its prices and multipliers.
     pub tariff: Tariff,
+}
+
+impl Offer {
+    /// Whether the gateway answers by itself: tokens counted for a channel that has no such route.
+    pub fn is_estimate(&self) -> bool {
+        self.protocol == Protocol::CountTokens && !self.native
+    }
 }
 
 /// Why nobody may serve the request.
@@ -135,10 +144,8 @@ impl Snapshot {
     }
 
     fn offer(&self, protocol: Protocol, channel: Arc<Channel>, model: &str, key: &KeyRecord) -> Result<Offer, NoOffer> {
-        let native = channel.speaks(protocol);
-        if !native {
-            return Err(NoOffer::NoChannel);
-        }
+        let spoken = channel.spoken_to(protocol).ok_or(NoOffer::NoChannel)?;
+        let native = spoken == protocol && (protocol != Protocol::CountTokens || channel.family == protocol.family());
         let scoped_out = match key.scope {
             ChannelScope::All => false,
             ChannelScope::Family(family) => family != channel.family,
@@ -153,6 +160,6 @@ impl Snapshot {
         if tariff.prices.is_none() && protocol.is_billed() && !self.settings.allow_unpriced_models {
             return Err(NoOffer::Unpriced);
         }
-        Ok(Offer { channel, upstream_model: model.into(), native, tariff })
+        Ok(Offer { channel, upstream_model: model.into(), protocol: spoken, native, tariff })
     }
 }

@@ -126,6 +126,11 @@ impl PendingReceipt {
         }
     }
 
+    /// When the request arrived, epoch milliseconds.
+    pub fn ts(&self) -> i64 {
+        self.receipt.as_deref().map_or(0, |receipt| receipt.ts)
+    }
+
     /// Milliseconds since the request arrived.
     pub fn elapsed_ms(&self) -> i64 {
         i64::try_from(self.arrived.elapsed().as_millis()).unwrap_or(i64::MAX)

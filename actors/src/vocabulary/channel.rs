@@ -106,14 +106,21 @@ impl Channel {
         self.models.iter().any(|listed| listed == model)
     }
 
-    /// Whether requests in `protocol` pass unchanged.
-    pub fn speaks(&self, protocol: Protocol) -> bool {
+    /// What this channel is asked in for a client that speaks `protocol`: the same where it knows it, else what the
+    /// request is converted to. `None` when it cannot serve such a request at all. A channel that knows both OpenAI
+    /// protocols is asked in Chat Completions by Claude clients, since many compatible providers know nothing else.
+    ///
+    /// `count_tokens` has no counterpart at OpenAI: it stays what it is there and is estimated by the gateway.
+    pub fn spoken_to(&self, protocol: Protocol) -> Option<Protocol> {
+        let open_ai = self.open_ai_protocol;
         match (self.family, protocol) {
-            (Family::Claude, Protocol::Messages | Protocol::CountTokens) => true,
-            (Family::OpenAi, Protocol::ChatCompletions) => self.open_ai_protocol != OpenAiProtocol::Responses,
-            (Family::OpenAi, Protocol::Responses) => self.open_ai_protocol != OpenAiProtocol::ChatCompletions,
-            (Family::OpenAi, Protocol::Embeddings) => true,
-            _ => false,
+            (_, Protocol::CountTokens) => Some(Protocol::CountTokens),
+            (Family::Claude, Protocol::Embeddings) => None,
+            (Family::Claude, _) => Some(Protocol::Messages),
+            (Family::OpenAi, Protocol::Embeddings) => Some(Protocol::Embeddings),
+            (Family::OpenAi, Protocol::Responses) if open_ai != OpenAiProtocol::ChatCompletions => Some(Protocol::Responses),
+            (Family::OpenAi, _) if open_ai == OpenAiProtocol::Responses => Some(Protocol::Responses),
+            (Family::OpenAi, _) => Some(Protocol::ChatCompletions),
         }
     }
 }

@@ -1,12 +1,11 @@
 //! Reads usage from the upstream's own bytes: once, into one value that reply, log and bill share.
 
-use std::borrow::Cow;
-
-use actors::vocabulary::usage::estimate_tokens;
-use actors::vocabulary::{Protocol, Usage};
-use serde::Deserialize;
+mod wire;
 
 use super::sse::Frame;
+use actors::vocabulary::usage::estimate_tokens;
+use actors::vocabulary::{Protocol, Usage};
+use wire::{Block, ChatChunk, ChatDelta, MessagesEvent, RawUsage, ResponsesEvent, Whole};
 
 /// What an event means for the commit and for the end of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +34,8 @@ pub struct UsageTap {
     produced: bool,
     stopped: bool,
     response_id: Option<String>,
+    next_sequence: i64,
+    splits_cache_writes: bool,
 }
 
 impl UsageTap {
@@ -48,7 +49,20 @@ impl UsageTap {
             produced: false,
             stopped: false,
             response_id: None,
+            next_sequence: 0,
+            splits_cache_writes: false,
         }
+    }
+
+    /// With OpenAI's `cache_write_tokens` counted as cache creation, where that has a price of its own. Without one they
+    /// stay input, which they are inside: else they would be free.
+    pub fn splitting_cache_writes(self, have_a_price: bool) -> Self {
+        Self { splits_cache_writes: have_a_price, ..self }
+    }
+
+    /// The number that the next event of a Responses stream has.
+    pub fn next_sequence(&self) -> i64 {
+        self.next_sequence
     }
 
     /// The usage so far; where the upstream named none, `input` as estimated and the output's text counted.
@@ -92,7 +106,7 @@ impl UsageTap {
             self.take(usage);
         }
         self.stopped = true;
-        self.response_id = answer.id.filter(|_| self.protocol == Protocol::Responses).map(Cow::into_owned);
+        self.response_id = answer.id.filter(|_| self.protocol == Protocol::Responses).map(std::borrow::Cow::into_owned);
         let text = answer.content.iter().chain(&answer.output).chain(&answer.choices);
         self.text_bytes += text.map(text_bytes).sum::<usize>();
         self.produced = self.text_bytes > 0 || self.usage.output > 0 || self.protocol == Protocol::Embeddings;
@@ -183,6 +197,7 @@ impl UsageTap {
                 self.response_id = Some(id.into_owned());
             }
         }
+        self.next_sequence = event.sequence_number.map_or(self.next_sequence, |number| number.saturating_add(1));
         let kind = event.kind.as_deref().unwrap_or_default();
         match kind {
             "error" | "response.failed" => Meaning::Error,
@@ -229,8 +244,11 @@ impl UsageTap {
         let details = raw.prompt_tokens_details.as_ref().or(raw.input_tokens_details.as_ref());
         set(&mut usage.cache_read, details.and_then(|details| details.cached_tokens));
         // OpenAI's cached tokens are inside its input; Anthropic's stand beside it.
+        if self.splits_cache_writes {
+            set(&mut usage.cache_creation_5m, details.and_then(|details| details.cache_write_tokens));
+        }
         if let Some(input) = raw.prompt_tokens.or(raw.input_tokens) {
-            usage.input = input.saturating_sub(usage.cache_read).max(0);
+            usage.input = input.saturating_sub(usage.cache_read).saturating_sub(usage.cache_creation_5m).max(0);
         }
         set(&mut usage.output, raw.completion_tokens.or(raw.output_tokens));
         let output_details = raw.completion_tokens_details.as_ref().or(raw.output_tokens_details.as_ref());
@@ -258,169 +276,11 @@ fn text_bytes(value: &serde_json::Value) -> usize {
                         | "tool_calls"
                         | "function"
                         | "reasoning_content"
+                        | "reasoning"
                 )
             })
             .map(|(_, value)| text_bytes(value))
             .sum(),
         _ => 0,
     }
-}
-
-#[derive(Deserialize)]
-struct Whole<'a> {
-    #[serde(borrow)]
-    id: Option<Cow<'a, str>>,
-    usage: Option<RawUsage>,
-    #[serde(default)]
-    content: Vec<serde_json::Value>,
-    #[serde(default)]
-    output: Vec<serde_json::Value>,
-    #[serde(default)]
-    choices: Vec<serde_json::Value>,
-}
-
-#[derive(Deserialize)]
-struct MessagesEvent<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Option<Cow<'a, str>>,
-    message: Option<UsageHolder>,
-    usage: Option<RawUsage>,
-    #[serde(borrow)]
-    content_block: Option<Block<'a>>,
-    #[serde(borrow)]
-    delta: Option<Delta<'a>>,
-}
-
-#[derive(Deserialize)]
-struct UsageHolder {
-    usage: Option<RawUsage>,
-}
-
-#[derive(Deserialize)]
-struct Block<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    text: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct Delta<'a> {
-    #[serde(borrow)]
-    text: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    thinking: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    partial_json: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    stop_reason: Option<Cow<'a, str>>,
-}
-
-impl Delta<'_> {
-    fn text_bytes(&self) -> usize {
-        [&self.text, &self.thinking, &self.partial_json].into_iter().flatten().map(|text| text.len()).sum()
-    }
-}
-
-#[derive(Deserialize)]
-struct ChatChunk<'a> {
-    #[serde(default, borrow)]
-    choices: Vec<ChatChoice<'a>>,
-    usage: Option<RawUsage>,
-    error: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct ChatChoice<'a> {
-    #[serde(borrow)]
-    delta: Option<ChatDelta<'a>>,
-    #[serde(borrow)]
-    finish_reason: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct ChatDelta<'a> {
-    #[serde(borrow)]
-    content: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    refusal: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    reasoning_content: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    tool_calls: Option<Vec<ChatCall<'a>>>,
-    function_call: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct ChatCall<'a> {
-    #[serde(borrow)]
-    function: Option<ChatFunction<'a>>,
-}
-
-#[derive(Deserialize)]
-struct ChatFunction<'a> {
-    #[serde(borrow)]
-    arguments: Option<Cow<'a, str>>,
-}
-
-impl ChatDelta<'_> {
-    fn text_bytes(&self) -> usize {
-        let texts = [&self.content, &self.refusal, &self.reasoning_content].into_iter().flatten();
-        let calls = self.tool_calls.iter().flatten().filter_map(|call| call.function.as_ref()?.arguments.as_ref());
-        texts.chain(calls).map(|text| text.len()).sum()
-    }
-}
-
-#[derive(Deserialize)]
-struct ResponsesEvent<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    response: Option<ResponseHolder<'a>>,
-    #[serde(borrow)]
-    item: Option<Item<'a>>,
-    #[serde(borrow)]
-    delta: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct ResponseHolder<'a> {
-    #[serde(borrow)]
-    id: Option<Cow<'a, str>>,
-    usage: Option<RawUsage>,
-}
-
-#[derive(Deserialize)]
-struct Item<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Option<Cow<'a, str>>,
-}
-
-/// All three vendors' usage objects in one.
-#[derive(Deserialize)]
-struct RawUsage {
-    input_tokens: Option<i64>,
-    output_tokens: Option<i64>,
-    cache_read_input_tokens: Option<i64>,
-    cache_creation_input_tokens: Option<i64>,
-    cache_creation: Option<CacheCreation>,
-    prompt_tokens: Option<i64>,
-    completion_tokens: Option<i64>,
-    prompt_tokens_details: Option<Details>,
-    input_tokens_details: Option<Details>,
-    completion_tokens_details: Option<Details>,
-    output_tokens_details: Option<Details>,
-}
-
-#[derive(Deserialize)]
-struct CacheCreation {
-    ephemeral_5m_input_tokens: Option<i64>,
-    ephemeral_1h_input_tokens: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct Details {
-    cached_tokens: Option<i64>,
-    reasoning_tokens: Option<i64>,
-    thinking_tokens: Option<i64>,
 }

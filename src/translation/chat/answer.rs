@@ -1,0 +1,99 @@
+//! Reading an upstream's whole answer.
+
+use serde_json::Value;
+
+use super::wire;
+use crate::translation::hub::{Answer, Block, Call, Stop, Thought, ToolKind, ToolNames, unwrapped};
+
+/// Reads a whole answer; `None` when it is none of this protocol. What a message holds beside each other is put in
+/// the order it is made in: thinking, text, refusal, calls.
+pub fn read_answer(body: &[u8], names: &ToolNames) -> Option<Answer> {
+    let wire: wire::Completion = serde_json::from_slice(body).ok()?;
+    let choice = wire.choices?.into_iter().find(|choice| choice.index.unwrap_or(0) == 0)?;
+    let mut said = choice.message?;
+    let id = wire.id.unwrap_or_default();
+    let created = wire.created.as_ref().and_then(seconds);
+    let mut blocks = Vec::new();
+    let text = said.take_thought();
+    if !text.is_empty() {
+        blocks.push(Block::Thought(Thought { text, seal: None }));
+    }
+    let text = said.take_text();
+    if !text.is_empty() {
+        blocks.push(Block::Text(text));
+    }
+    blocks.extend(said.refusal.filter(|words| !words.is_empty()).map(Block::Refusal));
+    for (at, call) in said.tool_calls.into_iter().flatten().enumerate() {
+        blocks.push(Block::Call(read_call(call, made_call_id(&id, created, at), names)));
+    }
+    let calls = blocks.iter().any(|block| matches!(block, Block::Call(_)));
+    Some(Answer { id, created, stop: read_stop(choice.finish_reason.as_deref(), calls), blocks })
+}
+
+fn read_call(call: wire::CallPiece, made_id: String, names: &ToolNames) -> Call {
+    let function = call.function.unwrap_or(wire::FunctionPiece { name: None, arguments: None });
+    let tool = names.client(&function.name.unwrap_or_default());
+    let arguments = arguments_text(function.arguments);
+    let input = match tool.kind {
+        ToolKind::Custom => unwrapped(&arguments),
+        ToolKind::Function if arguments.is_empty() => "{}".to_owned(),
+        ToolKind::Function => arguments,
+    };
+    let id = call.id.filter(|id| !id.is_empty()).unwrap_or(made_id);
+    Call { id, name: tool.name, namespace: tool.namespace, kind: tool.kind, input }
+}
+
+/// Why the answer ended. Providers have names of their own beside OpenAI's; those count as a plain end.
+pub(super) fn read_stop(reason: Option<&str>, calls: bool) -> Stop {
+    let stop = match reason {
+        Some("length") => Stop::MaxTokens,
+        Some("content_filter") => Stop::Refusal,
+        Some("tool_calls" | "function_call") if calls => Stop::ToolUse,
+        _ => Stop::End,
+    };
+    stop.with_calls(calls)
+}
+
+/// An id for a call whose upstream gives it none: another one in each answer.
+pub(super) fn made_call_id(answer: &str, created: Option<i64>, number: usize) -> String {
+    let stem: String = answer.chars().filter(char::is_ascii_alphanumeric).take(48).collect();
+    match created {
+        Some(created) if stem.is_empty() => format!("call_{created}_{number}"),
+        _ => format!("call_{stem}_{number}"),
+    }
+}
+
+/// Arguments as text, also where a provider writes the object itself.
+pub(super) fn arguments_text(arguments: Option<Value>) -> String {
+    match arguments {
+        None => String::new(),
+        Some(Value::String(text)) => text,
+        Some(object) => object.to_string(),
+    }
+}
+
+/// A time in Unix seconds.
+pub(super) fn seconds(created: &serde_json::Number) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "a fraction of a second is of no interest")]
+    created.as_i64().or_else(|| created.as_f64().map(|seconds| seconds as i64))
+}
+
+impl wire::Said {
+    /// Takes the thinking out, by whichever name.
+    pub(super) fn take_thought(&mut self) -> String {
+        match (self.reasoning_content.take(), self.reasoning.take()) {
+            (Some(text), _) if !text.is_empty() => text,
+            (_, Some(Value::String(text))) => text,
+            _ => String::new(),
+        }
+    }
+
+    /// Takes the text out; some providers write it as a list of parts.
+    pub(super) fn take_text(&mut self) -> String {
+        match self.content.take() {
+            Some(Value::String(text)) => text,
+            Some(Value::Array(parts)) => parts.iter().filter_map(|part| part.get("text")?.as_str()).collect(),
+            _ => String::new(),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Tool calls of a stream, put together from pieces the way providers really send them.
+
+use super::answer::{arguments_text, made_call_id};
+use super::wire;
+use crate::translation::hub::{Event, InputUnwrapper, Opening, ToolKind, ToolNames};
+
+/// The calls of one stream. All stay open to its end: pieces of an earlier one may follow those of a later one.
+#[derive(Debug, Default)]
+pub(super) struct CallPieces {
+    calls: Vec<PartialCall>,
+}
+
+#[derive(Debug, Default)]
+struct PartialCall {
+    index: Option<i64>,
+    id: String,
+    name: String,
+    /// Arguments that came before the name.
+    early: String,
+    opened: Option<Opened>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    block: usize,
+    /// For custom tools: gets the input out of the arguments.
+    unwrapper: Option<InputUnwrapper>,
+    is_empty: bool,
+}
+
+/// What is known of the answer that the calls belong to.
+pub(super) struct Context<'a> {
+    pub names: &'a ToolNames,
+    pub answer_id: &'a str,
+    pub created: Option<i64>,
+    /// The number of the next block that opens.
+    pub next_block: &'a mut usize,
+}
+
+impl CallPieces {
+    /// Takes a piece; gives what it opens and adds.
+    pub(super) fn piece(&mut self, piece: wire::CallPiece, context: &mut Context<'_>, out: &mut Vec<Event>) {
+        let function = piece.function.unwrap_or(wire::FunctionPiece { name: None, arguments: None });
+        let (id, name) = (piece.id.unwrap_or_default(), function.name.unwrap_or_default());
+        let at = self.find(piece.index, &id, &name);
+        let at = at.unwrap_or_else(|| {
+            self.calls.push(PartialCall { index: piece.index, ..PartialCall::default() });
+            self.calls.len() - 1
+        });
+        let Some(call) = self.calls.get_mut(at) else { return };
+        // Some providers repeat both in every piece.
+        if call.id.is_empty() {
+            call.id = id;
+        }
+        if call.name.is_empty() {
+            call.name = name;
+        }
+        call.early.push_str(&arguments_text(function.arguments));
+        if !call.name.is_empty() && (!call.id.is_empty() || !call.early.is_empty()) {
+            call.open(at, context, out);
+            call.give(out);
+        }
+    }
+
+    /// The call a piece belongs to; `None` when it begins one.
+    fn find(&self, index: Option<i64>, id: &str, name: &str) -> Option<usize> {
+        let with_id = || self.calls.iter().rposition(|call| !id.is_empty() && call.id == id);
+        match index {
+            Some(index) => {
+                let at = self.calls.iter().rposition(|call| call.index == Some(index))?;
+                // Some providers give each of several whole calls the index 0.
+                let is_another = !id.is_empty() && !name.is_empty() && !self.calls.get(at)?.id.is_empty();
+                if is_another && self.calls.get(at)?.id != id { with_id() } else { Some(at) }
+            }
+            None if !id.is_empty() => with_id(),
+            None if name.is_empty() => self.calls.len().checked_sub(1),
+            None => None,
+        }
+    }
+
+    /// Closes all calls; those that never got a name open before.
+    pub(super) fn close(&mut self, context: &mut Context<'_>, out: &mut Vec<Event>) {
+        for (at, mut call) in std::mem::take(&mut self.calls).into_iter().enumerate() {
+            call.open(at, context, out);
+            call.give(out);
+            let Some(opened) = call.opened else { continue };
+            let last = match opened.unwrapper {
+                Some(mut unwrapper) => unwrapper.finish(),
+                None if opened.is_empty => "{}".to_owned(),
+                None => String::new(),
+            };
+            more(opened.block, last, out);
+            out.push(Event::Close { block: opened.block });
+        }
+    }
+}
+
+impl PartialCall {
+    fn open(&mut self, at: usize, context: &mut Context<'_>, out: &mut Vec<Event>) {
+        if self.opened.is_some() {
+            return;
+        }
+        if self.id.is_empty() {
+            self.id = made_call_id(context.answer_id, context.created, at);
+        }
+        let tool = context.names.client(&self.name);
+        let block = *context.next_block;
+        *context.next_block += 1;
+        let unwrapper = (tool.kind == ToolKind::Custom).then(InputUnwrapper::default);
+        self.opened = Some(Opened { block, unwrapper, is_empty: true });
+        let opening = Opening::Call { id: self.id.clone(), name: tool.name, namespace: tool.namespace, kind: tool.kind };
+        out.push(Event::Open { block, opening });
+    }
+
+    /// Gives the arguments that came.
+    fn give(&mut self, out: &mut Vec<Event>) {
+        let Some(opened) = &mut self.opened else { return };
+        let arguments = std::mem::take(&mut self.early);
+        if arguments.is_empty() {
+            return;
+        }
+        opened.is_empty = false;
+        let text = match &mut opened.unwrapper {
+            Some(unwrapper) => unwrapper.feed(&arguments),
+            None => arguments,
+        };
+        more(opened.block, text, out);
+    }
+}
+
+fn more(block: usize, text: String, out: &mut Vec<Event>) {
+    if !text.is_empty() {
+        out.push(Event::More { block, text });
+    }
+}

@@ -1,0 +1,184 @@
+//! Reading an upstream's stream.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::answer::{read_stop, seconds};
+use super::call_pieces::{CallPieces, Context};
+use super::wire;
+use crate::translation::Frame;
+use crate::translation::hub::{Event, Opening, ToolNames};
+
+/// Turns chunks into events.
+///
+/// Thinking, text and refusal are open one at a time, calls all at once; everything closes at the stop reason. Text
+/// behind a call is a block of its own.
+#[derive(Debug)]
+pub struct StreamReader {
+    names: Arc<ToolNames>,
+    id: String,
+    created: Option<i64>,
+    stage: Stage,
+    next_block: usize,
+    /// The open block of words.
+    words: Option<(usize, Opening)>,
+    calls: CallPieces,
+    has_calls: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Before,
+    Begun,
+    Stopped,
+    Ended,
+}
+
+impl StreamReader {
+    /// For the answer to a request whose tools have these names.
+    pub fn new(names: Arc<ToolNames>) -> Self {
+        Self {
+            names,
+            id: String::new(),
+            created: None,
+            stage: Stage::Before,
+            next_block: 0,
+            words: None,
+            calls: CallPieces::default(),
+            has_calls: false,
+        }
+    }
+
+    /// Reads one event. What is no chunk is passed over.
+    pub fn event(&mut self, frame: &Frame, out: &mut Vec<Event>) {
+        let Some(data) = &frame.data else { return };
+        if data.trim_ascii() == b"[DONE]" {
+            // Some providers leave the stop reason out.
+            if self.stage == Stage::Begun {
+                self.stop(None, out);
+            }
+            return self.finish(out);
+        }
+        let Ok(chunk) = serde_json::from_slice::<wire::Completion>(data) else { return };
+        if self.stage == Stage::Ended {
+            return;
+        }
+        if let Some(error) = &chunk.error {
+            self.stage = Stage::Ended;
+            out.extend([Event::Error { message: error_message(error), status: error_status(error) }, Event::End]);
+            return;
+        }
+        self.begin(&chunk, out);
+        for choice in chunk.choices.into_iter().flatten() {
+            if choice.index.unwrap_or(0) == 0 {
+                self.choice(choice, out);
+            }
+        }
+    }
+
+    /// The upstream closed: what can still be told. When the stop reason had come, everything up to [`Event::End`];
+    /// else nothing.
+    pub fn finish(&mut self, out: &mut Vec<Event>) {
+        if self.stage == Stage::Stopped {
+            self.stage = Stage::Ended;
+            out.push(Event::End);
+        }
+    }
+
+    /// The answer begins with the first chunk that has a choice or an id: Azure sends one before that has neither.
+    fn begin(&mut self, chunk: &wire::Completion, out: &mut Vec<Event>) {
+        let id = chunk.id.as_deref().unwrap_or_default();
+        let has_choice = chunk.choices.as_ref().is_some_and(|choices| !choices.is_empty());
+        if self.stage == Stage::Before && (has_choice || !id.is_empty()) {
+            self.stage = Stage::Begun;
+            self.id = id.to_owned();
+            self.created = chunk.created.as_ref().and_then(seconds);
+            out.push(Event::Start { id: self.id.clone() });
+        }
+    }
+
+    fn choice(&mut self, choice: wire::Choice, out: &mut Vec<Event>) {
+        if self.stage != Stage::Begun {
+            return;
+        }
+        if let Some(mut said) = choice.delta {
+            self.words(Opening::Thought, said.take_thought(), out);
+            self.words(Opening::Text, said.take_text(), out);
+            self.words(Opening::Refusal, said.refusal.unwrap_or_default(), out);
+            for piece in said.tool_calls.into_iter().flatten() {
+                self.call(piece, out);
+            }
+        }
+        if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
+            self.stop(Some(&reason), out);
+        }
+    }
+
+    fn words(&mut self, opening: Opening, text: String, out: &mut Vec<Event>) {
+        if text.is_empty() {
+            return;
+        }
+        let block = match &self.words {
+            Some((block, open)) if *open == opening => *block,
+            _ => {
+                self.close_words(out);
+                let block = self.next_block;
+                self.next_block += 1;
+                self.words = Some((block, opening.clone()));
+                out.push(Event::Open { block, opening });
+                block
+            }
+        };
+        out.push(Event::More { block, text });
+    }
+
+    fn close_words(&mut self, out: &mut Vec<Event>) {
+        if let Some((block, _)) = self.words.take() {
+            out.push(Event::Close { block });
+        }
+    }
+
+    fn call(&mut self, piece: wire::CallPiece, out: &mut Vec<Event>) {
+        self.has_calls = true;
+        self.close_words(out);
+        let mut context =
+            Context { names: &self.names, answer_id: &self.id, created: self.created, next_block: &mut self.next_block };
+        self.calls.piece(piece, &mut context, out);
+    }
+
+    fn stop(&mut self, reason: Option<&str>, out: &mut Vec<Event>) {
+        self.stage = Stage::Stopped;
+        self.close_words(out);
+        let mut context =
+            Context { names: &self.names, answer_id: &self.id, created: self.created, next_block: &mut self.next_block };
+        self.calls.close(&mut context, out);
+        out.push(Event::Stop(read_stop(reason, self.has_calls)));
+    }
+}
+
+/// The message of an `error`, which some providers write as a string.
+fn error_message(error: &Value) -> String {
+    let message = error.get("message").unwrap_or(error).as_str();
+    message.unwrap_or("The upstream broke off with an error").to_owned()
+}
+
+/// The status of an `error`: its code where it is one, else what its type or code usually comes with.
+fn error_status(error: &Value) -> u16 {
+    let code = error.get("code");
+    let number = code.and_then(|code| code.as_u64().or_else(|| code.as_str()?.parse().ok()));
+    if let Some(status) = number.and_then(|number| u16::try_from(number).ok()).filter(|status| (400..600).contains(status)) {
+        return status;
+    }
+    let words = [code, error.get("type")].into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
+    const USUAL: [(&str, u16); 7] = [
+        ("rate_limit", 429),
+        ("insufficient_quota", 429),
+        ("overloaded", 503),
+        ("timeout", 504),
+        ("server_error", 500),
+        ("authentication", 401),
+        ("invalid", 400),
+    ];
+    USUAL.iter().find(|(word, _)| words.contains(word)).map_or(502, |(_, status)| *status)
+}

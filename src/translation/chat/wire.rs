@@ -1,0 +1,218 @@
+//! What stands on the wire. `rest` keeps the fields nobody here knows. Content that may be a string or a list, and
+//! lists of things told apart by their `type`, stay values until they are looked at, so that errors name their path.
+
+use serde::Deserialize;
+use serde_json::{Map, Number, Value};
+
+/// A request. Fields that are hints throughout stand in `rest`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Request {
+    /// Read before, with the ask.
+    #[serde(rename = "model")]
+    pub _model: Option<Value>,
+    pub messages: Vec<Message>,
+    pub stream: Option<bool>,
+    #[serde(rename = "stream_options")]
+    pub _stream_options: Option<Value>,
+    pub tools: Option<Vec<Tool>>,
+    pub tool_choice: Option<Value>,
+    pub parallel_tool_calls: Option<bool>,
+    pub max_completion_tokens: Option<i64>,
+    pub max_tokens: Option<i64>,
+    pub temperature: Option<Number>,
+    pub top_p: Option<Number>,
+    pub stop: Option<Value>,
+    pub response_format: Option<ResponseFormat>,
+    pub reasoning_effort: Option<String>,
+    pub user: Option<String>,
+    pub safety_identifier: Option<String>,
+    pub n: Option<i64>,
+    pub logprobs: Option<bool>,
+    pub top_logprobs: Option<i64>,
+    pub modalities: Option<Vec<String>>,
+    pub web_search_options: Option<Value>,
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// A message of any role.
+#[derive(Debug, Deserialize)]
+pub(super) struct Message {
+    pub role: String,
+    pub content: Option<Value>,
+    pub refusal: Option<String>,
+    pub tool_calls: Option<Vec<ToolCall>>,
+    pub tool_call_id: Option<String>,
+    pub reasoning_details: Option<Value>,
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// A part of a message's content.
+#[derive(Debug, Deserialize)]
+pub(super) struct Part {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub text: Option<String>,
+    pub refusal: Option<String>,
+    pub image_url: Option<ImageUrl>,
+    pub file: Option<File>,
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ImageUrl {
+    pub url: String,
+    pub detail: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct File {
+    pub file_data: Option<String>,
+    pub file_id: Option<String>,
+    pub filename: Option<String>,
+}
+
+/// A tool call of a request's history.
+#[derive(Debug, Deserialize)]
+pub(super) struct ToolCall {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub function: Option<CalledFunction>,
+    pub custom: Option<CalledCustom>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CalledFunction {
+    pub name: String,
+    pub arguments: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CalledCustom {
+    pub name: String,
+    pub input: Option<String>,
+}
+
+/// A tool on offer.
+#[derive(Debug, Deserialize)]
+pub(super) struct Tool {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub function: Option<Function>,
+    pub custom: Option<Custom>,
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Function {
+    pub name: String,
+    pub description: Option<String>,
+    pub parameters: Option<Value>,
+    pub strict: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Custom {
+    pub name: String,
+    pub description: Option<String>,
+    pub format: Option<CustomFormat>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CustomFormat {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub grammar: Option<Grammar>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Grammar {
+    pub syntax: String,
+    pub definition: String,
+}
+
+/// `tool_choice`, where it is an object; also an entry of `allowed_tools.tools`.
+#[derive(Debug, Deserialize)]
+pub(super) struct ToolChoice {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub function: Option<Named>,
+    pub custom: Option<Named>,
+    pub allowed_tools: Option<AllowedTools>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Named {
+    pub name: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct AllowedTools {
+    pub mode: String,
+    pub tools: Vec<ToolChoice>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ResponseFormat {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub json_schema: Option<JsonSchema>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct JsonSchema {
+    pub name: String,
+    pub description: Option<String>,
+    pub schema: Option<Value>,
+    pub strict: Option<bool>,
+}
+
+/// A whole answer or a chunk of a stream, as far as providers agree on it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Completion {
+    pub id: Option<String>,
+    /// Some providers write it with a fraction.
+    pub created: Option<Number>,
+    pub choices: Option<Vec<Choice>>,
+    pub error: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Choice {
+    pub index: Option<i64>,
+    /// In a whole answer.
+    pub message: Option<Said>,
+    /// In a chunk.
+    pub delta: Option<Said>,
+    pub finish_reason: Option<String>,
+}
+
+/// What an answer or a piece of it says.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Said {
+    pub content: Option<Value>,
+    pub refusal: Option<String>,
+    pub reasoning_content: Option<String>,
+    /// OpenRouter's name for the same.
+    pub reasoning: Option<Value>,
+    pub tool_calls: Option<Vec<CallPiece>>,
+}
+
+/// A tool call of an answer, or a piece of one.
+#[derive(Debug, Deserialize)]
+pub(super) struct CallPiece {
+    pub index: Option<i64>,
+    pub id: Option<String>,
+    pub function: Option<FunctionPiece>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct FunctionPiece {
+    pub name: Option<String>,
+    /// Text; some providers write the object itself.
+    pub arguments: Option<Value>,
+}

@@ -1,0 +1,87 @@
+//! Writing a client's whole answer.
+
+use actors::vocabulary::Usage;
+use serde_json::{Map, Value, json};
+
+use crate::translation::hub::{Answer, Block, Call, Reply, Seal, Stop, ToolKind};
+
+/// Writes a whole answer. Several texts are joined as they are, which is what the stream's pieces add up to.
+pub fn write_answer(answer: &Answer, reply: &Reply, usage: &Usage) -> Value {
+    let (mut text, mut refusal, mut thought) = (String::new(), String::new(), String::new());
+    let (mut seals, mut calls) = (Vec::new(), Vec::new());
+    for block in &answer.blocks {
+        match block {
+            Block::Text(piece) => text.push_str(piece),
+            Block::Refusal(piece) => refusal.push_str(piece),
+            Block::Thought(piece) => {
+                thought.push_str(&piece.text);
+                seals.extend(piece.seal.clone());
+            }
+            Block::Call(call) => calls.push(write_call(call)),
+        }
+    }
+    let or_null = |text: String| if text.is_empty() { Value::Null } else { Value::String(text) };
+    let mut message = Map::new();
+    message.insert("role".to_owned(), json!("assistant"));
+    message.insert("content".to_owned(), or_null(text));
+    message.insert("refusal".to_owned(), or_null(refusal));
+    if !thought.is_empty() {
+        message.insert("reasoning_content".to_owned(), Value::String(thought));
+    }
+    if !seals.is_empty() {
+        message.insert("reasoning_details".to_owned(), write_seals(&seals));
+    }
+    if !calls.is_empty() {
+        message.insert("tool_calls".to_owned(), Value::Array(calls));
+    }
+    json!({
+        "id": reply.id("chatcmpl-", &answer.id),
+        "object": "chat.completion",
+        "created": answer.created.unwrap_or(reply.created),
+        "model": reply.model,
+        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": write_stop(&answer.stop)}],
+        "usage": write_usage(usage)
+    })
+}
+
+fn write_call(call: &Call) -> Value {
+    match call.kind {
+        ToolKind::Function => {
+            json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.input}})
+        }
+        ToolKind::Custom => json!({"id": call.id, "type": "custom", "custom": {"name": call.name, "input": call.input}}),
+    }
+}
+
+/// The proofs of an answer's thoughts, for its `reasoning_details`. The SDKs' helpers tell entries apart by `index`.
+pub(super) fn write_seals(seals: &[Seal]) -> Value {
+    let seals = seals.iter().enumerate();
+    seals.map(|(index, seal)| json!({"type": "reasoning.encrypted", "data": seal.pack(), "index": index})).collect()
+}
+
+/// The `finish_reason`.
+pub(super) fn write_stop(stop: &Stop) -> &'static str {
+    match stop {
+        Stop::End | Stop::StopSequence(_) => "stop",
+        Stop::MaxTokens => "length",
+        Stop::ToolUse => "tool_calls",
+        Stop::Refusal => "content_filter",
+    }
+}
+
+/// The usage object: cached tokens are inside the prompt's.
+pub(super) fn write_usage(usage: &Usage) -> Value {
+    let written = usage.cache_creation();
+    let prompt = usage.input.saturating_add(usage.cache_read).saturating_add(written);
+    let mut details = json!({"cached_tokens": usage.cache_read});
+    if written > 0 {
+        details["cache_write_tokens"] = json!(written);
+    }
+    json!({
+        "prompt_tokens": prompt,
+        "completion_tokens": usage.output,
+        "total_tokens": prompt.saturating_add(usage.output),
+        "prompt_tokens_details": details,
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning}
+    })
+}

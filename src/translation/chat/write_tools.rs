@@ -1,0 +1,75 @@
+//! Writing tools and how they are to be used.
+
+use serde_json::{Map, Value, json};
+
+use crate::translation::hub::{Choice, Request, Tool, ToolKind, ToolNames, is_strict};
+
+/// Writes `tools`, `tool_choice` and `parallel_tool_calls`; without tools none of them.
+pub(super) fn write_tools(request: &mut Request, names: &ToolNames, body: &mut Map<String, Value>) {
+    let tools = std::mem::take(&mut request.tools);
+    let choice = request.choice.take().map(|choice| write_choice(choice, &tools, names));
+    let parallel = request.parallel_calls.take();
+    if tools.is_empty() {
+        return;
+    }
+    body.insert("tools".to_owned(), tools.into_iter().map(|tool| write_tool(tool, names)).collect());
+    if let Some(choice) = choice {
+        body.insert("tool_choice".to_owned(), choice);
+    }
+    if let Some(parallel) = parallel {
+        body.insert("parallel_tool_calls".to_owned(), Value::Bool(parallel));
+    }
+}
+
+fn write_tool(tool: Tool, names: &ToolNames) -> Value {
+    let mut function = Map::new();
+    function.insert("name".to_owned(), Value::String(names.upstream(&tool.name, tool.namespace.as_deref())));
+    let (description, parameters) = match tool.kind {
+        ToolKind::Function => (tool.description, tool.schema),
+        ToolKind::Custom => (with_grammar(tool.description, tool.grammar.as_ref()), one_input()),
+    };
+    if let Some(description) = description {
+        function.insert("description".to_owned(), Value::String(description));
+    }
+    let strict = tool.strict == Some(true) && is_strict(&parameters);
+    function.insert("parameters".to_owned(), parameters);
+    if strict {
+        function.insert("strict".to_owned(), Value::Bool(true));
+    }
+    json!({"type": "function", "function": function})
+}
+
+/// The parameters of the function that stands for a custom tool.
+fn one_input() -> Value {
+    json!({
+        "type": "object",
+        "properties": {"input": {"type": "string"}},
+        "required": ["input"],
+        "additionalProperties": false
+    })
+}
+
+/// A grammar that the upstream cannot enforce is at least said.
+fn with_grammar(description: Option<String>, grammar: Option<&Value>) -> Option<String> {
+    let text = |name: &str| grammar?.get(name)?.as_str();
+    let Some(definition) = text("definition") else { return description };
+    let rule = format!("The input must match this {} grammar:\n{definition}", text("syntax").unwrap_or("lark"));
+    Some(description.map_or_else(|| rule.clone(), |description| format!("{description}\n\n{rule}")))
+}
+
+fn write_choice(choice: Choice, tools: &[Tool], names: &ToolNames) -> Value {
+    let one =
+        |name: &str, namespace: Option<&str>| json!({"type": "function", "function": {"name": names.upstream(name, namespace)}});
+    match choice {
+        Choice::Auto => json!("auto"),
+        Choice::None => json!("none"),
+        Choice::Required => json!("required"),
+        Choice::Named { name, namespace } => one(&name, namespace.as_deref()),
+        Choice::Allowed { required, names: allowed } => {
+            let mode = if required { "required" } else { "auto" };
+            let namespace = |name: &str| tools.iter().find(|tool| tool.name == name)?.namespace.as_deref();
+            let allowed: Vec<Value> = allowed.iter().map(|name| one(name, namespace(name))).collect();
+            json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": allowed}})
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! A request's way into another protocol, and its answer's way back: a reader of one, a writer of the other.
+
+use std::sync::Arc;
+
+use actors::vocabulary::{Protocol, Usage};
+use bytes::{Bytes, BytesMut};
+use serde_json::Value;
+
+use super::faults::{self, Fault};
+use super::hub::{Answer, CannotCarry, Collector, Event, LeftOut, Reply, Request, ToolNames, Written, replay};
+use super::sse::Frame;
+use super::{chat, errors, json, messages, responses};
+
+/// What a conversion knows of a request beside its body.
+#[derive(Clone, Debug)]
+pub struct Circumstances<'a> {
+    /// What the client speaks.
+    pub client: Protocol,
+    /// What the upstream speaks.
+    pub upstream: Protocol,
+    /// The model the upstream is asked for.
+    pub model: &'a str,
+    /// The model the client asked for.
+    pub asked: &'a str,
+    /// The gateway's id of the request.
+    pub request_id: &'a str,
+    /// When it arrived, in Unix seconds.
+    pub created: i64,
+    /// Whether a Chat Completions client wants a stream's usage.
+    pub include_usage: bool,
+    /// Whether the client wants a stream.
+    pub stream: bool,
+}
+
+/// A converted request.
+#[derive(Debug)]
+pub struct Converted {
+    /// The body for the upstream.
+    pub body: Bytes,
+    /// What did not come along.
+    pub left_out: LeftOut,
+    /// The way back.
+    pub conversion: Conversion,
+}
+
+/// Converts a request. `recall` finds an output item that was given to the same user before.
+///
+/// # Errors
+/// Names the field that the upstream's protocol has no place for, or that is wrong in the client's own.
+pub fn convert(body: &[u8], way: &Circumstances<'_>, recall: &dyn Fn(&str) -> Option<Value>) -> Result<Converted, CannotCarry> {
+    let mut reply = Reply {
+        model: way.asked.to_owned(),
+        request_id: way.request_id.to_owned(),
+        created: way.created,
+        include_usage: way.include_usage,
+        ..Reply::default()
+    };
+    let request = match way.client {
+        Protocol::Messages | Protocol::CountTokens => messages::read_request(body)?,
+        Protocol::ChatCompletions | Protocol::Embeddings => chat::read_request(body)?,
+        Protocol::Responses => {
+            let mut value: Value = json::parse(body)?;
+            reply.echo = responses::echo(&value);
+            responses::resolve(&mut value, recall);
+            responses::read_request(&serde_json::to_vec(&value).unwrap_or_default())?
+        }
+    };
+    let Written { body, names, left_out } = write(way.upstream, request, way.model)?;
+    let conversion = Conversion::new(way, reply, names);
+    Ok(Converted { body: body.to_string().into(), left_out, conversion })
+}
+
+fn write(upstream: Protocol, request: Request, model: &str) -> Result<Written, CannotCarry> {
+    match upstream {
+        Protocol::Messages | Protocol::CountTokens => messages::write_request(request, model),
+        Protocol::ChatCompletions | Protocol::Embeddings => chat::write_request(request, model),
+        Protocol::Responses => responses::write_request(request, model),
+    }
+}
+
+/// The way back of one request's answer.
+#[derive(Debug)]
+pub struct Conversion {
+    client: Protocol,
+    upstream: Protocol,
+    stream: bool,
+    reply: Reply,
+    names: Arc<ToolNames>,
+    reader: Reader,
+    writer: Writer,
+    /// Puts together what a Responses client may refer to later.
+    told: Option<Collector>,
+    over: bool,
+}
+
+impl Conversion {
+    fn new(way: &Circumstances<'_>, reply: Reply, names: ToolNames) -> Self {
+        let names = Arc::new(names);
+        Self {
+            client: way.client,
+            upstream: way.upstream,
+            stream: way.stream,
+            reader: Reader::new(way.upstream, Arc::clone(&names)),
+            writer: Writer::new(way.client, reply.clone()),
+            told: (way.client == Protocol::Responses).then(Collector::default),
+            reply,
+            names,
+            over: false,
+        }
+    }
+
+    /// What the upstream speaks.
+    pub fn upstream(&self) -> Protocol {
+        self.upstream
+    }
+
+    /// Whether the client wants a stream.
+    pub fn streams(&self) -> bool {
+        self.stream
+    }
+
+    /// Reads a whole answer; `None` when it is none.
+    pub fn read(&self, body: &[u8]) -> Option<Answer> {
+        match self.upstream {
+            Protocol::Messages | Protocol::CountTokens => messages::read_answer(body, &self.names),
+            Protocol::ChatCompletions | Protocol::Embeddings => chat::read_answer(body, &self.names),
+            Protocol::Responses => responses::read_answer(body, &self.names),
+        }
+    }
+
+    /// A whole answer for the client: as a stream where it asked for one.
+    pub fn whole(&mut self, answer: &Answer, usage: &Usage) -> Bytes {
+        if self.stream {
+            let mut out = BytesMut::new();
+            self.tell(replay(answer), usage, &mut out);
+            return out.freeze();
+        }
+        if self.told.is_some() {
+            replay(answer).iter().for_each(|event| self.note(event));
+        }
+        self.written(answer, usage).to_string().into()
+    }
+
+    fn written(&self, answer: &Answer, usage: &Usage) -> Value {
+        match self.client {
+            Protocol::Messages | Protocol::CountTokens => messages::write_answer(answer, &self.reply, usage),
+            Protocol::ChatCompletions | Protocol::Embeddings => chat::write_answer(answer, &self.reply, usage),
+            Protocol::Responses => responses::write_answer(answer, &self.reply, usage),
+        }
+    }
+
+    /// One event of the upstream's for the client; `usage` is what is known of it by now.
+    pub fn event(&mut self, frame: &Frame, usage: &Usage) -> Bytes {
+        let mut events = Vec::new();
+        self.reader.event(frame, &mut events);
+        let mut out = BytesMut::new();
+        self.tell(events, usage, &mut out);
+        out.freeze()
+    }
+
+    /// The legal end of a stream that the upstream closed after its stop reason; `None` when it cannot have one.
+    pub fn missing_end(&mut self, usage: &Usage) -> Option<Bytes> {
+        let (mut events, mut out) = (Vec::new(), BytesMut::new());
+        self.reader.finish(&mut events);
+        self.tell(events, usage, &mut out);
+        self.over.then(|| out.freeze())
+    }
+
+    /// Ends a broken stream with the client's error event.
+    pub fn fail(&mut self, fault: Fault, message: &str) -> Bytes {
+        let mut out = BytesMut::new();
+        if !std::mem::replace(&mut self.over, true) {
+            self.writer.fail(fault, message, &mut out);
+        }
+        out.freeze()
+    }
+
+    /// What is sent while the upstream is silent.
+    pub fn keep_alive(&self) -> Bytes {
+        faults::keep_alive(self.client)
+    }
+
+    /// The upstream's refusal of the request in the client's shape.
+    pub fn declined(&self, status: u16, body: &[u8]) -> Bytes {
+        errors::converted(self.client, status, body, &self.reply.request_id)
+    }
+
+    /// The answer's items with their ids, for a Responses client that may refer to them later.
+    pub fn output_items(&mut self) -> Vec<(String, Value)> {
+        let Some(told) = self.told.take() else { return Vec::new() };
+        responses::output_items(&self.written(told.answer(), &Usage::default()))
+    }
+
+    fn tell(&mut self, events: Vec<Event>, usage: &Usage, out: &mut BytesMut) {
+        for event in events {
+            if self.over {
+                return;
+            }
+            self.note(&event);
+            if let Event::Error { message, status } = &event {
+                self.writer.fail(Fault::kept(*status), message, out);
+                self.over = true;
+                return;
+            }
+            self.writer.event(&event, usage, out);
+            self.over = event == Event::End;
+        }
+    }
+
+    fn note(&mut self, event: &Event) {
+        if let Some(told) = &mut self.told {
+            told.take(event);
+        }
+    }
+}
+
+/// One reader of streams per protocol.
+#[derive(Debug)]
+enum Reader {
+    Messages(messages::StreamReader),
+    Chat(chat::StreamReader),
+    Responses(responses::StreamReader),
+}
+
+impl Reader {
+    fn new(protocol: Protocol, names: Arc<ToolNames>) -> Self {
+        match protocol {
+            Protocol::Messages | Protocol::CountTokens => Self::Messages(messages::StreamReader::new(names)),
+            Protocol::ChatCompletions | Protocol::Embeddings => Self::Chat(chat::StreamReader::new(names)),
+            Protocol::Responses => Self::Responses(responses::StreamReader::new(names)),
+        }
+    }
+
+    fn event(&mut self, frame: &Frame, out: &mut Vec<Event>) {
+        match self {
+            Self::Messages(reader) => reader.event(frame, out),
+            Self::Chat(reader) => reader.event(frame, out),
+            Self::Responses(reader) => reader.event(frame, out),
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<Event>) {
+        match self {
+            Self::Messages(reader) => reader.finish(out),
+            Self::Chat(reader) => reader.finish(out),
+            Self::Responses(reader) => reader.finish(out),
+        }
+    }
+}
+
+/// One writer of streams per protocol.
+#[derive(Debug)]
+enum Writer {
+    Messages(messages::StreamWriter),
+    Chat(chat::StreamWriter),
+    Responses(responses::StreamWriter),
+}
+
+impl Writer {
+    fn new(protocol: Protocol, reply: Reply) -> Self {
+        match protocol {
+            Protocol::Messages | Protocol::CountTokens => Self::Messages(messages::StreamWriter::new(reply)),
+            Protocol::ChatCompletions | Protocol::Embeddings => Self::Chat(chat::StreamWriter::new(reply)),
+            Protocol::Responses => Self::Responses(responses::StreamWriter::new(reply)),
+        }
+    }
+
+    fn event(&mut self, event: &Event, usage: &Usage, out: &mut BytesMut) {
+        match self {
+            Self::Messages(writer) => writer.event(event, usage, out),
+            Self::Chat(writer) => writer.event(event, usage, out),
+            Self::Responses(writer) => writer.event(event, usage, out),
+        }
+    }
+
+    fn fail(&mut self, fault: Fault, message: &str, out: &mut BytesMut) {
+        match self {
+            Self::Messages(writer) => writer.fail(fault, message, out),
+            Self::Chat(writer) => writer.fail(fault, message, out),
+            Self::Responses(writer) => writer.fail(fault, message, out),
+        }
+    }
+}

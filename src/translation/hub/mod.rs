@@ -1,0 +1,37 @@
+//! The form in the middle: what any of the three protocols can say, said once.
+//!
+//! A conversion is a reader of one protocol and a writer of another. Readers refuse what no hub value can hold
+//! ([`CannotCarry`]); writers leave out the hints their protocol has no field for and name them ([`LeftOut`]).
+//! Usage is no part of it: it is read once, by [`super::UsageTap`], and handed to the writers.
+
+mod answer;
+mod carriage;
+mod collect;
+mod event;
+mod names;
+mod reply;
+mod request;
+mod sampling;
+mod schema;
+mod seal;
+mod unwrap;
+mod upstream_model;
+mod written;
+
+pub use answer::{Answer, Block, Call, Stop, Thought};
+pub use carriage::{CannotCarry, LeftOut};
+pub use collect::{Collector, replay};
+pub use event::{Event, Opening};
+pub use names::{ToolName, ToolNames, call_id};
+pub use reply::Reply;
+pub use request::{
+    Choice, Document, Effort, Field, Format, Image, Item, Part, Reasoning, Request, Source, Tool, ToolKind, ToolResult, Voice,
+};
+pub use sampling::write_openai_sampling;
+pub use schema::{closed, is_strict};
+pub use seal::Seal;
+pub use unwrap::{InputUnwrapper, unwrapped, wrapped};
+pub use upstream_model::{
+    max_output, takes_completion_limit, takes_effort, takes_sampling, takes_system_turns, thinks_adaptively,
+};
+pub use written::Written;

@@ -1,0 +1,221 @@
+//! Writes a request for an upstream.
+
+use actors::vocabulary::Protocol;
+use serde_json::{Map, Value, json};
+
+use super::write_items;
+use crate::translation::hub::{
+    CannotCarry, Choice, Effort, Field, Format, Reasoning, Request, Tool, ToolKind, ToolNames, Written, is_strict, takes_effort,
+    write_openai_sampling,
+};
+
+/// The least `max_output_tokens` OpenAI takes.
+const LEAST_OUTPUT: i64 = 16;
+/// Longest `safety_identifier` OpenAI takes, in characters.
+const MOST_USER_CHARS: usize = 64;
+/// Hints that OpenAI's two protocols share, name and meaning.
+const SHARED_HINTS: [&str; 5] =
+    ["metadata", "service_tier", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"];
+
+/// Writes a request for the upstream's `model`.
+///
+/// # Errors
+/// Names the client's field that the Responses API has no place for.
+pub fn write_request(mut request: Request, model: &str) -> Result<Written, CannotCarry> {
+    if !request.stop.is_empty() {
+        let problem = "Stop sequences are not available on this model: its channel speaks the Responses API, which has none";
+        return Err(CannotCarry::new(request.name_of(Field::Stop), problem));
+    }
+    let names = ToolNames::of(&request);
+    let mut body = Map::new();
+    body.insert("model".to_owned(), model.into());
+    write_items::write(&mut request, &names, &mut body);
+    write_tools(&request, &names, &mut body);
+    write_limits(&mut request, model, &mut body);
+    write_text(&mut request, &mut body);
+    write_reasoning(&mut request, model, &mut body);
+    write_hints(&mut request, &mut body);
+    if request.stream {
+        body.insert("stream".to_owned(), true.into());
+    }
+    request.leave_hints_out();
+    Ok(Written { body: Value::Object(body), names, left_out: request.left_out })
+}
+
+fn write_tools(request: &Request, names: &ToolNames, body: &mut Map<String, Value>) {
+    if request.tools.is_empty() {
+        return;
+    }
+    let tools: Vec<Value> = request.tools.iter().map(|tool| written_tool(tool, names)).collect();
+    body.insert("tools".to_owned(), tools.into());
+    if let Some(choice) = &request.choice {
+        body.insert("tool_choice".to_owned(), written_choice(choice, request, names));
+    }
+    if let Some(parallel) = request.parallel_calls {
+        body.insert("parallel_tool_calls".to_owned(), parallel.into());
+    }
+}
+
+fn written_tool(tool: &Tool, names: &ToolNames) -> Value {
+    let name = names.upstream(&tool.name, tool.namespace.as_deref());
+    let mut written = match tool.kind {
+        ToolKind::Function => {
+            let strict = tool.strict.unwrap_or(false) && is_strict(&tool.schema);
+            json!({"type": "function", "name": name, "parameters": with_properties(&tool.schema), "strict": strict})
+        }
+        ToolKind::Custom => json!({"type": "custom", "name": name}),
+    };
+    if let Some(description) = &tool.description {
+        written["description"] = description.as_str().into();
+    }
+    if let Some(grammar) = &tool.grammar {
+        written["format"] = grammar.clone();
+    }
+    written
+}
+
+/// OpenAI refuses an object's schema without `properties`.
+fn with_properties(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    if let Some(fields) = schema.as_object_mut()
+        && fields.get("type").is_some_and(|kind| kind == "object")
+        && !fields.contains_key("properties")
+    {
+        fields.insert("properties".to_owned(), json!({}));
+    }
+    schema
+}
+
+fn written_choice(choice: &Choice, request: &Request, names: &ToolNames) -> Value {
+    let find = |name: &str, namespace: Option<&str>| {
+        let known = |tool: &&Tool| tool.name == name && (namespace.is_none() || tool.namespace.as_deref() == namespace);
+        request.tools.iter().find(known)
+    };
+    let named = |name: &str, namespace: Option<&str>| {
+        let tool = find(name, namespace);
+        let namespace = namespace.or_else(|| tool.and_then(|tool| tool.namespace.as_deref()));
+        let kind = if tool.is_some_and(|tool| tool.kind == ToolKind::Custom) { "custom" } else { "function" };
+        json!({"type": kind, "name": names.upstream(name, namespace)})
+    };
+    match choice {
+        Choice::Auto => "auto".into(),
+        Choice::None => "none".into(),
+        Choice::Required => "required".into(),
+        Choice::Named { name, namespace } => named(name, namespace.as_deref()),
+        Choice::Allowed { required, names: allowed } => {
+            let mode = if *required { "required" } else { "auto" };
+            let tools: Vec<Value> = allowed.iter().map(|name| named(name, None)).collect();
+            json!({"type": "allowed_tools", "mode": mode, "tools": tools})
+        }
+    }
+}
+
+fn write_limits(request: &mut Request, model: &str, body: &mut Map<String, Value>) {
+    if let Some(most) = request.max_output {
+        if most < LEAST_OUTPUT {
+            request.left_out.note(request.name_of(Field::MaxOutput));
+        }
+        body.insert("max_output_tokens".to_owned(), most.max(LEAST_OUTPUT).into());
+    }
+    write_openai_sampling(request, model, body);
+}
+
+fn write_text(request: &mut Request, body: &mut Map<String, Value>) {
+    let mut text = Map::new();
+    let is_claudes = request.client == Protocol::Messages;
+    match request.format.take() {
+        None => {}
+        Some(Format::JsonObject) => {
+            text.insert("format".to_owned(), json!({"type": "json_object"}));
+        }
+        Some(Format::JsonSchema { name, description, schema, strict }) => {
+            let mut format = json!({"type": "json_schema", "name": name.as_deref().unwrap_or("output")});
+            if let Some(description) = description {
+                format["description"] = description.into();
+            }
+            if let Some(strict) = strict {
+                // Claude's is always strict, but allows optional properties.
+                format["strict"] = (strict && (!is_claudes || is_strict(&schema))).into();
+            }
+            format["schema"] = schema;
+            text.insert("format".to_owned(), format);
+        }
+    }
+    if is_openais(request)
+        && let Some(verbosity) = request.take_hint("verbosity")
+    {
+        text.insert("verbosity".to_owned(), verbosity);
+    }
+    if !text.is_empty() {
+        body.insert("text".to_owned(), text.into());
+    }
+}
+
+/// Whether the client speaks one of OpenAI's protocols, so that hints of a name are hints of the same meaning.
+fn is_openais(request: &Request) -> bool {
+    matches!(request.client, Protocol::ChatCompletions | Protocol::Responses)
+}
+
+fn write_reasoning(request: &mut Request, model: &str, body: &mut Map<String, Value>) {
+    let wanted = request.reasoning.take();
+    if !takes_effort(model) {
+        if wanted.is_some_and(|wanted| !wanted.off) {
+            request.left_out.note(request.name_of(Field::Reasoning));
+        }
+        return;
+    }
+    // Nothing is stored upstream, so thoughts must come along to be replayed. Models that do not think refuse this.
+    body.insert("include".to_owned(), json!(["reasoning.encrypted_content"]));
+    let Some(Reasoning { off, effort, budget, adaptive: _, summary }) = wanted else { return };
+    let mut reasoning = Map::new();
+    if off {
+        if is_openais(request) {
+            reasoning.insert("effort".to_owned(), "none".into());
+        }
+    } else if let Some(effort) = effort.or_else(|| budget.map(Effort::of_budget)) {
+        reasoning.insert("effort".to_owned(), effort.as_str().into());
+    }
+    if let Some(summary) = summary {
+        reasoning.insert("summary".to_owned(), summary.into());
+    }
+    if !reasoning.is_empty() {
+        body.insert("reasoning".to_owned(), reasoning.into());
+    }
+}
+
+fn write_hints(request: &mut Request, body: &mut Map<String, Value>) {
+    let mut store = Value::Bool(false);
+    if is_openais(request) {
+        for name in SHARED_HINTS {
+            if let Some(value) = request.take_hint(name) {
+                body.insert(name.to_owned(), value);
+            }
+        }
+        store = request.take_hint("store").unwrap_or(store);
+        write_user(request, body);
+    } else if let Some(user) = request.user.take() {
+        write_safety_identifier(user, request, body);
+    }
+    body.insert("store".to_owned(), store);
+}
+
+/// OpenAI's two names for the end user: each goes on as the client wrote it.
+fn write_user(request: &mut Request, body: &mut Map<String, Value>) {
+    let old = request.take_hint("user");
+    if let Some(user) = request.user.take()
+        && old.as_ref() != Some(&Value::from(user.as_str()))
+    {
+        write_safety_identifier(user, request, body);
+    }
+    if let Some(old) = old {
+        body.insert("user".to_owned(), old);
+    }
+}
+
+fn write_safety_identifier(user: String, request: &mut Request, body: &mut Map<String, Value>) {
+    if user.chars().count() > MOST_USER_CHARS {
+        request.left_out.note(request.name_of(Field::User));
+        return;
+    }
+    body.insert("safety_identifier".to_owned(), user.into());
+}
