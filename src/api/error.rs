@@ -47,6 +47,7 @@ fn status(kind: Kind) -> StatusCode {
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
         Kind::Conflict => StatusCode::CONFLICT,
+        Kind::Gone => StatusCode::GONE,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
         Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,

@@ -1,7 +1,7 @@
 //! Every route below `/api`.
 
 use super::table::{RouteTable, Routes};
-use super::{admin, auth, catalogue, channels, keys, live, me, reports, site, users};
+use super::{admin, auth, catalogue, channels, configuration, downloads, gift_cards, keys, live, me, reports, site, users};
 
 /// The table of all routes.
 pub fn routes() -> Routes {
@@ -40,6 +40,11 @@ fn people(table: &mut RouteTable) {
         .patch("/keys/{id}", "Change a key", keys::update)
         .delete("/keys/{id}", "Remove a key", keys::remove)
         .post("/keys/{id}/rotate", "Give a key a new text; the old one stops working", keys::rotate);
+    table
+        .get("/gift-cards", "List gift cards, without their codes", gift_cards::list)
+        .post("/gift-cards", "Make gift cards; the only answer that shows their codes", gift_cards::create)
+        .delete("/gift-cards/{id}", "Revoke an unused gift card", gift_cards::revoke)
+        .post("/gift-cards/redeem", "Redeem a gift card", gift_cards::redeem);
     table
         .get("/admin-tokens", "List admin tokens", admin::tokens)
         .post("/admin-tokens", "Make an admin token; the only answer that shows it", admin::create_token)
@@ -85,10 +90,16 @@ fn records(table: &mut RouteTable) {
         .get("/logs/{id}", "One request with prices, timings and, for admins, attempts", reports::log)
         .get("/stats", "Sums of a range", reports::stats)
         .get("/rankings", "Who used most", reports::rankings)
+        .get("/export", "Download a table as CSV or JSON; users their own requests and ledger", downloads::export)
+        .get("/settings/archive", "What an archive before a date would hold", downloads::preview)
+        .get("/settings/archive/download", "Download the log before a date, one JSON object a line", downloads::archive)
+        .delete("/settings/archive", "Delete the log before a date; sums stay", downloads::delete)
         .get("/v1/usage/{key}", "What a key has used, for whoever holds it", reports::key_usage);
     table
         .get("/settings", "All settings", site::settings)
         .patch("/settings", "Change some settings, all or nothing; null puts one back to its default", site::update_settings)
+        .get("/config/export", "The configuration as a file, without secrets", configuration::export)
+        .post("/config/import", "Make the configuration that of a file, all or nothing", configuration::import)
         .get("/site", "What anybody may know about this site", site::public)
         .get("/health", "Signs of life of the parts", site::health)
         .get("/system", "Figures of the process", site::info);

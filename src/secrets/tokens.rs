@@ -5,6 +5,10 @@ use sha2::{Digest, Sha256};
 
 const BASE62: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const VISIBLE: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+/// Letters and digits nobody mistakes for one another: without 0, O, 1, I, L and U.
+const CLEAR: &[u8; 30] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// Groups of a gift card's code, and characters of a group: 20 × log₂ 30 = 98 bits.
+const CARD_GROUPS: (usize, usize) = (5, 4);
 /// Secret characters of a key or token: 43 × log₂ 62 = 256 bits.
 const SECRET_CHARS: usize = 43;
 
@@ -57,6 +61,37 @@ pub fn new_session_token() -> Result<SecretString, NoRandomness> {
     random_base62(SECRET_CHARS).map(SecretString::from)
 }
 
+/// A gift card's code: `GC-XXXX-XXXX-XXXX-XXXX-XXXX`.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn new_card_code() -> Result<SecretString, NoRandomness> {
+    let characters = random_from(CLEAR, CARD_GROUPS.0 * CARD_GROUPS.1)?;
+    Ok(SecretString::from(card_code(&characters)))
+}
+
+/// The one form of a code that people may have typed in any case, with blanks, or without its dashes or its `GC`.
+/// `None` for what cannot be a code.
+pub fn read_card_code(typed: &str) -> Option<SecretString> {
+    let is_between = |char: &char| !char.is_whitespace() && !matches!(char, '-' | '‐' | '‑' | '–' | '—' | '－' | '_');
+    let compact: String = typed.chars().filter(is_between).take(64).map(|char| char.to_ascii_uppercase()).collect();
+    let length = CARD_GROUPS.0 * CARD_GROUPS.1;
+    let characters = if compact.len() == length { compact.as_str() } else { compact.strip_prefix("GC")? };
+    let fits = characters.len() == length && characters.bytes().all(|byte| CLEAR.contains(&byte));
+    fits.then(|| SecretString::from(card_code(characters)))
+}
+
+fn card_code(characters: &str) -> String {
+    let spaced = characters.char_indices().fold(String::new(), |mut text, (at, char)| {
+        if at % CARD_GROUPS.1 == 0 {
+            text.push('-');
+        }
+        text.push(char);
+        text
+    });
+    format!("GC{spaced}")
+}
+
 /// `length` random letters and digits, each equally likely.
 ///
 /// # Errors
@@ -100,6 +135,25 @@ mod tests {
         assert!(secret.len() >= 32 && secret.bytes().all(|byte| BASE62.contains(&byte)));
         assert_eq!(key.prefix, format!("sk-relay-{visible}"));
         assert_ne!(text, new_relay_key().unwrap().secret.expose_secret());
+    }
+
+    #[test]
+    fn a_card_code_is_read_however_it_was_typed() {
+        let code = new_card_code().unwrap();
+        let text = code.expose_secret();
+        let groups: Vec<&str> = text.split('-').collect();
+        assert!(groups.len() == 6 && groups[0] == "GC" && groups[1..].iter().all(|group| group.len() == 4), "{text}");
+        let bare = text.replace('-', "");
+        for typed in
+            [text.to_owned(), text.to_lowercase(), bare.clone(), bare[2..].to_owned(), format!(" {} ", text.replace('-', " – "))]
+        {
+            assert_eq!(read_card_code(&typed).unwrap().expose_secret(), text, "{typed}");
+        }
+        for wrong in
+            ["", "GC", &text[..26], &format!("{text}2"), &format!("GX{}", &bare[2..]), "GC-0000-0000-0000-0000-0000", "é"]
+        {
+            assert!(read_card_code(wrong).is_none(), "{wrong}");
+        }
     }
 
     #[test]

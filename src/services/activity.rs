@@ -62,21 +62,23 @@ pub async fn list(services: &Services, asked: &ListQuery, filter: ActivityFilter
         subject_id: filter.subject_id,
     };
     let found = audit::list(&services.db, &filter, &asked.window(audit::SORTS)?).await?;
-    Ok(Page::new(asked, found, view))
+    Ok(Page::new(asked, found, ActivityView::from))
 }
 
-fn view(row: AuditRow) -> ActivityView {
-    let json = |text: Option<String>| text.and_then(|text| RawValue::from_string(text).ok());
-    ActivityView {
-        id: row.id,
-        ts: row.ts,
-        actor_id: row.actor_id,
-        actor_name: row.actor_name,
-        action: row.action,
-        subject_kind: row.subject_kind,
-        subject_id: row.subject_id,
-        before: json(row.before_json),
-        after: json(row.after_json),
-        client_ip: row.client_ip,
+impl From<AuditRow> for ActivityView {
+    fn from(row: AuditRow) -> Self {
+        let json = |text: Option<String>| text.and_then(|text| RawValue::from_string(text).ok());
+        Self {
+            id: row.id,
+            ts: row.ts,
+            actor_id: row.actor_id,
+            actor_name: row.actor_name,
+            action: row.action,
+            subject_kind: row.subject_kind,
+            subject_id: row.subject_id,
+            before: json(row.before_json),
+            after: json(row.after_json),
+            client_ip: row.client_ip,
+        }
     }
 }

@@ -24,6 +24,8 @@ pub enum Kind {
     WrongMethod,
     /// It collides with what is there (409).
     Conflict,
+    /// It was there once and is of no use any more (410).
+    Gone,
     /// The body is too large (413).
     TooLarge,
     /// The body came too slowly (408).

@@ -56,7 +56,7 @@ pub async fn list(services: &Services, user: i64, asked: &ListQuery, filter: &Le
     let window = asked.window(ledger::SORTS)?;
     users::by_id(&services.db, user).await?.ok_or_else(|| ServiceError::new(&NOT_FOUND))?;
     let found = ledger::list(&services.db, user, kind, &window).await?;
-    Ok(Page::new(asked, found, view))
+    Ok(Page::new(asked, found, LedgerView::from))
 }
 
 /// Compares every balance with the sum of its ledger, in one reading of the database.
@@ -67,16 +67,18 @@ pub async fn reconcile(db: &Db) -> Served<Reconciled> {
     Ok(ledger::reconcile(db).await?)
 }
 
-fn view(row: LedgerRow) -> LedgerView {
-    LedgerView {
-        id: row.id,
-        ts: row.ts,
-        kind: row.kind,
-        amount_usd: Usd(Nanos(row.amount_nanos)),
-        balance_usd: Usd(Nanos(row.balance_nanos)),
-        log_id: row.receipt_id,
-        gift_card_id: row.gift_card_id,
-        actor_id: row.actor_id,
-        reason: row.reason,
+impl From<LedgerRow> for LedgerView {
+    fn from(row: LedgerRow) -> Self {
+        Self {
+            id: row.id,
+            ts: row.ts,
+            kind: row.kind,
+            amount_usd: Usd(Nanos(row.amount_nanos)),
+            balance_usd: Usd(Nanos(row.balance_nanos)),
+            log_id: row.receipt_id,
+            gift_card_id: row.gift_card_id,
+            actor_id: row.actor_id,
+            reason: row.reason,
+        }
     }
 }

@@ -7,10 +7,15 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
+use tokio::sync::Semaphore;
+
 use super::error::{Served, ServiceError};
 
 /// Buckets kept at most, per throttle. Beyond it, those that are full again are forgotten first.
 const CAPACITY: usize = 50_000;
+/// Gift card codes judged at the same time: fewer than a bucket holds, so that good codes that come together
+/// never fill one by themselves.
+const JUDGED_TOGETHER: usize = 4;
 
 /// The throttles of the services.
 #[derive(Debug)]
@@ -23,6 +28,10 @@ pub struct Throttles {
     pub register_address: Throttle,
     /// Gift card codes by account.
     pub redeem_account: Throttle,
+    /// Gift card codes by address.
+    pub redeem_address: Throttle,
+    /// Gift card codes being judged: one permit each.
+    pub redeeming: Semaphore,
     /// Unknown relay keys by address.
     pub key_address: Throttle,
 }
@@ -34,6 +43,8 @@ impl Default for Throttles {
             sign_in_account: Throttle::new(10, 30_000),
             register_address: Throttle::new(60, 10_000),
             redeem_account: Throttle::new(10, 60_000),
+            redeem_address: Throttle::new(30, 20_000),
+            redeeming: Semaphore::new(JUDGED_TOGETHER),
             key_address: Throttle::new(30, 10_000),
         }
     }

@@ -13,7 +13,7 @@ use super::db::{Db, Stored, snapshot};
 use crate::secrets::Sealer;
 
 const SETTINGS: &str = "SELECT name, value FROM settings ORDER BY name";
-const CHANNELS: &str = "SELECT * FROM channels WHERE enabled ORDER BY id";
+const CHANNELS: &str = "SELECT * FROM channels WHERE enabled AND api_key_sealed <> '' AND headers_sealed <> '' ORDER BY id";
 const MAPPINGS: &str = "SELECT id, provider, target_provider, upstream_model FROM model_mappings WHERE enabled ORDER BY id";
 const INBOUNDS: &str = "SELECT mapping_id, model FROM model_mapping_inbounds ORDER BY mapping_id, model";
 const MAPPED_CHANNELS: &str = "SELECT mapping_id, channel_id FROM model_mapping_channels ORDER BY mapping_id, channel_id";

@@ -32,7 +32,7 @@ pub const SORTS: Sorts = &[
 ];
 
 /// A channel as it is stored.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct ChannelRow {
     /// Its id.
     pub id: i64,
@@ -44,7 +44,7 @@ pub struct ChannelRow {
     pub openai_protocol: String,
     /// As it was given.
     pub base_url: String,
-    /// The provider's key, sealed for [`API_KEY`].
+    /// The provider's key, sealed for [`API_KEY`]; empty = missing.
     pub api_key_sealed: String,
     /// The last four characters of the key; empty when it is too short for that.
     pub api_key_last4: String,
@@ -60,7 +60,7 @@ pub struct ChannelRow {
     pub test_model: Option<String>,
     /// Milliseconds between probes; `None` = none.
     pub monitor_interval_ms: Option<i64>,
-    /// JSON object of extra headers, sealed for [`HEADERS`].
+    /// JSON object of extra headers, sealed for [`HEADERS`]; empty = missing.
     pub headers_sealed: String,
     /// JSON list of their names.
     pub header_names: String,
@@ -73,11 +73,19 @@ pub struct ChannelRow {
 }
 
 impl ChannelRow {
+    /// Whether its key or its headers are missing, as after an import. Then it takes no requests.
+    pub fn is_incomplete(&self) -> bool {
+        self.api_key_sealed.is_empty() || self.headers_sealed.is_empty()
+    }
+
     /// The channel as the road sees it, with its secrets opened.
     ///
     /// # Errors
     /// Says which part of the row cannot be used, without a secret.
     pub fn opened(self, sealer: &Sealer) -> Result<Channel, String> {
+        if self.is_incomplete() {
+            return Err("its key or its headers have yet to be set".to_owned());
+        }
         let api_key = self.open(sealer, API_KEY, &self.api_key_sealed)?;
         let headers = self.open(sealer, HEADERS, &self.headers_sealed)?;
         let headers: BTreeMap<String, String> =
@@ -216,7 +224,8 @@ const UPDATE: &str = "UPDATE channels SET name = $2, kind = $3, openai_protocol 
     monitor_interval_ms = $13, headers_sealed = $14, header_names = $15, enabled = $16, updated_at = $17, created_at = $18 \
     WHERE id = $1";
 
-trait PutChannel {
+/// Writes a whole channel, new or over the old one; `false` when there is none to write over.
+pub(super) trait PutChannel {
     async fn put_channel(&mut self, row: &ChannelRow, new: bool) -> Stored<bool>;
 }
 
@@ -231,12 +240,3 @@ on_both!(PutChannel {
         Ok(done.rows_affected() > 0)
     }
 });
-
-/// Leaves the trail of something done to a channel outside the database.
-///
-/// # Errors
-/// When the database is ill.
-pub async fn note_deed(db: &Db, trail: &Trail) -> Stored<()> {
-    write!(db, tx => tx.leave(trail).await?);
-    Ok(())
-}

@@ -96,6 +96,17 @@ pub(super) enum Writer {
     Pg(Transaction<'static, Postgres>),
 }
 
+/// A row of either database.
+pub(super) trait Fetched:
+    for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin
+{
+}
+
+impl<T> Fetched for T where
+    T: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin
+{
+}
+
 /// Runs one body against either database: `read!(db, conn => query.fetch_one(&mut *conn).await?)`.
 /// The body stands in a function that returns [`Stored`].
 macro_rules! read {

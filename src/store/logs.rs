@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::conditions::{Conditions, bind_all};
-use super::db::{Db, Stored, read};
+use super::db::{Db, Fetched, Stored, read};
 use super::paging::{Sorts, Window, contains};
 
 /// What the log may be sorted by.
@@ -137,6 +137,11 @@ pub struct Cursor {
     pub id: i64,
 }
 
+impl Cursor {
+    /// Before every row.
+    pub const START: Self = Self { ts: i64::MIN, id: i64::MIN };
+}
+
 /// The ending that has no index of its own.
 const COMPLETED: &str = "completed";
 
@@ -169,6 +174,39 @@ pub async fn list(db: &Db, filter: &LogFilter, window: &Window, cursor: Option<C
         let total = bind_all!(sqlx::query_scalar(AssertSqlSafe(count)), &matching.binds).fetch_one(&mut *conn).await?;
         Ok((rows, total))
     })
+}
+
+/// The rows after `after` in the order of arrival, oldest first: all of them, a page at a time.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn walk(db: &Db, filter: &LogFilter, after: Cursor, most: i64) -> Stored<Vec<LogRow>> {
+    walked(db, COLUMNS, filter, after, most).await
+}
+
+/// As [`walk`], with everything that is kept of them.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn walk_details(db: &Db, filter: &LogFilter, after: Cursor, most: i64) -> Stored<Vec<LogDetailRow>> {
+    walked(db, "*", filter, after, most).await
+}
+
+async fn walked<T: Fetched>(db: &Db, columns: &str, filter: &LogFilter, after: Cursor, most: i64) -> Stored<Vec<T>> {
+    let mut rest = conditions(filter, None);
+    let (ts, id) = (rest.push(after.ts), rest.push(after.id));
+    rest.and(&format!("(ts, id) > ({ts}, {id})"));
+    let sql = format!("SELECT {columns} FROM request_log{} ORDER BY ts, id LIMIT {most}", rest.sql());
+    Ok(read!(db, conn => bind_all!(sqlx::query_as(AssertSqlSafe(sql)), &rest.binds).fetch_all(&mut *conn).await?))
+}
+
+/// The first and the last arrival before `before_ms`, epoch milliseconds.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn ends_before(db: &Db, before_ms: i64) -> Stored<(Option<i64>, Option<i64>)> {
+    const SQL: &str = "SELECT (SELECT min(ts) FROM request_log WHERE ts < $1), (SELECT max(ts) FROM request_log WHERE ts < $1)";
+    Ok(read!(db, conn => sqlx::query_as(SQL).bind(before_ms).fetch_one(&mut *conn).await?))
 }
 
 /// One row.

@@ -98,13 +98,8 @@ pub async fn find(db: &Db, id: i64) -> Stored<Option<MappingRow>> {
 /// # Errors
 /// `Reference` when a channel is gone.
 pub async fn insert(db: &Db, row: &MappingRow, trail: &Trail) -> Stored<()> {
-    const SQL: &str = "INSERT INTO model_mappings (id, provider, target_provider, upstream_model, enabled, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
     write!(db, tx => {
-        sqlx::query(SQL)
-            .bind(row.id).bind(&row.provider).bind(&row.target_provider).bind(&row.upstream_model).bind(row.enabled)
-            .bind(row.created_at).bind(row.updated_at).execute(&mut *tx).await?;
-        tx.put_parts(row).await?;
+        tx.insert_mapping(row).await?;
         tx.leave(trail).await?;
     });
     Ok(())
@@ -145,14 +140,26 @@ pub async fn delete(db: &Db, id: i64, trail: &Trail) -> Stored<bool> {
     })
 }
 
-trait Parts {
+/// The single statements of this aggregate.
+pub(super) trait PutMapping {
+    /// Adds a mapping with its names and channels.
+    async fn insert_mapping(&mut self, row: &MappingRow) -> Stored<()>;
     /// Reads the names and channels of these mappings.
     async fn fill(&mut self, rows: &mut [MappingRow]) -> Stored<()>;
     /// Replaces the names and channels of a mapping.
     async fn put_parts(&mut self, row: &MappingRow) -> Stored<()>;
 }
 
-on_both!(Parts {
+on_both!(PutMapping {
+    async fn insert_mapping(&mut self, row: &MappingRow) -> Stored<()> {
+        const SQL: &str = "INSERT INTO model_mappings (id, provider, target_provider, upstream_model, enabled, created_at, updated_at) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        sqlx::query(SQL)
+            .bind(row.id).bind(&row.provider).bind(&row.target_provider).bind(&row.upstream_model).bind(row.enabled)
+            .bind(row.created_at).bind(row.updated_at).execute(&mut *self).await?;
+        self.put_parts(row).await
+    }
+
     async fn fill(&mut self, rows: &mut [MappingRow]) -> Stored<()> {
         let ids = || rows.iter().map(|row| row.id);
         let (Some(first), Some(last)) = (ids().min(), ids().max()) else { return Ok(()) };

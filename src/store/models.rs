@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, FromRow};
 
-use super::db::{Db, Stored, read, write};
+use super::db::{Db, Stored, on_both, read, write};
 use super::paging::{Sorts, Window};
 use super::trail::{Leave, Trail};
 
@@ -17,7 +17,7 @@ pub const SORTS: Sorts = &[
 ];
 
 /// A model.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct ModelRow {
     /// Its id.
     pub id: i64,
@@ -92,12 +92,8 @@ pub async fn find(db: &Db, id: i64) -> Stored<Option<ModelRow>> {
 /// # Errors
 /// `Duplicate` when the provider has one of that name.
 pub async fn insert(db: &Db, row: &ModelRow, trail: &Trail) -> Stored<()> {
-    const SQL: &str = "INSERT INTO catalogue_models (id, provider, model, display_name, visible, enabled, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     write!(db, tx => {
-        sqlx::query(SQL)
-            .bind(row.id).bind(&row.provider).bind(&row.model).bind(&row.display_name).bind(row.visible).bind(row.enabled)
-            .bind(row.created_at).bind(row.updated_at).execute(&mut *tx).await?;
+        tx.put_model(row, true).await?;
         tx.leave(trail).await?;
     });
     Ok(())
@@ -108,19 +104,32 @@ pub async fn insert(db: &Db, row: &ModelRow, trail: &Trail) -> Stored<()> {
 /// # Errors
 /// `Duplicate` when the provider has another one of that name.
 pub async fn update(db: &Db, row: &ModelRow, trail: &Trail) -> Stored<bool> {
-    const SQL: &str = "UPDATE catalogue_models SET provider = $2, model = $3, display_name = $4, visible = $5, enabled = $6, \
-        updated_at = $7 WHERE id = $1";
     write!(db, tx => {
-        let done = sqlx::query(SQL)
-            .bind(row.id).bind(&row.provider).bind(&row.model).bind(&row.display_name).bind(row.visible).bind(row.enabled)
-            .bind(row.updated_at).execute(&mut *tx).await?;
-        let there = done.rows_affected() > 0;
+        let there = tx.put_model(row, false).await?;
         if there {
             tx.leave(trail).await?;
         }
         Ok(there)
     })
 }
+
+/// Writes a whole model, new or over the old one; `false` when there is none to write over.
+pub(super) trait PutModel {
+    async fn put_model(&mut self, row: &ModelRow, new: bool) -> Stored<bool>;
+}
+
+on_both!(PutModel {
+    async fn put_model(&mut self, row: &ModelRow, new: bool) -> Stored<bool> {
+        const INSERT: &str = "INSERT INTO catalogue_models (id, provider, model, display_name, visible, enabled, created_at, updated_at) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        const UPDATE: &str = "UPDATE catalogue_models SET provider = $2, model = $3, display_name = $4, visible = $5, enabled = $6, \
+            created_at = $7, updated_at = $8 WHERE id = $1";
+        let done = sqlx::query(if new { INSERT } else { UPDATE })
+            .bind(row.id).bind(&row.provider).bind(&row.model).bind(&row.display_name).bind(row.visible).bind(row.enabled)
+            .bind(row.created_at).bind(row.updated_at).execute(self).await?;
+        Ok(done.rows_affected() > 0)
+    }
+});
 
 /// Deletes a model; `false` when it is gone.
 ///

@@ -121,7 +121,7 @@ pub async fn update(db: &Db, row: &PriceRow, trail: &Trail) -> Stored<bool> {
 /// # Errors
 /// `Reference` when a channel is gone; then nothing is written.
 pub async fn import(db: &Db, rows: &[PriceRow], trail: &Trail) -> Stored<()> {
-    let upsert = format!("{INSERT}{ON_CONFLICT}");
+    let upsert = upsert();
     write!(db, tx => {
         for row in rows {
             tx.put_price(row, &upsert).await?;
@@ -156,7 +156,13 @@ const ON_CONFLICT: &str = " ON CONFLICT (coalesce(provider, ''), coalesce(channe
     cache_creation_price = excluded.cache_creation_price, cache_creation_1h_price = excluded.cache_creation_1h_price, \
     updated_at = excluded.updated_at";
 
-trait PutPrice {
+/// Writes prices over those its provider or channel has for the model, or adds them.
+pub(super) fn upsert() -> String {
+    format!("{INSERT}{ON_CONFLICT}")
+}
+
+/// `sql` is one of the statements above.
+pub(super) trait PutPrice {
     async fn put_price(&mut self, row: &PriceRow, sql: &str) -> Stored<bool>;
 }
 

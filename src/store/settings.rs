@@ -3,7 +3,7 @@
 use actors::vocabulary::Settings;
 
 use super::catalogue::settings_in_force;
-use super::db::{Db, Stored, read, write};
+use super::db::{Db, Stored, on_both, read, write};
 use super::trail::{Leave, Trail};
 
 /// The settings in force, as the database has them now.
@@ -21,16 +21,28 @@ pub async fn load(db: &Db) -> Stored<Settings> {
 /// # Errors
 /// When the database is ill.
 pub async fn write_all(db: &Db, changes: &[(&str, Option<String>)], now_ms: i64, trail: &Trail) -> Stored<()> {
-    const SET: &str = "INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3) \
-        ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at";
     write!(db, tx => {
         for (name, value) in changes {
-            match value {
-                Some(value) => sqlx::query(SET).bind(*name).bind(value).bind(now_ms).execute(&mut *tx).await?.rows_affected(),
-                None => sqlx::query("DELETE FROM settings WHERE name = $1").bind(*name).execute(&mut *tx).await?.rows_affected(),
-            };
+            tx.put_setting(name, value.as_deref(), now_ms).await?;
         }
         tx.leave(trail).await?;
     });
     Ok(())
 }
+
+/// Sets a setting, or puts it back to its default (`None`).
+pub(super) trait PutSetting {
+    async fn put_setting(&mut self, name: &str, value: Option<&str>, now_ms: i64) -> Stored<()>;
+}
+
+on_both!(PutSetting {
+    async fn put_setting(&mut self, name: &str, value: Option<&str>, now_ms: i64) -> Stored<()> {
+        const SET: &str = "INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3) \
+            ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at";
+        match value {
+            Some(value) => sqlx::query(SET).bind(name).bind(value).bind(now_ms).execute(self).await?.rows_affected(),
+            None => sqlx::query("DELETE FROM settings WHERE name = $1").bind(name).execute(self).await?.rows_affected(),
+        };
+        Ok(())
+    }
+});

@@ -93,15 +93,39 @@ pub enum RankBy {
     Tokens,
 }
 
-/// The largest groups of a span.
+/// What a ranking ranks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RankOf {
+    /// Users.
+    #[default]
+    Users,
+    /// Keys.
+    Keys,
+    /// Models clients asked for.
+    Models,
+    /// Channels.
+    Channels,
+}
+
+/// Sums of one that is ranked.
+#[derive(Clone, Debug, FromRow)]
+pub struct RankedSums {
+    /// The id of a user, key or channel (0 = none answered); `None` for models.
+    pub place: Option<i64>,
+    /// The name of what it is the id of, if that still exists.
+    pub name: Option<String>,
+    /// The sums.
+    #[sqlx(flatten)]
+    pub sums: Sums,
+}
+
+/// The largest of a span.
 #[derive(Clone, Debug, Default)]
 pub struct Ranking {
-    /// Users.
-    pub users: Vec<NumberedSums>,
-    /// Keys.
-    pub keys: Vec<NumberedSums>,
-    /// Models.
-    pub models: Vec<ModelSums>,
+    /// Of everything, also of what is not among the largest.
+    pub totals: Sums,
+    /// The largest first.
+    pub rows: Vec<RankedSums>,
 }
 
 const SUMS: &str = "CAST(coalesce(sum(s.requests), 0) AS BIGINT) AS requests, CAST(coalesce(sum(s.successes), 0) AS BIGINT) AS successes, \
@@ -133,25 +157,30 @@ pub async fn report(db: &Db, span: &Span, most: i64) -> Stored<Report> {
     }))
 }
 
-/// The largest users, keys and models of a span.
+/// The largest users, keys, models or channels of a span.
 ///
 /// # Errors
 /// When the database is ill.
-pub async fn ranking(db: &Db, span: &Span, by: RankBy, most: i64) -> Stored<Ranking> {
+pub async fn ranking(db: &Db, span: &Span, of: RankOf, by: RankBy, most: i64) -> Stored<Ranking> {
     let source = Source::of(span);
     let order = match by {
         RankBy::Cost => "sum(s.cost_nanos) DESC",
         RankBy::Requests => "sum(s.requests) DESC",
         RankBy::Tokens => "sum(s.tokens_in + s.tokens_out + s.cache_read_tokens + s.cache_creation_tokens) DESC",
     };
-    let order = format!("{order}, 1 LIMIT {most}");
-    let users = source.grouped("s.user_id", OF_USER, &order);
-    let keys = source.grouped("s.key_id", OF_KEY, &order);
-    let models = source.models(&order);
+    let totals = source.select(SUMS, "");
+    let rows = match of {
+        RankOf::Users => source.grouped("s.user_id", OF_USER, &format!("{order}, 1 LIMIT {most}")),
+        RankOf::Keys => source.grouped("s.key_id", OF_KEY, &format!("{order}, 1 LIMIT {most}")),
+        RankOf::Channels => source.grouped("s.channel_id", OF_CHANNEL, &format!("{order}, 1 LIMIT {most}")),
+        RankOf::Models => {
+            let columns = format!("CAST(NULL AS BIGINT) AS place, s.model AS name, {SUMS}");
+            source.select(&columns, &format!(" GROUP BY s.model ORDER BY {order}, 2 LIMIT {most}"))
+        }
+    };
     Ok(snapshot!(db, tx => Ranking {
-        users: sqlx::query_as(AssertSqlSafe(users)).fetch_all(&mut *tx).await?,
-        keys: sqlx::query_as(AssertSqlSafe(keys)).fetch_all(&mut *tx).await?,
-        models: sqlx::query_as(AssertSqlSafe(models)).fetch_all(&mut *tx).await?,
+        totals: sqlx::query_as(AssertSqlSafe(totals)).fetch_one(&mut *tx).await?,
+        rows: sqlx::query_as(AssertSqlSafe(rows)).fetch_all(&mut *tx).await?,
     }))
 }
 

@@ -4,7 +4,7 @@ use actors::ports::Changed;
 
 use super::audit::{AuditRow, Record};
 use super::changes::Note;
-use super::db::{Stored, on_both};
+use super::db::{Db, Stored, on_both, write};
 
 /// Both parts of a change's trail. The trail is written if and only if the change is.
 #[derive(Clone, Debug, Default)]
@@ -31,3 +31,12 @@ on_both!(Leave {
         Ok(())
     }
 });
+
+/// Leaves the trail of something done outside the database, or to nothing in particular.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn note_deed(db: &Db, trail: &Trail) -> Stored<()> {
+    write!(db, tx => tx.leave(trail).await?);
+    Ok(())
+}

@@ -60,6 +60,11 @@ pub enum Storage {
 pub struct TestClock(AtomicI64);
 
 impl TestClock {
+    /// The time in `ms` milliseconds.
+    pub fn forwarded(&self, ms: i64) -> i64 {
+        self.now_ms() + ms
+    }
+
     pub fn forward(&self, ms: i64) {
         self.0.fetch_add(ms, Ordering::SeqCst);
     }

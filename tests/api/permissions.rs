@@ -20,6 +20,8 @@ enum Subject {
     Model,
     Mapping,
     Price,
+    /// An unused gift card.
+    Card,
     /// A request of `uma`'s in the log.
     Request,
 }
@@ -84,6 +86,27 @@ fn expectation(method: &str, path: &str) -> Option<Expectation> {
         ("POST", "/api/model-prices") => (Nothing, crate::catalogue::price("NAME"), admins_create),
         ("POST", "/api/model-prices/import") => (Nothing, json!({"rows": []}), admins),
         ("PATCH" | "DELETE", "/api/model-prices/{id}") => (Price, json!({}), admins),
+        _ => return about_files_and_cards(method, path),
+    };
+    Some(Expectation { subject, body, statuses })
+}
+
+/// Gift cards, exports, the archive and the configuration.
+fn about_files_and_cards(method: &str, path: &str) -> Option<Expectation> {
+    use Subject::{Card, None as Nothing};
+    let admins = [401, 403, 403, 200, 200];
+    let admins_create = [401, 403, 403, 201, 201];
+    let (subject, body, statuses) = match (method, path) {
+        ("GET", "/api/gift-cards") => (Nothing, json!(null), admins),
+        ("POST", "/api/gift-cards") => (Nothing, json!({"amountUsd": 1}), admins_create),
+        ("DELETE", "/api/gift-cards/{id}") => (Card, json!(null), admins),
+        ("POST", "/api/gift-cards/redeem") => (Nothing, json!({"code": "CARD"}), [401, 200, 200, 200, 200]),
+        ("GET", "/api/export") => (Nothing, json!(null), [401, 400, 400, 400, 400]),
+        ("GET", "/api/settings/archive" | "/api/settings/archive/download") | ("DELETE", "/api/settings/archive") => {
+            (Nothing, json!(null), [401, 403, 403, 400, 400])
+        }
+        ("GET", "/api/config/export") => (Nothing, json!(null), admins),
+        ("POST", "/api/config/import") => (Nothing, json!({"version": 1}), admins),
         _ => return None,
     };
     Some(Expectation { subject, body, statuses })
@@ -104,6 +127,7 @@ async fn subject_id(app: &TestApp, script: &Caller, subject: &Subject, name: &st
         Subject::Model => id(script.post("/api/models", json!({"provider": "claude", "model": name})).await.expects(201)),
         Subject::Mapping => id(script.post("/api/model-mappings", crate::catalogue::mapping(name)).await.expects(201)),
         Subject::Price => id(script.post("/api/model-prices", crate::catalogue::price(name)).await.expects(201)),
+        Subject::Card => id(script.post("/api/gift-cards", json!({"amountUsd": 1})).await.expects(201)["cards"][0].clone()),
         Subject::Request => {
             let uma = app.signs_in("uma").await.id().await;
             crate::reports::book(app, |receipt| receipt.user_id = uma.into()).await
@@ -137,7 +161,10 @@ async fn every_route_lets_in_whom_it_should() {
                 "anna" => anna.clone(),
                 _ => script.clone(),
             };
-            let body = Some(expectation.body.to_string().replace("NAME", &name)).filter(|body| body != "null");
+            let card = script.post("/api/gift-cards", json!({"amountUsd": 1})).await.expects(201);
+            let code = card["cards"][0]["code"].as_str().unwrap();
+            let body =
+                Some(expectation.body.to_string().replace("NAME", &name).replace("CARD", code)).filter(|body| body != "null");
             let path = path.replace("{id}", &id.to_string());
             let reply = caller.send(Method::from_bytes(method.as_bytes()).unwrap(), &path, body).await;
             assert_eq!(reply.status.as_u16(), expected, "{who}: {method} {path}: {}", reply.text);

@@ -17,9 +17,24 @@ const COST: i64 = 123_000;
 
 /// Books a completed request, changed by `change`; returns its id.
 pub async fn book(app: &TestApp, change: impl FnOnce(&mut Receipt)) -> i64 {
+    let mut receipt = receipt(app);
+    change(&mut receipt);
+    book_all(app, std::slice::from_ref(&receipt)).await;
+    receipt.id.0
+}
+
+/// Books requests.
+pub async fn book_all(app: &TestApp, receipts: &[Receipt]) {
+    let booking =
+        Booking::new(app.services.db.clone(), Arc::clone(&app.services.ids), app.services.clock.clone(), Arc::new(NoFaults));
+    booking.book(receipts).await.unwrap();
+}
+
+/// A completed request of a second ago.
+pub fn receipt(app: &TestApp) -> Receipt {
     let now = app.clock.now_ms();
     let prices = PriceList { input: Price(3_000_000_000), output: Price(15_000_000_000), ..PriceList::default() };
-    let mut receipt = Receipt {
+    Receipt {
         id: ReceiptId(app.services.id()),
         request_id: format!("req_{}", app.services.id()),
         client_request_id: None,
@@ -56,12 +71,7 @@ pub async fn book(app: &TestApp, change: impl FnOnce(&mut Receipt)) -> i64 {
         error: None,
         client_ip: Some("203.0.113.9".to_owned()),
         details: Some("hidden-details".to_owned()),
-    };
-    change(&mut receipt);
-    let booking =
-        Booking::new(app.services.db.clone(), Arc::clone(&app.services.ids), app.services.clock.clone(), Arc::new(NoFaults));
-    booking.book(std::slice::from_ref(&receipt)).await.unwrap();
-    receipt.id.0
+    }
 }
 
 on_both! {
@@ -151,9 +161,36 @@ on_both! {
         let now = app.clock.now_ms();
         let custom = people.anna.get(&format!("/api/stats?range=custom&from={}&to={now}", now - 5_000)).await.expects(200);
         assert_eq!(custom["totals"]["requests"], 3);
-        let ranking = people.anna.get("/api/rankings?range=24h&by=requests&limit=1").await.expects(200);
-        assert_eq!((&ranking["users"][0]["username"], ranking["users"].as_array().unwrap().len()), (&json!("otto"), 1));
-        people.anna.get("/api/rankings?by=x").await.refused(400, "invalid_request");
+    }
+
+    async fn the_largest_are_ranked_with_their_share(app: TestApp) {
+        let people = app.people().await;
+        let (uma, otto) = (people.uma.id().await, people.otto.id().await);
+        let key = people.uma.makes_key(json!({"name": "phone"})).await["id"].as_i64().unwrap();
+        book(&app, |receipt| (receipt.user_id, receipt.cost, receipt.key_id) = (UserId(uma), Nanos(300_000), KeyId(key))).await;
+        book(&app, |receipt| (receipt.user_id, receipt.cost, receipt.channel_id) = (UserId(otto), Nanos(50_000), None)).await;
+        book(&app, |receipt| (receipt.user_id, receipt.cost, receipt.model) = (UserId(otto), Nanos(50_000), "gpt-x".to_owned())).await;
+        let rank = |query: &'static str| {
+            let anna = people.anna.clone();
+            async move { anna.get(&format!("/api/rankings?range=24h&{query}")).await.expects(200) }
+        };
+        let ids = |ranking: &serde_json::Value, field: &str| -> Vec<serde_json::Value> {
+            ranking["rows"].as_array().unwrap().iter().map(|row| row[field].clone()).collect()
+        };
+        let users = rank("").await;
+        assert_eq!((&users["by"], &users["sort"], &users["totals"]["requests"]), (&json!("users"), &json!("cost"), &json!(3)));
+        assert_eq!((ids(&users, "name"), ids(&users, "share")), (vec![json!("uma"), json!("otto")], vec![json!(0.75), json!(0.25)]));
+        assert_eq!((users["rows"][0]["costUsd"].to_string(), &users["rows"][0]["tokens"]), ("0.0003".to_owned(), &json!(18)));
+        let busy = rank("by=users&sort=requests&limit=1").await;
+        assert_eq!((ids(&busy, "id"), &busy["totals"]["requests"]), (vec![json!(otto)], &json!(3)));
+        assert_eq!(ids(&rank("by=models&sort=tokens").await, "name"), [json!("claude-x"), json!("gpt-x")]);
+        assert_eq!(ids(&rank("by=keys").await, "name"), [json!("phone"), json!(null)]);
+        assert_eq!(ids(&rank("by=channels&sort=requests").await, "id"), [json!(7), json!(null)]);
+        let none = people.anna.get("/api/rankings?range=custom&from=1&to=2").await.expects(200);
+        assert_eq!((&none["rows"], &none["totals"]["successRate"]), (&json!([]), &json!(null)));
+        for bad in ["by=x", "sort=x", "limit=0", "limit=101", "range=x"] {
+            people.anna.get(&format!("/api/rankings?{bad}")).await.refused(400, "invalid_request");
+        }
     }
 
     async fn a_whole_key_may_ask_for_its_own_usage(app: TestApp) {

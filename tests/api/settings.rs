@@ -75,6 +75,21 @@ on_both! {
         assert!(clean.contains("<b>Hi</b>") && !clean.contains("svg") && !clean.contains("script"), "{clean}");
     }
 
+    async fn an_announcement_that_came_another_way_is_cleaned_on_its_way_out(app: TestApp) {
+        {
+            let mut settings = app.settings.0.lock().unwrap();
+            settings.announcement_enabled = true;
+            settings.announcement_mode = actors::vocabulary::settings::AnnouncementMode::Modal;
+            settings.announcement_html = Some("<b>Hi</b><img src=x onerror=alert(1)><a href=\"javascript:y\">z</a>".to_owned());
+            settings.maintenance_mode = true;
+            settings.maintenance_message = Some("back soon".to_owned());
+        }
+        let site = app.stranger().get("/api/site").await.expects(200);
+        let html = site["announcement"]["html"].as_str().unwrap();
+        assert!(html.contains("<b>Hi</b>") && !html.contains("onerror") && !html.contains("javascript"), "{html}");
+        assert_eq!((&site["announcement"]["mode"], &site["maintenanceMode"], &site["maintenanceMessage"]), (&json!("modal"), &json!(true), &json!("back soon")));
+    }
+
     async fn anybody_may_know_the_site_and_little_else(app: TestApp) {
         let site = app.stranger().get("/api/site").await.expects(200);
         assert_eq!((&site["siteName"], &site["announcement"], &site["maintenanceMode"]), (&json!("api-proxy"), &json!(null), &json!(false)));

@@ -2,7 +2,7 @@ use actors::ports::LedgerStore;
 use actors::vocabulary::{ChannelId, Ending, KeyId, Receipt};
 use api_proxy::store::Window;
 use api_proxy::store::logs::{self, Cursor, LogFilter};
-use api_proxy::store::stats::{self, RankBy, Span};
+use api_proxy::store::stats::{self, RankBy, RankOf, Span};
 
 use crate::database::{NOON, on_both, receipt};
 
@@ -74,8 +74,10 @@ async fn sums_take_whole_hours_from_the_roll_ups_and_the_rest_from_the_log() {
             [(1001, Some("key".to_owned())), (1002, None)]
         );
         assert_eq!((report.models.len(), report.channels[0].place), (1, 7));
-        let ranking = stats::ranking(&d.db, &span(NOON - 3 * HOUR, NOON + HOUR, NOON + HOUR), RankBy::Tokens, 1).await.unwrap();
-        assert_eq!(ranking.users.iter().map(|user| user.place).collect::<Vec<_>>(), [1]);
+        let whole = span(NOON - 3 * HOUR, NOON + HOUR, NOON + HOUR);
+        let ranking = stats::ranking(&d.db, &whole, RankOf::Users, RankBy::Tokens, 1).await.unwrap();
+        assert_eq!(ranking.rows.iter().map(|user| user.place).collect::<Vec<_>>(), [Some(1)]);
+        assert_eq!((ranking.totals.cost_nanos, ranking.totals.requests), (111_111, 6));
         let durations = stats::durations(&d.db, &span(NOON - 3 * HOUR, NOON + HOUR, NOON + HOUR)).await.unwrap();
         assert_eq!(durations.unwrap().len(), 6);
     })

@@ -376,6 +376,18 @@ on_both! {
         app.finish().await;
     }
 
+    async fn a_redeemed_card_can_be_spent_at_once(storage) {
+        let app = spawn_app(storage).await;
+        let user = app.admin("GET", "/api/me", Value::Null).await["id"].as_i64().unwrap();
+        let caller = app.makes_caller(user, json!({})).await;
+        app.provider().always(Scripted::text("hi"));
+        caller.asks("hello").whole().await.expects(402);
+        let made = app.admin("POST", "/api/gift-cards", json!({"amountUsd": 2})).await;
+        app.admin("POST", "/api/gift-cards/redeem", json!({"code": made["cards"][0]["code"]})).await;
+        caller.asks("hello").whole().await.expects(200);
+        app.finish().await;
+    }
+
     async fn a_balance_that_grows_lets_those_who_wait_go(storage) {
         let app = spawn_app(storage).await;
         app.sets(json!({"balancePolicy": "strict"})).await;

@@ -11,6 +11,7 @@ use super::{model_name, provider};
 use crate::services::error::{MISSING_FIELD, NOT_FOUND};
 use crate::services::values::{ListQuery, Page, Patch, check};
 use crate::services::{Actor, Deed, Served, ServiceError, Services};
+use crate::store::channels::ChannelRow;
 use crate::store::mappings::{self, MappingFilter, MappingRow};
 use crate::store::{StoreError, channels};
 
@@ -188,6 +189,28 @@ pub async fn delete(services: &Services, actor: &Actor, id: i64) -> Served<()> {
     }
     services.news.changed(Changed::Catalogue).await;
     Ok(())
+}
+
+/// A new row for these channels, checked.
+pub(in crate::services) fn checked(services: &Services, new: NewMapping, channels: &[&ChannelRow]) -> Served<MappingRow> {
+    let now = services.now();
+    let family = provider("provider", &new.provider)?;
+    let target = new.target_provider.map_or_else(|| Ok(family.clone()), |word| provider("targetProvider", &word))?;
+    if let Some(other) = channels.iter().find(|row| row.kind != target) {
+        return Err(check::bad("channels", format_args!("{} does not speak for {target}", other.name)));
+    }
+    let ids: BTreeSet<i64> = channels.iter().map(|row| row.id).collect();
+    Ok(MappingRow {
+        id: services.id(),
+        provider: family,
+        target_provider: target,
+        upstream_model: model_name("upstreamModel", &new.upstream_model)?,
+        inbound_models: inbound_models(new.inbound_models)?,
+        channel_ids: ids.into_iter().collect(),
+        enabled: new.enabled.unwrap_or(true),
+        created_at: now,
+        updated_at: now,
+    })
 }
 
 async fn find(services: &Services, id: i64) -> Served<MappingRow> {

@@ -107,18 +107,7 @@ pub async fn list(services: &Services, asked: &ListQuery, query: ModelQuery) -> 
 /// # Errors
 /// `invalid_request`, `conflict`.
 pub async fn create(services: &Services, actor: &Actor, new: NewModel) -> Served<Model> {
-    let now = services.now();
-    let model = model_name("model", &new.model)?;
-    let row = ModelRow {
-        id: services.id(),
-        provider: provider("provider", &new.provider)?,
-        display_name: display_name(new.display_name.as_deref(), &model)?,
-        model,
-        visible: new.visible.unwrap_or(true),
-        enabled: new.enabled.unwrap_or(true),
-        created_at: now,
-        updated_at: now,
-    };
+    let row = checked(services, new)?;
     let made = Model::from(row.clone());
     let trail = services.trail(&actor.by(), Deed::new("model.create", row.id).after(&made), Some(Changed::Catalogue));
     models::insert(&services.db, &row, &trail).await.map_err(taken)?;
@@ -169,6 +158,22 @@ pub async fn delete(services: &Services, actor: &Actor, id: i64) -> Served<()> {
     }
     services.news.changed(Changed::Catalogue).await;
     Ok(())
+}
+
+/// A new row, checked.
+pub(in crate::services) fn checked(services: &Services, new: NewModel) -> Served<ModelRow> {
+    let now = services.now();
+    let model = model_name("model", &new.model)?;
+    Ok(ModelRow {
+        id: services.id(),
+        provider: provider("provider", &new.provider)?,
+        display_name: display_name(new.display_name.as_deref(), &model)?,
+        model,
+        visible: new.visible.unwrap_or(true),
+        enabled: new.enabled.unwrap_or(true),
+        created_at: now,
+        updated_at: now,
+    })
 }
 
 async fn find(services: &Services, id: i64) -> Served<ModelRow> {

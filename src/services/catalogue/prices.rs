@@ -196,7 +196,7 @@ pub(super) async fn checked(services: &Services, new: NewPrice) -> Served<PriceR
 }
 
 /// The same without asking the database for the channel.
-pub(super) fn checked_figures(services: &Services, new: NewPrice) -> Served<PriceRow> {
+pub(in crate::services) fn checked_figures(services: &Services, new: NewPrice) -> Served<PriceRow> {
     either(new.provider.as_deref(), new.channel_id)?;
     let now = services.now();
     let optional = |field, usd: Option<Usd>| usd.map_or(Ok(0), |usd| price(field, usd));

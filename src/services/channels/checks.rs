@@ -44,9 +44,14 @@ pub(super) fn protocol(word: &str) -> Served<String> {
 
 /// Passes a URL we may call, as it was given.
 pub(super) fn base_url(services: &Services, given: &str) -> Served<String> {
+    base_url_if(services.settings.settings().allow_private_upstreams, given)
+}
+
+/// The same, told whether private addresses are allowed.
+pub(super) fn base_url_if(private_allowed: bool, given: &str) -> Served<String> {
     let given = given.trim();
     urls::normalise(given).map_err(|wrong| check::bad("baseUrl", wrong))?;
-    if urls::names_private_host(given) && !services.settings.settings().allow_private_upstreams {
+    if urls::names_private_host(given) && !private_allowed {
         return Err(check::bad("baseUrl", "private addresses are not allowed (setting allowPrivateUpstreams)"));
     }
     Ok(given.to_owned())

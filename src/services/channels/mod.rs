@@ -1,10 +1,12 @@
 //! Channels: validation, sealing of their secrets, permission, audit.
 
 mod checks;
+mod import;
 mod probes;
 mod upstreams;
 mod values;
 
+pub(super) use import::imported;
 pub use probes::{
     ChannelStatus, ChannelStatusList, ChannelTest, ChannelTestLog, CircuitChange, Probed, TestAllResult, TestRequest,
     UpstreamModels, change_circuit, probe_due, status, test, test_all, test_logs, upstream_models,

@@ -16,6 +16,7 @@ use crate::services::values::{ListQuery, Page, check};
 use crate::services::{Actor, Deed, Served, ServiceError, Services};
 use crate::store::channel_tests::{self, ChannelTestRow};
 use crate::store::channels::{self, ChannelRow};
+use crate::store::trail::note_deed;
 
 /// Channels tested at the same time.
 const AT_ONCE: usize = 4;
@@ -198,7 +199,7 @@ pub async fn change_circuit(
     find(services, id).await?;
     upstreams.close_circuit(id).await;
     let trail = services.trail(&actor.by(), Deed::new("channel.close_circuit", id.0), None);
-    Ok(channels::note_deed(&services.db, &trail).await?)
+    Ok(note_deed(&services.db, &trail).await?)
 }
 
 /// How all channels do.

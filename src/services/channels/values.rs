@@ -45,6 +45,8 @@ pub struct Channel {
     pub header_names: Vec<String>,
     /// Whether it takes requests.
     pub enabled: bool,
+    /// Whether its key or its headers have yet to be set, as after an import; until then it takes no requests.
+    pub incomplete: bool,
     /// Epoch milliseconds.
     pub created_at: i64,
     /// Epoch milliseconds.
@@ -55,6 +57,7 @@ impl From<ChannelRow> for Channel {
     fn from(row: ChannelRow) -> Self {
         Self {
             id: row.id,
+            incomplete: row.is_incomplete(),
             name: row.name,
             kind: row.kind,
             open_ai_protocol: row.openai_protocol,

@@ -72,7 +72,7 @@ pub struct IssuedKey {
 
 impl KeyView {
     /// `today` is the start of the day; admins also see the channel.
-    pub(super) fn new(row: &ApiKeyRow, username: &str, today: i64, admin: bool) -> Self {
+    pub(in crate::services) fn new(row: &ApiKeyRow, username: &str, today: i64, admin: bool) -> Self {
         let (limits, allows_nothing) = KeyLimits::in_force(&row.owner, &row.admin);
         Self {
             id: row.id,

@@ -66,7 +66,7 @@ pub async fn logs(services: &Services, actor: &Actor, asked: &ListQuery, query: 
         return Err(check::bad("page", "too deep; use cursor"));
     }
     window.limit += 1;
-    let filter = filter(actor, query)?;
+    let filter = log_filter(actor, query)?;
     let (mut rows, total) = logs::list(&services.db, &filter, &window, cursor).await?;
     let page_size = window.limit - 1;
     let more = i64::try_from(rows.len()).is_ok_and(|many| many > page_size);
@@ -93,7 +93,11 @@ pub async fn log(services: &Services, actor: &Actor, id: i64) -> Served<LogDetai
     visible.map(|found| LogDetail::of(found, actor.is_admin())).ok_or_else(|| ServiceError::new(&NOT_FOUND))
 }
 
-fn filter(actor: &Actor, query: LogQuery) -> Served<LogFilter> {
+/// What a query asks for, narrowed to what is the caller's to see.
+///
+/// # Errors
+/// `forbidden`.
+pub(in crate::services) fn log_filter(actor: &Actor, query: LogQuery) -> Served<LogFilter> {
     let others = query.user_id.is_some_and(|id| id != actor.id.0) || query.channel_id.is_some();
     if !actor.is_admin() && others {
         return Err(ServiceError::new(&NOT_ALLOWED));

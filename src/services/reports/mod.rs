@@ -7,11 +7,11 @@ mod log;
 mod logs;
 mod numbers;
 mod range;
+mod rankings;
 
 pub use key_usage::{KeyUsage, KeyUsageQuery, UsageByModel, UsageSummary, key_usage};
 pub use log::{Log, LogAttempt, LogDetail, LogPrices, LogTimings};
+pub(super) use logs::log_filter;
 pub use logs::{LogPage, LogQuery, log, logs};
-pub use numbers::{
-    ChannelNumbers, KeyNumbers, Latency, ModelNumbers, Numbers, Point, RankingQuery, Rankings, Stats, StatsQuery, UserNumbers,
-    rankings, stats,
-};
+pub use numbers::{ChannelNumbers, KeyNumbers, Latency, ModelNumbers, Numbers, Point, Stats, StatsQuery, stats};
+pub use rankings::{Ranked, RankingQuery, Rankings, rankings};

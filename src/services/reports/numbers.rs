@@ -1,14 +1,14 @@
-//! Sums over time, and who used most.
+//! Sums over time.
 
-use actors::vocabulary::{Nanos, Role};
+use actors::vocabulary::Nanos;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::range::{self, Range};
-use crate::services::error::{BAD_CHOICE, NOT_ALLOWED};
-use crate::services::values::{Usd, check};
+use crate::services::error::NOT_ALLOWED;
+use crate::services::values::Usd;
 use crate::services::{Actor, Served, ServiceError, Services};
-use crate::store::stats::{self, ModelSums, NumberedSums, RankBy, Span, Sums};
+use crate::store::stats::{self, ModelSums, NumberedSums, Span, Sums};
 
 /// Models, keys and channels of a report at most.
 const MOST_GROUPS: i64 = 50;
@@ -117,19 +117,6 @@ pub struct ChannelNumbers {
     pub numbers: Numbers,
 }
 
-/// Sums of one user.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct UserNumbers {
-    /// The user.
-    pub user_id: i64,
-    /// Their name; null when they are gone.
-    pub username: Option<String>,
-    /// Their sums.
-    #[serde(flatten)]
-    pub numbers: Numbers,
-}
-
 /// How long completed requests took, in milliseconds.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -171,37 +158,6 @@ pub struct Stats {
     pub by_channel: Option<Vec<ChannelNumbers>>,
 }
 
-/// Which ranking is wanted.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct RankingQuery {
-    /// As for sums.
-    pub range: Option<String>,
-    /// First millisecond of a custom range.
-    pub from: Option<i64>,
-    /// First millisecond after a custom range.
-    pub to: Option<i64>,
-    /// `cost` (default), `requests` or `tokens`.
-    pub by: Option<String>,
-    /// Rows of each list, 1 to 100 (default 10).
-    pub limit: Option<i64>,
-}
-
-/// Who used most.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Rankings {
-    /// First millisecond.
-    pub from: i64,
-    /// First millisecond after.
-    pub to: i64,
-    /// Users.
-    pub users: Vec<UserNumbers>,
-    /// Keys.
-    pub keys: Vec<KeyNumbers>,
-    /// Models.
-    pub models: Vec<ModelNumbers>,
-}
-
 /// Sums of a range: of everybody or one user for admins, of themselves for others.
 ///
 /// # Errors
@@ -227,33 +183,6 @@ pub async fn stats(services: &Services, actor: &Actor, query: StatsQuery) -> Ser
         by_model: report.models.into_iter().map(of_model).collect(),
         by_key: report.keys.into_iter().map(of_key).collect(),
         by_channel: actor.is_admin().then(|| report.channels.into_iter().map(of_channel).collect()),
-    })
-}
-
-/// The largest users, keys and models of a range.
-///
-/// # Errors
-/// `invalid_request`, `forbidden`.
-pub async fn rankings(services: &Services, actor: &Actor, query: RankingQuery) -> Served<Rankings> {
-    actor.require(Role::Admin)?;
-    let by = match query.by.as_deref() {
-        None | Some("cost") => RankBy::Cost,
-        Some("requests") => RankBy::Requests,
-        Some("tokens") => RankBy::Tokens,
-        Some(_) => return Err(ServiceError::field(&BAD_CHOICE, "by").with("choices", "cost, requests, tokens")),
-    };
-    let most = check::range("limit", query.limit.unwrap_or(10), 1, 100)?;
-    let range = range::read(services, query.range.as_deref().unwrap_or("today"), (query.from, query.to))?;
-    let span = Span { from: range.from, to: range.to, now: services.now(), user_id: None, key_id: None };
-    let ranking = stats::ranking(&services.db, &span, by, most).await?;
-    let of_user =
-        |user: NumberedSums| UserNumbers { user_id: user.place, username: user.name, numbers: Numbers::from(&user.sums) };
-    Ok(Rankings {
-        from: range.from,
-        to: range.to,
-        users: ranking.users.into_iter().map(of_user).collect(),
-        keys: ranking.keys.into_iter().map(of_key).collect(),
-        models: ranking.models.into_iter().map(of_model).collect(),
     })
 }
 

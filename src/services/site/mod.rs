@@ -21,6 +21,9 @@ use super::values::check;
 use super::{Actor, Deed, Served, ServiceError, Services};
 use crate::store::{catalogue, settings};
 
+/// Settings whose value is the id of a channel.
+const NAMING_CHANNELS: [&str; 2] = ["claudeFallbackChannelId", "openaiFallbackChannelId"];
+
 refusals! {
     /// There is no such setting.
     UNKNOWN_SETTING = Invalid, "unknown_setting", "There is no setting named {field}", "没有名为 {field} 的设置";
@@ -58,7 +61,7 @@ impl JsonSchema for AllSettings {
 }
 
 /// Some settings to change: absent = unchanged, null = back to the default.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SettingsPatch(BTreeMap<String, Box<RawValue>>);
 
@@ -81,7 +84,9 @@ impl JsonSchema for SettingsPatch {
 /// # Errors
 /// When the database is ill.
 pub async fn read(services: &Services) -> Served<AllSettings> {
-    Ok(AllSettings(settings::load(&services.db).await?))
+    let mut all = settings::load(&services.db).await?;
+    all.announcement_html = all.announcement_html.map(|html| checks::harmless(&html));
+    Ok(AllSettings(all))
 }
 
 /// Changes some settings, all or nothing.
@@ -90,6 +95,24 @@ pub async fn read(services: &Services) -> Served<AllSettings> {
 /// `unknown_setting` or `invalid_request`, naming the setting.
 pub async fn update(services: &Services, actor: &Actor, patch: SettingsPatch) -> Served<AllSettings> {
     let old = settings::load(&services.db).await?;
+    let (new, given) = applied(services, &old, &patch).await?;
+    let rows: Vec<(&str, Option<String>)> = given
+        .iter()
+        .map(|(info, reset)| (info.key, if *reset { None } else { Some(new.get(info.key).flatten().unwrap_or_default()) }))
+        .collect();
+    let deed = Deed::new("settings.update", None).before(&some(&old, &rows)).after(&some(&new, &rows));
+    let trail = services.trail(&actor.by(), deed, Some(Changed::Catalogue));
+    settings::write_all(&services.db, &rows, services.now(), &trail).await?;
+    services.news.changed(Changed::Catalogue).await;
+    Ok(AllSettings(new))
+}
+
+/// The settings with the patch applied and checked, and which were given, and whether they go back to their default.
+async fn applied(
+    services: &Services,
+    old: &Settings,
+    patch: &SettingsPatch,
+) -> Served<(Settings, Vec<(&'static SettingInfo, bool)>)> {
     let defaults = catalogue::default_settings(&services.db);
     let mut new = old.clone();
     let mut given = Vec::with_capacity(patch.0.len());
@@ -101,16 +124,35 @@ pub async fn update(services: &Services, actor: &Actor, patch: SettingsPatch) ->
         }
         given.push((info, value.get() == "null"));
     }
-    checks::whole(services, &old, &new).await?;
-    let rows: Vec<(&str, Option<String>)> = given
-        .iter()
-        .map(|(info, reset)| (info.key, if *reset { None } else { Some(new.get(info.key).flatten().unwrap_or_default()) }))
-        .collect();
-    let deed = Deed::new("settings.update", None).before(&some(&old, &rows)).after(&some(&new, &rows));
-    let trail = services.trail(&actor.by(), deed, Some(Changed::Catalogue));
-    settings::write_all(&services.db, &rows, services.now(), &trail).await?;
-    services.news.changed(Changed::Catalogue).await;
-    Ok(AllSettings(new))
+    checks::whole(services, old, &new).await?;
+    Ok((new, given))
+}
+
+/// What a configuration file changes: the settings as they become, and those that differ, each with its text or (back
+/// to the default) none. Channels have no ids in files, so the settings that name one are refused.
+pub(super) async fn planned(
+    services: &Services,
+    old: &Settings,
+    patch: SettingsPatch,
+) -> Served<(Settings, Vec<(&'static str, Option<String>)>)> {
+    if let Some(key) = patch.0.keys().find(|key| NAMING_CHANNELS.contains(&key.as_str())) {
+        return Err(check::bad(key, "fallbackChannels names the channel in a file"));
+    }
+    let (new, given) = applied(services, old, &patch).await?;
+    let defaults = catalogue::default_settings(&services.db);
+    let differs = given.iter().map(|(info, _)| info.key).filter(|key| new.get(key) != old.get(key));
+    let text = |key: &str| new.get(key).filter(|value| defaults.get(key).as_ref() != Some(value)).map(Option::unwrap_or_default);
+    let changed = differs.map(|key| (key, text(key))).collect();
+    Ok((new, changed))
+}
+
+impl SettingsPatch {
+    /// All settings but those that name a channel, for a configuration file.
+    pub(super) fn of(settings: &Settings) -> Self {
+        let all = Settings::ALL.iter().filter(|info| !NAMING_CHANNELS.contains(&info.key));
+        let json = |info: &SettingInfo| RawValue::from_string(to_json(info.kind, settings.get(info.key).flatten())).ok();
+        Self(all.filter_map(|info| Some((info.key.to_owned(), json(info)?))).collect())
+    }
 }
 
 fn known(key: &str) -> Served<&'static SettingInfo> {

@@ -4,6 +4,7 @@ use actors::vocabulary::settings::AnnouncementMode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::checks::harmless;
 use crate::services::Services;
 
 /// What pages need before anybody has signed in.
@@ -48,7 +49,7 @@ pub fn site(services: &Services) -> Site {
             AnnouncementMode::Modal => "modal",
         },
         title: settings.announcement_title,
-        html: settings.announcement_html,
+        html: settings.announcement_html.map(|html| harmless(&html)),
     });
     Site {
         site_name: settings.site_name,

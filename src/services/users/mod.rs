@@ -6,6 +6,7 @@ mod quota;
 use actors::vocabulary::Role;
 
 pub use manage::{NewUser, UserChange, UserListFilter, create, get, list, remove, update};
+pub(super) use quota::MAX_QUOTA;
 pub use quota::{QuotaChange, QuotaView, change_quota, quota};
 
 use super::accounts::read_role;

@@ -16,7 +16,7 @@ use crate::store::ledger::LedgerRow;
 use crate::store::users::{self, Edit, UserRow};
 
 /// The largest quota: one billion USD. Sums of quotas and bills then never leave an `i64`.
-const MAX_QUOTA: i64 = 1_000_000_000_000_000_000;
+pub(in crate::services) const MAX_QUOTA: i64 = 1_000_000_000_000_000_000;
 
 /// A user's money and limits.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

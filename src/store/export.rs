@@ -1,0 +1,155 @@
+//! Tables walked from end to end, a page at a time, each page a reading of its own.
+
+use sqlx::{AssertSqlSafe, FromRow};
+
+use super::api_keys::OwnedKey;
+use super::audit::AuditRow;
+use super::conditions::{Conditions, bind_all};
+use super::db::{Db, Fetched, Stored, read};
+use super::gift_cards::NamedCardRow;
+use super::ledger::LedgerRow;
+use super::users::UserRow;
+
+/// Which rows are wanted; `None` = all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scope {
+    /// At or after, epoch milliseconds.
+    pub from: Option<i64>,
+    /// Before, epoch milliseconds.
+    pub to: Option<i64>,
+    /// Of one user.
+    pub user_id: Option<i64>,
+}
+
+/// A row of a ledger with its owner's name.
+#[derive(Clone, Debug, FromRow)]
+pub struct NamedLedgerRow {
+    /// The row.
+    #[sqlx(flatten)]
+    pub row: LedgerRow,
+    /// Whose balance.
+    pub username: String,
+}
+
+/// Sums of one hour, with the names of what they are about, where those still exist.
+#[derive(Clone, Debug, FromRow)]
+pub struct UsageRow {
+    /// The hour's start, epoch milliseconds.
+    pub hour: i64,
+    /// Who paid.
+    pub user_id: i64,
+    /// Their name.
+    pub username: Option<String>,
+    /// The key used.
+    pub key_id: i64,
+    /// Its name.
+    pub key_name: Option<String>,
+    /// The channel that answered; 0 = none.
+    pub channel_id: i64,
+    /// Its name.
+    pub channel_name: Option<String>,
+    /// The model asked for.
+    pub model: String,
+    /// Requests.
+    pub requests: i64,
+    /// Completed with a status below 400.
+    pub successes: i64,
+    /// Uncached input.
+    pub tokens_in: i64,
+    /// Output.
+    pub tokens_out: i64,
+    /// Input read from the cache.
+    pub cache_read_tokens: i64,
+    /// Input written to the cache.
+    pub cache_creation_tokens: i64,
+    /// Bills, in nano-dollars.
+    pub cost_nanos: i64,
+    /// Durations, in milliseconds.
+    pub duration_ms: i64,
+}
+
+/// Accounts after the one with the id `after`, by id.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn users(db: &Db, after: i64, most: i64) -> Stored<Vec<UserRow>> {
+    let mut rest = Conditions::default();
+    rest.int("id >", Some(after));
+    rest.and("deleted_at IS NULL");
+    page(db, "SELECT * FROM users", &rest, "id", most).await
+}
+
+/// Keys after the one with the id `after`, by id.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn keys(db: &Db, scope: &Scope, after: i64, most: i64) -> Stored<Vec<OwnedKey>> {
+    let mut rest = Conditions::default();
+    rest.int("k.id >", Some(after));
+    rest.int("k.user_id =", scope.user_id);
+    page(db, "SELECT k.*, u.username, u.role FROM api_keys k JOIN users u ON u.id = k.user_id", &rest, "k.id", most).await
+}
+
+/// Ledger rows after the one with the id `after`, by id.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn ledger(db: &Db, scope: &Scope, after: i64, most: i64) -> Stored<Vec<NamedLedgerRow>> {
+    let mut rest = Conditions::default();
+    rest.int("l.id >", Some(after));
+    rest.int("l.user_id =", scope.user_id);
+    rest.int("l.ts >=", scope.from);
+    rest.int("l.ts <", scope.to);
+    page(db, "SELECT l.*, u.username FROM ledger l JOIN users u ON u.id = l.user_id", &rest, "l.id", most).await
+}
+
+/// Gift cards after the one with the id `after`, by id.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn gift_cards(db: &Db, after: i64, most: i64) -> Stored<Vec<NamedCardRow>> {
+    const SELECT: &str = "SELECT g.*, m.username AS creator, r.username AS redeemer FROM gift_cards g \
+        LEFT JOIN users m ON m.id = g.created_by LEFT JOIN users r ON r.id = g.redeemed_by";
+    let mut rest = Conditions::default();
+    rest.int("g.id >", Some(after));
+    page(db, SELECT, &rest, "g.id", most).await
+}
+
+/// Audit rows after the one with the id `after`, by id.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn audit(db: &Db, scope: &Scope, after: i64, most: i64) -> Stored<Vec<AuditRow>> {
+    let mut rest = Conditions::default();
+    rest.int("id >", Some(after));
+    rest.int("actor_id =", scope.user_id);
+    rest.int("ts >=", scope.from);
+    rest.int("ts <", scope.to);
+    page(db, "SELECT * FROM audit", &rest, "id", most).await
+}
+
+/// Hourly sums after the row `after` (`None` = from the start), by hour, user, key, channel, model.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn usage(db: &Db, scope: &Scope, after: Option<&UsageRow>, most: i64) -> Stored<Vec<UsageRow>> {
+    const SELECT: &str = "SELECT s.*, (SELECT u.username FROM users u WHERE u.id = s.user_id) AS username, \
+        (SELECT k.name FROM api_keys k WHERE k.id = s.key_id) AS key_name, \
+        (SELECT c.name FROM channels c WHERE c.id = s.channel_id) AS channel_name FROM usage_hourly s";
+    const PLACE: &str = "s.hour, s.user_id, s.key_id, s.channel_id, s.model";
+    let mut rest = Conditions::default();
+    rest.int("s.hour >=", scope.from);
+    rest.int("s.hour <", scope.to);
+    rest.int("s.user_id =", scope.user_id);
+    if let Some(last) = after {
+        let numbers = [last.hour, last.user_id, last.key_id, last.channel_id].map(|number| rest.push(number)).join(", ");
+        let model = rest.push(last.model.clone());
+        rest.and(&format!("({PLACE}) > ({numbers}, {model})"));
+    }
+    page(db, SELECT, &rest, PLACE, most).await
+}
+
+async fn page<T: Fetched>(db: &Db, select: &str, rest: &Conditions, order: &str, most: i64) -> Stored<Vec<T>> {
+    let sql = format!("{select}{} ORDER BY {order} LIMIT {most}", rest.sql());
+    Ok(read!(db, conn => bind_all!(sqlx::query_as(AssertSqlSafe(sql)), &rest.binds).fetch_all(&mut *conn).await?))
+}
