@@ -122,6 +122,7 @@ pub(super) struct ResponsesEvent<'a> {
     pub(super) item: Option<Item<'a>>,
     #[serde(borrow)]
     pub(super) delta: Option<Cow<'a, str>>,
+    pub(super) error: Option<serde::de::IgnoredAny>,
     pub(super) sequence_number: Option<i64>,
 }
 
