@@ -106,8 +106,7 @@ fn written_choice(choice: &Choice, request: &Request, names: &ToolNames) -> Valu
             let mode = if *required { "required" } else { "auto" };
             // In reverse, so that the first of a name is found.
             let known: HashMap<&str, &Tool> = request.tools.iter().rev().map(|tool| (tool.name.as_str(), tool)).collect();
-            let tools: Vec<Value> =
-                allowed.iter().map(|name| named(name, None, known.get(name.as_str()).copied())).collect();
+            let tools: Vec<Value> = allowed.iter().map(|name| named(name, None, known.get(name.as_str()).copied())).collect();
             json!({"type": "allowed_tools", "mode": mode, "tools": tools})
         }
     }
