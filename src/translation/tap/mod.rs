@@ -110,7 +110,7 @@ impl UsageTap {
 
     /// Reads a whole answer.
     pub fn whole(&mut self, body: &[u8]) {
-        let Ok(answer) = serde_json::from_slice::<Whole<'_>>(body) else { return };
+        let answer = serde_json::from_slice::<Whole<'_>>(body).unwrap_or_else(|_| Whole::odd(body));
         if let Some(usage) = &answer.usage {
             self.take(usage);
         }
@@ -365,6 +365,16 @@ mod tests {
         let usage = "data: {\"choices\":null,\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":9}}\n\n";
         let (meanings, tap) = tapped(Protocol::ChatCompletions, usage);
         assert_eq!((meanings, tap.reading(1).0.input), (vec![Meaning::UsageChunk], 7));
+    }
+
+    #[test]
+    fn a_whole_answer_with_odd_fields_is_not_free() {
+        let mut tap = UsageTap::new(Protocol::ChatCompletions);
+        tap.whole(br#"{"choices":[{"message":{"content":"123456"}}],"output":null,"usage":{"prompt_tokens":"many"}}"#);
+        assert_eq!(tap.reading(5), (Usage { input: 5, output: 2, ..Usage::default() }, true));
+        let mut tap = UsageTap::new(Protocol::ChatCompletions);
+        tap.whole(br#"{"choices":[],"content":null,"usage":{"prompt_tokens":3,"completion_tokens":4}}"#);
+        assert_eq!(tap.reading(5), (Usage { input: 3, output: 4, ..Usage::default() }, false));
     }
 
     #[test]
