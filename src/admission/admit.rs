@@ -10,8 +10,8 @@ use super::{Admitted, Caller, Desk, Inbound, Refused, Stopped};
 use crate::translation::Ask;
 
 /// Output assumed of a model whose maximum nobody named, when the whole worst case is held: the largest
-/// `max_tokens` today's models accept without a beta header.
-const MODEL_MAX_OUTPUT: i64 = 64_000;
+/// `max_tokens` today's models accept without a beta header, and the most a conversion asks for by itself.
+const MODEL_MAX_OUTPUT: i64 = 128_000;
 /// Most output held for in the TPM windows (contract §2).
 const TPM_OUTPUT: i64 = 4_096;
 

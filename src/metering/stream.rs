@@ -20,6 +20,8 @@ const LOOK_EVERY: i64 = 64;
 const MOST_AT_ONCE: usize = 16 << 10;
 /// How long the connection may take to end after the last event, so that it can be used again.
 const WIND_UP: Duration = Duration::from_millis(50);
+/// What is said of a stream that the upstream ended with an error.
+const TOLD: &str = "the upstream ended the stream with an error event";
 /// How long events may follow an error event (`error`, then `response.failed`).
 const AFTERMATH: Duration = Duration::from_millis(500);
 
@@ -128,6 +130,8 @@ impl MeteredStream {
                         self.aftermath(&mut out).await;
                         return self.finish(out, End::Told).await;
                     }
+                    // What its reader alone takes for the end is a failure.
+                    _ if self.speech.is_over() == Some(true) => return self.finish(out, End::Told).await,
                     _ => {}
                 }
             }
@@ -183,11 +187,16 @@ impl MeteredStream {
 
     /// Ends the stream legally, whatever happened.
     async fn finish(&mut self, mut out: Out, end: End) -> Bytes {
+        // The client may have heard nothing of an end that was told in an odd way.
+        let is_unheard = self.speech.is_over() == Some(false);
         let (ending, error, last) = match end {
-            End::Complete => (Ending::Completed, None, None),
-            End::Missing | End::Broken(_) if let Some(last) = self.missing_end() => (Ending::Completed, None, Some(last)),
-            End::Told => (Ending::UpstreamFailed, Some("the upstream ended the stream with an error event".to_owned()), None),
-            End::Missing => {
+            End::Complete if !is_unheard => (Ending::Completed, None, None),
+            End::Complete | End::Missing | End::Broken(_) if let Some(last) = self.missing_end() => {
+                (Ending::Completed, None, Some(last))
+            }
+            End::Told if is_unheard => self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, TOLD),
+            End::Told => (Ending::UpstreamFailed, Some(TOLD.to_owned()), None),
+            End::Complete | End::Missing => {
                 self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, "the upstream closed the stream before its end")
             }
             End::Broken(Broken::Idle) => self.failure(Ending::TimedOut, Fault::TIMEOUT, &Broken::Idle.to_string()),

@@ -172,11 +172,15 @@ impl Top<'_> {
         }
         let stream: Option<bool> = parsed(self.stream).map_err(|()| wrong("stream", "Input should be a valid boolean"))?;
         let whole = |raw, field| parsed::<i64>(raw).map_err(|()| wrong(field, "Input should be a valid integer"));
-        let limits = [
-            whole(self.max_completion_tokens, "max_completion_tokens")?,
-            whole(self.max_output_tokens, "max_output_tokens")?,
-            whole(self.max_tokens, "max_tokens")?,
-        ];
+        let completion = whole(self.max_completion_tokens, "max_completion_tokens")?;
+        let output = whole(self.max_output_tokens, "max_output_tokens")?;
+        let tokens = whole(self.max_tokens, "max_tokens")?;
+        // The protocol's own name alone: a small number by another's would make the hold small, not the answer.
+        let max_output = match protocol {
+            Protocol::Responses => output,
+            Protocol::ChatCompletions => completion.or(tokens),
+            Protocol::Messages | Protocol::CountTokens | Protocol::Embeddings => tokens,
+        };
         let options: Option<StreamOptions> =
             parsed(self.stream_options).map_err(|()| wrong("stream_options", "Input should be an object"))?;
         Ok(Ask {
@@ -185,7 +189,7 @@ impl Top<'_> {
             stream: stream.unwrap_or(false),
             include_usage: options.as_ref().is_some_and(|options| options.include_usage == Some(true)),
             stream_options_span: self.stream_options.map(|raw| span(text, raw.get())),
-            max_output: limits.into_iter().flatten().next(),
+            max_output,
             choices: whole(self.n, "n")?.unwrap_or(1).clamp(1, 128),
             text_bytes: self.walk.text_bytes,
             images: self.walk.images,
@@ -354,5 +358,21 @@ impl<'de> Visitor<'de> for Counting<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_read_by_the_protocols_own_name() {
+        let body = br#"{"model":"m","messages":[],"input":"","max_tokens":3,"max_completion_tokens":1,"max_output_tokens":2}"#;
+        let limit = |protocol| Ask::read(protocol, body).unwrap().max_output;
+        assert_eq!(limit(Protocol::Messages), Some(3));
+        assert_eq!(limit(Protocol::ChatCompletions), Some(1));
+        assert_eq!(limit(Protocol::Responses), Some(2));
+        let old = br#"{"model":"m","messages":[],"max_tokens":3}"#;
+        assert_eq!(Ask::read(Protocol::ChatCompletions, old).unwrap().max_output, Some(3));
     }
 }

@@ -11,6 +11,10 @@ use super::hub::{Answer, CannotCarry, Collector, Event, LeftOut, Reply, Request,
 use super::sse::Frame;
 use super::{chat, errors, json, messages, responses};
 
+/// Most bytes of events taken of one stream, since some of what was said is kept to its end. Far above what 128,000 tokens
+/// take, each in an event of its own.
+const MOST_STREAM_BYTES: usize = 256 << 20;
+
 /// What a conversion knows of a request beside its body.
 #[derive(Clone, Debug)]
 pub struct Circumstances<'a> {
@@ -90,6 +94,8 @@ pub struct Conversion {
     writer: Writer,
     /// Puts together what a Responses client may refer to later.
     told: Option<Collector>,
+    /// Bytes of the stream's events so far.
+    taken: usize,
     over: bool,
 }
 
@@ -105,6 +111,7 @@ impl Conversion {
             told: (way.client == Protocol::Responses).then(Collector::default),
             reply,
             names,
+            taken: 0,
             over: false,
         }
     }
@@ -151,6 +158,10 @@ impl Conversion {
 
     /// One event of the upstream's for the client; `usage` is what is known of it by now.
     pub fn event(&mut self, frame: &Frame, usage: &Usage) -> Bytes {
+        self.taken = self.taken.saturating_add(frame.raw.len());
+        if self.taken > MOST_STREAM_BYTES {
+            return self.fail(Fault::UPSTREAM, "the upstream's answer is too long");
+        }
         let mut events = Vec::new();
         self.reader.event(frame, &mut events);
         let mut out = BytesMut::new();
@@ -173,6 +184,11 @@ impl Conversion {
             self.writer.fail(fault, message, &mut out);
         }
         out.freeze()
+    }
+
+    /// Whether the client has been told the stream's end.
+    pub fn is_over(&self) -> bool {
+        self.over
     }
 
     /// What is sent while the upstream is silent.
@@ -279,5 +295,55 @@ impl Writer {
             Self::Chat(writer) => writer.fail(fault, message, out),
             Self::Responses(writer) => writer.fail(fault, message, out),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conversion(client: Protocol, upstream: Protocol) -> Conversion {
+        let body = match client {
+            Protocol::Responses => r#"{"model":"m","input":"hi","stream":true}"#,
+            _ => r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}],"stream":true}"#,
+        };
+        let way = Circumstances {
+            client,
+            upstream,
+            model: "m",
+            asked: "m",
+            request_id: "req_1",
+            created: 1,
+            include_usage: false,
+            stream: true,
+        };
+        convert(body.as_bytes(), &way, &|_| None).unwrap().conversion
+    }
+
+    #[test]
+    fn a_stream_without_end_is_ended() {
+        let mut conversion = conversion(Protocol::Responses, Protocol::ChatCompletions);
+        let raw = Bytes::from(vec![b' '; 1 << 20]);
+        let data = Bytes::from_static(br#"{"id":"1","choices":[{"delta":{"content":"x"}}]}"#);
+        let frame = Frame { raw, event: None, data: Some(data) };
+        let mut out = Bytes::new();
+        for _ in 0..=256 {
+            assert!(!conversion.is_over());
+            out = conversion.event(&frame, &Usage::default());
+        }
+        assert!(conversion.is_over());
+        assert!(String::from_utf8_lossy(&out).contains("response.failed"));
+        assert!(conversion.event(&frame, &Usage::default()).is_empty());
+    }
+
+    #[test]
+    fn an_end_that_its_reader_does_not_understand_can_still_be_told() {
+        let mut conversion = conversion(Protocol::Messages, Protocol::Responses);
+        let data = Bytes::from_static(br#"{"type":"response.failed","response":{"error":{"message":{}}}}"#);
+        let frame = Frame { raw: data.clone(), event: None, data: Some(data) };
+        assert!(conversion.event(&frame, &Usage::default()).is_empty());
+        assert!(!conversion.is_over());
+        assert!(String::from_utf8_lossy(&conversion.fail(Fault::UPSTREAM, "no")).contains("event: error"));
+        assert!(conversion.is_over());
     }
 }

@@ -104,6 +104,14 @@ impl Speech {
         }
     }
 
+    /// Whether the client has been told a stream's end; `None` where it hears the upstream's own.
+    pub fn is_over(&self) -> Option<bool> {
+        match self {
+            Self::Native(_) => None,
+            Self::Converted(conversion) => Some(conversion.is_over()),
+        }
+    }
+
     /// What is sent while the upstream is silent.
     pub fn keep_alive(&self) -> Bytes {
         match self {

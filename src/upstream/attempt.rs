@@ -91,7 +91,7 @@ pub(super) async fn attempt(
     let sent = wire.send(&outgoing, patience).await;
     let response = sent.map_err(|error| unanswered(&error, outgoing.body.len()))?;
     let head_ms = i64::try_from(asked.elapsed().as_millis()).unwrap_or(i64::MAX);
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let (status, mut headers) = (response.status().as_u16(), response.headers().clone());
     let said = match status {
         200..=299 => {
             let pending = &mut inbound.caller.pending;
@@ -106,6 +106,9 @@ pub(super) async fn attempt(
             let body = error_body(response).await;
             let is_about_the_model = is_about_the_model(&body, &offer.upstream_model);
             let body = speech.declined(status, body);
+            if speech.is_converted() {
+                headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+            }
             if is_about_the_model {
                 return Err(Miss::NoSuchModel(Answered { status, headers, body }));
             }
@@ -195,6 +198,9 @@ async fn until_commit(
                 let (usage, estimated) = events.tap().reading(input);
                 pending.used(usage, estimated);
                 match meaning {
+                    Meaning::End if !events.tap().began() => {
+                        return Err(Miss::NoAnswer("closed the stream before any content".to_owned()));
+                    }
                     Meaning::Error => return Err(Miss::NoAnswer("answered with an error event".to_owned())),
                     Meaning::End if empty_is_failure && !events.tap().produced() => {
                         return Err(Miss::NoAnswer("answered without any output".to_owned()));

@@ -247,7 +247,10 @@ impl<'a> Trip<'a> {
         if let Miss::Status { status: status @ (408 | 429 | 500..=599), retry_after } = miss {
             self.kept = Some((status, retry_after));
         }
-        self.last = Some(miss);
+        // What an upstream said says more than that another was not asked.
+        if !matches!(miss, Miss::CannotCarry(_)) || self.tried == 0 {
+            self.last = Some(miss);
+        }
     }
 
     /// What a failed start means; `None` when what happened before says more.

@@ -1,5 +1,7 @@
 //! Writing a request's messages.
 
+use std::collections::HashSet;
+
 use actors::vocabulary::Protocol;
 use serde_json::{Map, Value, json};
 
@@ -30,9 +32,9 @@ pub(super) fn write_messages(
 /// Results stand right behind the turn whose calls they answer, whatever a user said in between.
 fn results_first(items: &mut [Item]) {
     let is_assistant = |item: &Item| matches!(item, Item::Assistant(_));
-    let mut calls: Vec<String> = Vec::new();
+    let mut calls: HashSet<String> = HashSet::new();
     for run in items.chunk_by_mut(|one, other| is_assistant(one) == is_assistant(other)) {
-        run.sort_by_key(|item| !matches!(item, Item::Result(result) if calls.contains(&result.call_id)));
+        run.sort_by_cached_key(|item| !matches!(item, Item::Result(result) if calls.contains(&result.call_id)));
         calls = run.iter().filter_map(called).collect();
     }
 }

@@ -1,5 +1,7 @@
 //! Writing tools and how they are to be used.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::translation::hub::{Choice, Request, Tool, ToolKind, ToolNames, is_strict};
@@ -67,7 +69,10 @@ fn write_choice(choice: Choice, tools: &[Tool], names: &ToolNames) -> Value {
         Choice::Named { name, namespace } => one(&name, namespace.as_deref()),
         Choice::Allowed { required, names: allowed } => {
             let mode = if required { "required" } else { "auto" };
-            let namespace = |name: &str| tools.iter().find(|tool| tool.name == name)?.namespace.as_deref();
+            // In reverse, so that the first of a name is found.
+            let spaces: HashMap<&str, Option<&str>> =
+                tools.iter().rev().map(|tool| (tool.name.as_str(), tool.namespace.as_deref())).collect();
+            let namespace = |name: &str| spaces.get(name).copied().flatten();
             let allowed: Vec<Value> = allowed.iter().map(|name| one(name, namespace(name))).collect();
             json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": allowed}})
         }

@@ -49,8 +49,11 @@ impl ToolNames {
         }
         let flat = namespace.map_or_else(|| name.to_owned(), |space| format!("{}__{name}", space.trim_end_matches("__")));
         let mut fitted = fitted(&flat, MOST_NAME_BYTES);
+        // Counted up: a tag alone would come again, and a client may have given that very name to a tool of its own.
+        let mut tries = self.client.len();
         while self.client.contains_key(&fitted) {
-            fitted = tagged(&fitted, &format!("{flat}/{}", self.client.len()), MOST_NAME_BYTES);
+            fitted = tagged(&fitted, &format!("{flat}/{tries}"), MOST_NAME_BYTES);
+            tries += 1;
         }
         let client = ToolName { name: name.to_owned(), namespace: namespace.map(str::to_owned), kind };
         self.client.insert(fitted.clone(), client);
@@ -146,6 +149,19 @@ mod tests {
         assert!(short.len() <= 64, "{short}");
         assert_eq!(names.client(&short).name, long);
         assert_eq!(names.client("unknown").name, "unknown");
+    }
+
+    #[test]
+    fn names_chosen_to_collide_are_told_apart() {
+        let long = "x".repeat(80);
+        let taken = fitted(&long, MOST_NAME_BYTES);
+        // What the second try is going to be called when two tools stand before it.
+        let next = tagged(&taken, &format!("{long}/2"), MOST_NAME_BYTES);
+        let tools = [&taken, &next, &long].map(|name| tool(name, None, ToolKind::Function));
+        let names = ToolNames::of(&Request { tools: tools.into(), ..Request::new(Protocol::Messages) });
+        let own = names.upstream(&long, None);
+        assert!(own.len() <= MOST_NAME_BYTES && own != taken && own != next, "{own}");
+        assert_eq!(names.client(&own).name, long);
     }
 
     #[test]

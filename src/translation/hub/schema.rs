@@ -1,5 +1,7 @@
 //! JSON schemas as the providers' strict modes want them.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 /// Deepest schema looked into; deeper parts stay as they are.
@@ -42,7 +44,8 @@ fn fits_strict(schema: &Value, depth: usize) -> bool {
         let closed = fields.get("additionalProperties") == Some(&Value::Bool(false));
         let names = fields.get("properties").and_then(Value::as_object);
         let required = fields.get("required").and_then(Value::as_array);
-        let requires = |name: &String| required.is_some_and(|all| all.iter().any(|one| one == name));
+        let required: HashSet<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
+        let requires = |name: &String| required.contains(name.as_str());
         if !closed || !names.is_none_or(|names| names.keys().all(requires)) {
             return false;
         }

@@ -7,8 +7,16 @@ pub fn wrapped(input: &str) -> String {
     json!({ "input": input }).to_string()
 }
 
-/// The input inside such arguments; arguments of another shape are the input themselves.
+/// The input inside such arguments, also where they were cut short; arguments of another shape are the input themselves.
+/// The same as their pieces add up to.
 pub fn unwrapped(arguments: &str) -> String {
+    let mut unwrapper = InputUnwrapper::default();
+    let input = unwrapper.feed(arguments);
+    input + &unwrapper.finish()
+}
+
+/// [`unwrapped`] for arguments that do not begin as expected.
+fn of_another_shape(arguments: &str) -> String {
     match serde_json::from_str::<Value>(arguments) {
         Ok(Value::Object(mut fields)) if fields.len() == 1 => match fields.remove("input") {
             Some(Value::String(input)) => input,
@@ -77,7 +85,7 @@ impl InputUnwrapper {
     /// What is left at the end of the arguments.
     pub fn finish(&mut self) -> String {
         match std::mem::replace(&mut self.stage, Stage::Behind) {
-            Stage::Before | Stage::Foreign => unwrapped(&std::mem::take(&mut self.raw)),
+            Stage::Before | Stage::Foreign => of_another_shape(&std::mem::take(&mut self.raw)),
             Stage::Inside(_) | Stage::Behind => String::new(),
         }
     }
@@ -195,7 +203,16 @@ mod tests {
     #[test]
     fn another_shape_is_the_input_itself() {
         for foreign in [r#"{"patch":"x"}"#, "plain text", "", "{", r#"{"input": 5}"#, "[1]"] {
-            assert_eq!(in_pieces(foreign, &[1, 3]), unwrapped(foreign), "{foreign}");
+            assert_eq!(unwrapped(foreign), foreign);
+            assert_eq!(in_pieces(foreign, &[1, 3]), foreign);
+        }
+    }
+
+    #[test]
+    fn arguments_that_were_cut_short_say_the_same_whole_and_in_pieces() {
+        for cut in [r#"{"input":"ab\n"#, r#"{"input":"ab\n\u00"#, r#"{"input":"ab\n","more":1}"#] {
+            assert_eq!(unwrapped(cut), "ab\n", "{cut}");
+            assert_eq!(in_pieces(cut, &[1, 12]), "ab\n", "{cut}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Reading messages: what was said so far.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::wire::{Block, Message, blocks, tagged};
@@ -15,7 +17,7 @@ pub struct History<'a> {
     /// What is left out.
     pub left_out: &'a mut LeftOut,
     /// Names of offered tools that the provider runs or knows by type.
-    pub hosted: &'a [String],
+    pub hosted: &'a HashSet<String>,
 }
 
 impl History<'_> {

@@ -1,5 +1,7 @@
 //! Reading tools and how they are to be used.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::parts::note_cache_mark;
@@ -13,7 +15,7 @@ pub struct Tools {
     /// Those the client runs.
     pub client: Vec<Tool>,
     /// Names of those that Anthropic defines or runs.
-    pub hosted: Vec<String>,
+    pub hosted: HashSet<String>,
 }
 
 /// Reads `tools`.
@@ -61,7 +63,7 @@ fn client_tool(path: &str, tool: Value, left_out: &mut LeftOut) -> Result<Tool, 
 ///
 /// # Errors
 /// When it names a tool that only Anthropic defines.
-pub fn choice(choice: Value, hosted: &[String]) -> Result<(Choice, Option<bool>), CannotCarry> {
+pub fn choice(choice: Value, hosted: &HashSet<String>) -> Result<(Choice, Option<bool>), CannotCarry> {
     Ok(match wire::tagged("tool_choice", choice)? {
         wire::ToolChoice::Auto { disable_parallel_tool_use } => (Choice::Auto, disable_parallel_tool_use.map(|no| !no)),
         wire::ToolChoice::Any { disable_parallel_tool_use } => (Choice::Required, disable_parallel_tool_use.map(|no| !no)),

@@ -71,6 +71,7 @@ impl History {
             }
         }
         let mut has_user = false;
+        let last_user = run.iter().rposition(|item| matches!(item, Item::User(_)));
         for (at, item) in run.iter().enumerate() {
             match item {
                 Item::User(said) => {
@@ -80,7 +81,7 @@ impl History {
                     open.extend(parts::write(field, said)?);
                 }
                 Item::Instruction { .. } => {
-                    let is_last = !run[at..].iter().any(|item| matches!(item, Item::User(_)));
+                    let is_last = last_user.is_none_or(|user| user < at);
                     if hears_system && is_last && (!open.is_empty() || self.ends_with_user()) {
                         self.push("user", std::mem::take(&mut open));
                         let texts = run[at..].iter().flat_map(visible_texts).map(|text| text_block(text)).collect();

@@ -1,16 +1,19 @@
 //! Writing tools and how they are to be used.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::translation::hub::{Choice, Request, Tool, ToolKind, ToolNames, closed, is_strict};
 
 /// The tools to send: all, or those the client allows.
 pub fn tools(request: &Request, names: &ToolNames) -> Vec<Value> {
-    let allowed = |tool: &&Tool| match &request.choice {
-        Some(Choice::Allowed { names, .. }) => names.contains(&tool.name),
-        _ => true,
+    let allowed: Option<HashSet<&str>> = match &request.choice {
+        Some(Choice::Allowed { names, .. }) => Some(names.iter().map(String::as_str).collect()),
+        _ => None,
     };
-    request.tools.iter().filter(allowed).map(|tool| write_tool(tool, names)).collect()
+    let is_allowed = |tool: &&Tool| allowed.as_ref().is_none_or(|names| names.contains(tool.name.as_str()));
+    request.tools.iter().filter(is_allowed).map(|tool| write_tool(tool, names)).collect()
 }
 
 fn write_tool(tool: &Tool, names: &ToolNames) -> Value {

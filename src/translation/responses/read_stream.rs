@@ -149,12 +149,12 @@ impl StreamReader {
         if kind == "response.incomplete" {
             response.status = Some("incomplete".to_owned());
         }
-        if !self.items.any() {
-            let output = response.output.take().unwrap_or_default();
-            for (place, item) in output.into_iter().enumerate() {
-                if let Some(item) = output_item(item) {
-                    self.items.done(place, item, out);
-                }
+        // What was told in no event before; of an answer that was told in part, calls: an agent must not miss them.
+        let (any, calls) = (self.items.any(), self.items.has_calls());
+        let is_call = |item: &OutputItem| matches!(item.kind.as_str(), "function_call" | "custom_tool_call");
+        for (place, item) in response.output.take().unwrap_or_default().into_iter().enumerate() {
+            if let Some(item) = output_item(item).filter(|item| !any || (!calls && is_call(item))) {
+                self.items.done(place, item, out);
             }
         }
         self.items.close_all(out);

@@ -1,5 +1,7 @@
 //! Reads a request's tools and how they are to be used.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Value, json};
 
 use super::wire::{self, kind_of};
@@ -9,7 +11,8 @@ use crate::translation::json::parse_at;
 /// What was offered, wherever it stood.
 #[derive(Debug, Default)]
 pub struct Offered {
-    clients: bool,
+    /// Where the client's tools stand among the request's, by namespace and name.
+    places: HashMap<(Option<String>, String), usize>,
     hosted: bool,
 }
 
@@ -43,10 +46,9 @@ impl Offered {
                 return Ok(());
             }
         };
-        self.clients = true;
         let tool = read_tool(parse_at(path, tool)?, kind, namespace);
-        let twin = |known: &&mut Tool| known.name == tool.name && known.namespace == tool.namespace;
-        match request.tools.iter_mut().find(twin) {
+        let place = *self.places.entry((tool.namespace.clone(), tool.name.clone())).or_insert(request.tools.len());
+        match request.tools.get_mut(place) {
             Some(known) => *known = tool,
             None => request.tools.push(tool),
         }
@@ -58,7 +60,7 @@ impl Offered {
     /// # Errors
     /// When OpenAI's own tools alone were offered.
     pub fn check(&self) -> Result<(), CannotCarry> {
-        if self.hosted && !self.clients {
+        if self.hosted && self.places.is_empty() {
             let problem = "The tools offered are run by OpenAI itself, and this model's channel speaks another protocol";
             return Err(CannotCarry::new("tools", problem));
         }
@@ -119,17 +121,19 @@ fn allowed(choice: wire::ToolChoice, request: &mut Request) -> Result<Choice, Ca
     };
     let tools = choice.tools.unwrap_or_default();
     let mut names = Vec::with_capacity(tools.len());
+    let mut spaces = HashSet::new();
     for tool in tools {
         match (tool.kind.as_str(), tool.name) {
             ("function" | "custom", Some(name)) => names.push(name),
-            // A namespace stands for all its tools.
             ("namespace", Some(space)) => {
-                let inside = |known: &&Tool| known.namespace.as_deref() == Some(space.as_str());
-                names.extend(request.tools.iter().filter(inside).map(|known| known.name.clone()));
+                spaces.insert(space);
             }
             (hosted, _) => request.left_out.note(&format!("tools.{hosted}")),
         }
     }
+    // A namespace stands for all its tools.
+    let inside = |known: &&Tool| known.namespace.as_ref().is_some_and(|space| spaces.contains(space));
+    names.extend(request.tools.iter().filter(inside).map(|known| known.name.clone()));
     if names.is_empty() {
         let problem = "None of the tools allowed can be used on this model: its channel speaks another protocol";
         return Err(CannotCarry::new("tool_choice.tools", problem));

@@ -1,5 +1,7 @@
 //! Writes a request for an upstream.
 
+use std::collections::HashMap;
+
 use actors::vocabulary::Protocol;
 use serde_json::{Map, Value, json};
 
@@ -87,12 +89,7 @@ fn with_properties(schema: &Value) -> Value {
 }
 
 fn written_choice(choice: &Choice, request: &Request, names: &ToolNames) -> Value {
-    let find = |name: &str, namespace: Option<&str>| {
-        let known = |tool: &&Tool| tool.name == name && (namespace.is_none() || tool.namespace.as_deref() == namespace);
-        request.tools.iter().find(known)
-    };
-    let named = |name: &str, namespace: Option<&str>| {
-        let tool = find(name, namespace);
+    let named = |name: &str, namespace: Option<&str>, tool: Option<&Tool>| {
         let namespace = namespace.or_else(|| tool.and_then(|tool| tool.namespace.as_deref()));
         let kind = if tool.is_some_and(|tool| tool.kind == ToolKind::Custom) { "custom" } else { "function" };
         json!({"type": kind, "name": names.upstream(name, namespace)})
@@ -101,10 +98,15 @@ fn written_choice(choice: &Choice, request: &Request, names: &ToolNames) -> Valu
         Choice::Auto => "auto".into(),
         Choice::None => "none".into(),
         Choice::Required => "required".into(),
-        Choice::Named { name, namespace } => named(name, namespace.as_deref()),
+        Choice::Named { name, namespace } => {
+            let known = |tool: &&Tool| tool.name == *name && (namespace.is_none() || tool.namespace == *namespace);
+            named(name, namespace.as_deref(), request.tools.iter().find(known))
+        }
         Choice::Allowed { required, names: allowed } => {
             let mode = if *required { "required" } else { "auto" };
-            let tools: Vec<Value> = allowed.iter().map(|name| named(name, None)).collect();
+            // In reverse, so that the first of a name is found.
+            let known: HashMap<&str, &Tool> = request.tools.iter().rev().map(|tool| (tool.name.as_str(), tool)).collect();
+            let tools: Vec<Value> = allowed.iter().map(|name| named(name, None, known.get(name.as_str()).copied())).collect();
             json!({"type": "allowed_tools", "mode": mode, "tools": tools})
         }
     }

@@ -5,6 +5,8 @@ mod wire;
 use super::sse::Frame;
 use actors::vocabulary::usage::estimate_tokens;
 use actors::vocabulary::{Protocol, Usage};
+use serde::Deserialize;
+use serde_json::Value;
 use wire::{Block, ChatChunk, ChatDelta, MessagesEvent, RawUsage, ResponsesEvent, Whole};
 
 /// What an event means for the commit and for the end of a stream.
@@ -33,6 +35,7 @@ pub struct UsageTap {
     text_bytes: usize,
     produced: bool,
     stopped: bool,
+    began: bool,
     response_id: Option<String>,
     next_sequence: i64,
     splits_cache_writes: bool,
@@ -48,6 +51,7 @@ impl UsageTap {
             text_bytes: 0,
             produced: false,
             stopped: false,
+            began: false,
             response_id: None,
             next_sequence: 0,
             splits_cache_writes: false,
@@ -89,6 +93,11 @@ impl UsageTap {
         self.stopped
     }
 
+    /// Whether anything of an answer came: the last event of Messages and Chat Completions alone is nothing.
+    pub fn began(&self) -> bool {
+        self.began
+    }
+
     /// The id of a Responses answer.
     pub fn response_id(&self) -> Option<&str> {
         self.response_id.as_deref()
@@ -101,7 +110,7 @@ impl UsageTap {
 
     /// Reads a whole answer.
     pub fn whole(&mut self, body: &[u8]) {
-        let Ok(answer) = serde_json::from_slice::<Whole<'_>>(body) else { return };
+        let answer = serde_json::from_slice::<Whole<'_>>(body).unwrap_or_else(|_| Whole::odd(body));
         if let Some(usage) = &answer.usage {
             self.take(usage);
         }
@@ -117,9 +126,11 @@ impl UsageTap {
         let Some(data) = &frame.data else { return Meaning::Silence };
         let meaning = match self.protocol {
             Protocol::Messages => self.messages_event(data),
-            Protocol::Responses => self.responses_event(data),
+            Protocol::Responses => self.responses_event(data, frame.event.as_deref().unwrap_or_default()),
             _ => self.chat_chunk(data),
         };
+        let is_last = meaning == Meaning::End && self.protocol != Protocol::Responses;
+        self.began |= meaning != Meaning::Silence && !is_last;
         // A stop reason alone is no output.
         self.produced |= self.text_bytes > 0;
         meaning
@@ -161,7 +172,7 @@ impl UsageTap {
         if data.trim_ascii() == b"[DONE]" {
             return Meaning::End;
         }
-        let Ok(chunk) = serde_json::from_slice::<ChatChunk<'_>>(data) else { return Meaning::Opening };
+        let Ok(chunk) = serde_json::from_slice::<ChatChunk<'_>>(data) else { return self.odd_chunk(data) };
         if chunk.error.is_some() {
             return Meaning::Error;
         }
@@ -178,17 +189,48 @@ impl UsageTap {
             let calls = choice
                 .delta
                 .is_some_and(|delta| delta.tool_calls.is_some_and(|calls| !calls.is_empty()) || delta.function_call.is_some());
-            self.stopped |= choice.finish_reason.is_some();
+            // Some providers write an empty one in every chunk.
+            let stops = choice.finish_reason.is_some_and(|reason| !reason.is_empty());
+            self.stopped |= stops;
             self.produced |= calls;
-            if bytes > 0 || calls || choice.finish_reason.is_some() {
+            if bytes > 0 || calls || stops {
                 meaning = Meaning::Content;
             }
         }
         meaning
     }
 
-    fn responses_event(&mut self, data: &[u8]) -> Meaning {
+    /// A chunk that is not as OpenAI's are: content in parts (Mistral's thinking), arguments as an object, `choices: null`.
+    fn odd_chunk(&mut self, data: &[u8]) -> Meaning {
+        let Ok(chunk) = serde_json::from_slice::<Value>(data) else { return Meaning::Opening };
+        if chunk.get("error").is_some_and(|error| !error.is_null()) {
+            return Meaning::Error;
+        }
+        let usage = chunk.get("usage").and_then(|usage| RawUsage::deserialize(usage).ok());
+        if let Some(usage) = &usage {
+            self.take(usage);
+        }
+        let choices = chunk.get("choices").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        if usage.is_some() && choices.is_empty() {
+            return Meaning::UsageChunk;
+        }
+        let mut meaning = Meaning::Opening;
+        for choice in choices {
+            let bytes = choice.get("delta").map_or(0, text_bytes);
+            let stops = choice.get("finish_reason").and_then(Value::as_str).is_some_and(|reason| !reason.is_empty());
+            self.text_bytes += bytes;
+            self.stopped |= stops;
+            if bytes > 0 || stops {
+                meaning = Meaning::Content;
+            }
+        }
+        meaning
+    }
+
+    /// `named` is the kind as the `event:` line has it.
+    fn responses_event(&mut self, data: &[u8], named: &str) -> Meaning {
         let Ok(event) = serde_json::from_slice::<ResponsesEvent<'_>>(data) else { return Meaning::Opening };
+        let is_bare_error = event.error.is_some() && event.response.is_none();
         if let Some(response) = event.response {
             if let Some(usage) = &response.usage {
                 self.take(usage);
@@ -198,10 +240,11 @@ impl UsageTap {
             }
         }
         self.next_sequence = event.sequence_number.map_or(self.next_sequence, |number| number.saturating_add(1));
-        let kind = event.kind.as_deref().unwrap_or_default();
+        let kind = event.kind.as_deref().filter(|kind| !kind.is_empty()).unwrap_or(named);
         match kind {
-            "error" | "response.failed" => Meaning::Error,
-            "response.completed" | "response.incomplete" => {
+            "error" | "response.failed" | "response.cancelled" => Meaning::Error,
+            _ if is_bare_error => Meaning::Error,
+            "response.completed" | "response.incomplete" | "response.done" => {
                 self.stopped = true;
                 Meaning::End
             }
@@ -257,11 +300,11 @@ impl UsageTap {
 }
 
 /// Bytes of text in a part of a whole answer, wherever they stand.
-fn text_bytes(value: &serde_json::Value) -> usize {
+fn text_bytes(value: &Value) -> usize {
     match value {
-        serde_json::Value::String(text) => text.len(),
-        serde_json::Value::Array(items) => items.iter().map(text_bytes).sum(),
-        serde_json::Value::Object(fields) => fields
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(text_bytes).sum(),
+        Value::Object(fields) => fields
             .iter()
             .filter(|(key, _)| {
                 matches!(
@@ -279,8 +322,69 @@ fn text_bytes(value: &serde_json::Value) -> usize {
                         | "reasoning"
                 )
             })
-            .map(|(_, value)| text_bytes(value))
+            .map(|(key, value)| match value {
+                // Arguments that are an object: all of it is output.
+                Value::Object(_) if matches!(key.as_str(), "input" | "arguments") => value.to_string().len(),
+                _ => text_bytes(value),
+            })
             .sum(),
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translation::Framer;
+
+    /// The meanings of a stream's events, and the tap after them.
+    fn tapped(protocol: Protocol, stream: &'static str) -> (Vec<Meaning>, UsageTap) {
+        let mut tap = UsageTap::new(protocol);
+        let frames = Framer::default().feed(bytes::Bytes::from_static(stream.as_bytes())).unwrap();
+        (frames.iter().map(|frame| tap.event(frame)).collect(), tap)
+    }
+
+    #[test]
+    fn an_empty_finish_reason_is_no_stop() {
+        let stream = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"},\"finish_reason\":\"\"}]}\n\n";
+        let (meanings, tap) = tapped(Protocol::ChatCompletions, stream);
+        assert_eq!(meanings, [Meaning::Opening]);
+        assert!(!tap.stopped() && tap.began());
+    }
+
+    #[test]
+    fn chunks_unlike_openais_are_counted() {
+        let stream = "data: {\"choices\":[{\"delta\":{\"content\":[{\"type\":\"text\",\"text\":\"123456\"}]}}]}\n\n\
+            data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":{\"a\":1}}}]},\
+            \"finish_reason\":\"tool_calls\"}]}\n\n";
+        let (meanings, tap) = tapped(Protocol::ChatCompletions, stream);
+        assert_eq!(meanings, [Meaning::Content, Meaning::Content]);
+        assert!(tap.stopped() && tap.produced());
+        // Six bytes and `{"a":1}`, three to a token.
+        assert_eq!(tap.reading(1).0.output, 5);
+        let usage = "data: {\"choices\":null,\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":9}}\n\n";
+        let (meanings, tap) = tapped(Protocol::ChatCompletions, usage);
+        assert_eq!((meanings, tap.reading(1).0.input), (vec![Meaning::UsageChunk], 7));
+    }
+
+    #[test]
+    fn a_whole_answer_with_odd_fields_is_not_free() {
+        let mut tap = UsageTap::new(Protocol::ChatCompletions);
+        tap.whole(br#"{"choices":[{"message":{"content":"123456"}}],"output":null,"usage":{"prompt_tokens":"many"}}"#);
+        assert_eq!(tap.reading(5), (Usage { input: 5, output: 2, ..Usage::default() }, true));
+        let mut tap = UsageTap::new(Protocol::ChatCompletions);
+        tap.whole(br#"{"choices":[],"content":null,"usage":{"prompt_tokens":3,"completion_tokens":4}}"#);
+        assert_eq!(tap.reading(5), (Usage { input: 3, output: 4, ..Usage::default() }, false));
+    }
+
+    #[test]
+    fn a_last_event_alone_is_no_answer() {
+        assert!(!tapped(Protocol::ChatCompletions, "data: [DONE]\n\n").1.began());
+        assert!(!tapped(Protocol::Messages, "data: {\"type\":\"message_stop\"}\n\n").1.began());
+        let completed = "event: response.completed\ndata: {\"response\":{\"id\":\"resp_1\"}}\n\n";
+        let (meanings, tap) = tapped(Protocol::Responses, completed);
+        assert_eq!(meanings, [Meaning::End]);
+        assert!(tap.began());
+        assert_eq!(tapped(Protocol::Responses, "data: {\"error\":{\"message\":\"no\"}}\n\n").0, [Meaning::Error]);
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 #[derive(Deserialize)]
 pub(super) struct Whole<'a> {
@@ -10,11 +11,26 @@ pub(super) struct Whole<'a> {
     pub(super) id: Option<Cow<'a, str>>,
     pub(super) usage: Option<RawUsage>,
     #[serde(default)]
-    pub(super) content: Vec<serde_json::Value>,
+    pub(super) content: Vec<Value>,
     #[serde(default)]
-    pub(super) output: Vec<serde_json::Value>,
+    pub(super) output: Vec<Value>,
     #[serde(default)]
-    pub(super) choices: Vec<serde_json::Value>,
+    pub(super) choices: Vec<Value>,
+}
+
+impl Whole<'_> {
+    /// An answer of which a field is not as the API has it: what of the others can be read.
+    pub(super) fn odd(body: &[u8]) -> Self {
+        let mut answer: Value = serde_json::from_slice(body).unwrap_or_default();
+        let mut list = |name: &str| match answer.get_mut(name).map(Value::take) {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        };
+        let (content, output, choices) = (list("content"), list("output"), list("choices"));
+        let id = answer.get("id").and_then(Value::as_str).map(|id| Cow::Owned(id.to_owned()));
+        let usage = answer.get("usage").and_then(|usage| RawUsage::deserialize(usage).ok());
+        Self { id, usage, content, output, choices }
+    }
 }
 
 #[derive(Deserialize)]
@@ -85,7 +101,7 @@ pub(super) struct ChatDelta<'a> {
     #[serde(borrow)]
     pub(super) reasoning_content: Option<Cow<'a, str>>,
     /// OpenRouter's name for the same.
-    pub(super) reasoning: Option<serde_json::Value>,
+    pub(super) reasoning: Option<Value>,
     #[serde(borrow)]
     pub(super) tool_calls: Option<Vec<ChatCall<'a>>>,
     pub(super) function_call: Option<serde::de::IgnoredAny>,
@@ -107,7 +123,7 @@ impl ChatDelta<'_> {
     pub(super) fn text_bytes(&self) -> usize {
         let texts = [&self.content, &self.refusal, &self.reasoning_content].into_iter().flatten();
         let calls = self.tool_calls.iter().flatten().filter_map(|call| call.function.as_ref()?.arguments.as_ref());
-        let reasoning = self.reasoning.as_ref().and_then(serde_json::Value::as_str).map_or(0, str::len);
+        let reasoning = self.reasoning.as_ref().and_then(Value::as_str).map_or(0, str::len);
         reasoning + texts.chain(calls).map(|text| text.len()).sum::<usize>()
     }
 }
@@ -122,6 +138,7 @@ pub(super) struct ResponsesEvent<'a> {
     pub(super) item: Option<Item<'a>>,
     #[serde(borrow)]
     pub(super) delta: Option<Cow<'a, str>>,
+    pub(super) error: Option<serde::de::IgnoredAny>,
     pub(super) sequence_number: Option<i64>,
 }
 

@@ -141,3 +141,18 @@ fn a_call_without_arguments_has_an_empty_object() {
     assert!(matches!(whole.blocks.as_slice(), [Block::Call(call)] if call.input == "{}"));
     assert_eq!(collected(&events_of(&streamed(&response, true, true), &names)), whole);
 }
+
+#[test]
+fn calls_that_the_last_event_alone_tells_are_not_lost() {
+    let call = json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "read", "arguments": "{}"});
+    let message = json!({"type": "message", "content": [{"type": "output_text", "text": "Hi"}]});
+    let stream = sse(&[
+        json!({"type": "response.output_text.delta", "output_index": 0, "delta": "Hi"}),
+        json!({"type": "response.completed", "response": {"id": "resp_1", "status": "completed", "output": [message, call]}}),
+    ]);
+    let events = events_of(&stream, &names());
+    legal(&events);
+    let answer = collected(&events);
+    assert_eq!(answer.stop, Stop::ToolUse);
+    assert!(matches!(&answer.blocks[..], [Block::Text(text), Block::Call(call)] if text == "Hi" && call.id == "call_1"));
+}
