@@ -101,7 +101,7 @@ impl Doors {
             tls,
             origins: Arc::new(ResponseOrigins::default()),
             door: Door { trusted_proxies: proxies.clone(), patience: config.patience, in_flight: Arc::clone(in_flight) },
-            console: Console { doorstep: Doorstep { services: services.clone(), proxies }, system: system.clone() },
+            console: Console::new(Doorstep { services: services.clone(), proxies }, system.clone()),
             api_routes: api::routes(),
             upstreams: Data::new(UpstreamsHandle(Arc::new(providers))),
             system: Data::new(system),
