@@ -58,10 +58,10 @@ impl Browser {
         self.page.execute(script, Vec::new()).await.unwrap()
     }
 
-    /// Waits until a script says true.
+    /// Waits until a condition is true; it may await.
     pub async fn until(&self, condition: &str) {
         let script = format!(
-            "const done = arguments[0]; const look = () => {{ if ({condition}) done(true); else setTimeout(look, 20); }}; look();"
+            "const done = arguments[0]; const look = async () => {{ if ({condition}) done(true); else setTimeout(look, 20); }}; look();"
         );
         let waited = tokio::time::timeout(PATIENCE, self.page.execute_async(&script, Vec::new())).await;
         assert!(waited.is_ok_and(|answer| answer.is_ok()), "never came true: {condition}");

@@ -116,6 +116,9 @@ async fn a_key_is_made_shown_once_used_and_its_request_appears_live() {
     browser.until("[...document.querySelectorAll('tbody tr:not(.live)')].some(row => row.textContent.includes('laptop'))").await;
     assert_eq!(browser.run("return document.querySelectorAll('tbody tr').length").await, 2);
 
+    // The row is live before it is booked; until then there is no detail to open.
+    browser.until("(await fetch(document.querySelector('tbody a').href, { method: 'GET' })).ok").await;
+    browser.complaints().await;
     browser.run("document.querySelector('tbody a').click()").await;
     browser.until("document.querySelector('dialog .cost tfoot')").await;
     let amounts = "[...document.querySelectorAll('dialog .cost tbody td:last-child')].reduce((sum, cell) => sum + Math.round(parseFloat(cell.textContent.slice(1)) * 1e9), 0)";
