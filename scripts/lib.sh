@@ -84,6 +84,12 @@ ensure_toolchain() {
     has cc || apt_install gcc libc6-dev
 }
 
+# Bundles the console's styles and scripts; without it pages work unstyled.
+ensure_npm() { has npm || apt_install nodejs npm; }
+
+# Chromium with its driver, for the console's tests.
+ensure_browser() { has chromedriver || apt_install chromium chromium-driver fonts-noto-cjk; }
+
 # The newest PostgreSQL's programs, also where Debian keeps them out of PATH.
 postgres_bin() {
     local newest

@@ -103,7 +103,7 @@ impl Doors {
             origins: Arc::new(ResponseOrigins::default()),
             items: Arc::new(RecentItems::default()),
             door: Door { trusted_proxies: proxies.clone(), patience: config.patience, in_flight: Arc::clone(in_flight) },
-            console: Console { doorstep: Doorstep { services: services.clone(), proxies }, system: system.clone() },
+            console: Console::new(Doorstep { services: services.clone(), proxies }, system.clone()),
             api_routes: api::routes(),
             upstreams: Data::new(UpstreamsHandle(Arc::new(providers))),
             system: Data::new(system),

@@ -1,58 +1,163 @@
-//! Templates into pages.
+//! Templates into pages: one environment per language, with the filters and functions that templates use.
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{self, ACCEPT_LANGUAGE};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use minijinja::{Environment, Value, context};
+use std::sync::Arc;
 
+use actors::vocabulary::Nanos;
+use fluent_bundle::{FluentArgs, FluentValue};
+use minijinja::value::{Kwargs, Serde};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
+use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
+
+use super::texts::Texts;
+use super::{assets, format};
 use crate::services::Language;
 
-/// Nothing from elsewhere, no inline script or style, no framing, forms only to ourselves.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-thread_local! {
-    /// The templates, embedded by `build.rs`; one environment per worker.
-    static TEMPLATES: Environment<'static> = environment();
+/// What services answered, as templates read it.
+pub(super) fn shown(answer: &impl Serialize) -> Value {
+    Value::from(Serde(answer))
 }
 
-#[expect(clippy::expect_used, reason = "in what minijinja_embed generates: templates that do not parse fail the build's tests")]
-fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
-    minijinja_embed::load_templates!(&mut environment);
-    environment
+/// The key under which a serialised amount of money holds its text.
+const MONEY: &str = "$serde_json::private::RawValue";
+
+/// Both languages' environments.
+#[derive(Clone)]
+pub(super) struct Renderer {
+    english: Arc<Voice>,
+    chinese: Arc<Voice>,
 }
 
-/// The page's language, by `Accept-Language`.
-pub(super) fn language(request: &HttpRequest) -> Language {
-    let header = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    header.map(Language::accepted).unwrap_or_default()
+/// Texts and templates of one language.
+pub(super) struct Voice {
+    /// What pages say.
+    pub(super) texts: Arc<Texts>,
+    templates: Environment<'static>,
 }
 
-/// Renders a page.
-pub(super) fn page(request: &HttpRequest, status: StatusCode, template: &str, values: Value) -> HttpResponse {
-    let zh = language(request) == Language::Zh;
-    let rendered = TEMPLATES.with(|templates| templates.get_template(template)?.render(context! { zh, ..values }));
-    match rendered {
-        Ok(html) => guarded(&mut HttpResponse::build(status)).content_type("text/html; charset=utf-8").body(html),
-        Err(error) => {
-            tracing::error!(template, %error, "a page could not be rendered");
-            HttpResponse::InternalServerError().body("The page could not be rendered.")
+impl Renderer {
+    /// Reads what is embedded.
+    pub(super) fn new() -> Self {
+        Self { english: Arc::new(Voice::of(Language::En)), chinese: Arc::new(Voice::of(Language::Zh)) }
+    }
+
+    /// The texts and templates of a language; in development as they are on disk now.
+    pub(super) fn voice(&self, language: Language) -> Arc<Voice> {
+        if cfg!(debug_assertions) {
+            return Arc::new(Voice::of(language));
+        }
+        match language {
+            Language::En => Arc::clone(&self.english),
+            Language::Zh => Arc::clone(&self.chinese),
         }
     }
 }
 
-/// Sends the browser on.
-pub(super) fn redirect(to: &'static str) -> HttpResponseBuilder {
-    let mut response = HttpResponse::SeeOther();
-    response.insert_header((header::LOCATION, to)).insert_header((header::CACHE_CONTROL, "no-store"));
-    response
+impl Voice {
+    fn of(language: Language) -> Self {
+        let texts = Arc::new(Texts::of(language));
+        Self { templates: environment(&texts), texts }
+    }
+
+    /// Renders a template.
+    ///
+    /// # Errors
+    /// Those of the template.
+    pub(super) fn render(&self, template: &str, values: Value) -> Result<String, Error> {
+        self.templates.get_template(template)?.render(values)
+    }
+
+    /// The text of this name, without parameters.
+    pub(super) fn say(&self, key: &str) -> String {
+        self.texts.say(key, &FluentArgs::new())
+    }
 }
 
-fn guarded(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
-    response
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((header::REFERRER_POLICY, "same-origin"))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
+fn environment(texts: &Arc<Texts>) -> Environment<'static> {
+    let mut environment = load();
+    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Chainable);
+    let texts = Arc::clone(texts);
+    environment.add_function("t", move |key: &str, arguments: Kwargs| said(&texts, key, &arguments));
+    environment.add_function("asset", |name: &str| assets::address(name));
+    environment.add_function("with", with);
+    environment.add_filter("number", |value: Value| i64::try_from(value).map_or_else(|_| none(), format::grouped));
+    environment.add_filter("usd", |value: Value, decimals: Option<u32>| {
+        money(&value).map_or_else(none, |amount| format::dollars(amount, decimals.unwrap_or(2)))
+    });
+    environment.add_filter("plain", |value: Value| money(&value).map_or_else(String::new, |amount| amount.to_string()));
+    environment.add_filter("duration", |value: Value| i64::try_from(value).map_or_else(|_| none(), format::duration));
+    environment.add_filter("percent", |value: Value| f64::try_from(value).map_or_else(|_| none(), format::percent));
+    environment.add_filter("moment", moment);
+    // A JSON text inside a script element: nothing in it may end the element.
+    environment.add_filter("safe_json", |json: &str| Value::from_safe_string(json.replace('<', "\\u003c")));
+    environment
+}
+
+#[expect(clippy::expect_used, reason = "in what minijinja_embed generates: templates that do not parse fail the build's tests")]
+fn load() -> Environment<'static> {
+    let mut environment = Environment::new();
+    minijinja_embed::load_templates!(&mut environment);
+    if cfg!(debug_assertions) {
+        let on_disk = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/templates"));
+        if on_disk.is_dir() {
+            environment.clear_templates();
+            environment.set_loader(minijinja::path_loader(on_disk));
+        }
+    }
+    environment
+}
+
+fn none() -> String {
+    format::NONE.to_owned()
+}
+
+/// `t(…, name=value)`: the text of that name, filled in.
+fn said(texts: &Texts, key: &str, arguments: &Kwargs) -> Result<String, Error> {
+    let mut filled = FluentArgs::new();
+    for name in arguments.args() {
+        let value: Value = arguments.get(name)?;
+        let number = if value.is_number() { i64::try_from(value.clone()).ok() } else { None };
+        let value = number.map_or_else(|| FluentValue::from(value.to_string()), FluentValue::from);
+        filled.set(name.to_owned(), value);
+    }
+    Ok(texts.say(key, &filled))
+}
+
+/// `with(page=2)`: the address of this page with that parameter instead of its own; none removes it.
+fn with(state: &State<'_, '_>, changes: Kwargs) -> Result<String, Error> {
+    let path = state.lookup("path").map(|path| path.to_string()).unwrap_or_default();
+    let query: Vec<(String, String)> = match state.lookup("query") {
+        Some(query) => Deserialize::deserialize(query)?,
+        None => Vec::new(),
+    };
+    let mut wanted = form_urlencoded::Serializer::new(String::new());
+    let mut any = false;
+    for (name, value) in query.iter().filter(|(name, _)| !changes.has(name)) {
+        wanted.append_pair(name, value);
+        any = true;
+    }
+    for name in changes.args() {
+        let value: Value = changes.get(name)?;
+        if !value.is_none() && !value.is_undefined() {
+            wanted.append_pair(name, &value.to_string());
+            any = true;
+        }
+    }
+    Ok(if any { format!("{path}?{}", wanted.finish()) } else { path })
+}
+
+/// `ts|moment("%H:%M:%S")`: by the site's clock.
+fn moment(state: &State<'_, '_>, value: Value, pattern: Option<&str>) -> Result<String, Error> {
+    let Ok(ms) = i64::try_from(value) else { return Ok(none()) };
+    let zone = state
+        .lookup("timezone")
+        .map(|zone| zone.to_string())
+        .ok_or_else(|| Error::new(ErrorKind::UndefinedError, "the page does not say in which time zone it shows times"))?;
+    Ok(format::moment(ms, &format::zone(&zone), pattern.unwrap_or("%Y-%m-%d %H:%M:%S")))
+}
+
+/// An amount as services serialise it: the text of a number.
+fn money(value: &Value) -> Option<Nanos> {
+    let text = value.get_attr(MONEY).ok().filter(|text| !text.is_undefined()).unwrap_or_else(|| value.clone());
+    text.to_string().parse().ok()
 }

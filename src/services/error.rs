@@ -150,11 +150,23 @@ impl ServiceError {
 
     /// The message for people.
     pub fn message(&self, language: Language) -> String {
+        self.filled(language, None)
+    }
+
+    /// The message with the field at fault called `label`, as a form calls it.
+    pub fn message_about(&self, language: Language, label: &str) -> String {
+        self.filled(language, Some(label))
+    }
+
+    fn filled(&self, language: Language, label: Option<&str>) -> String {
         let template = match language {
             Language::En => self.refusal.en,
             Language::Zh => self.refusal.zh,
         };
-        self.parameters.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+        self.parameters.iter().fold(template.to_owned(), |text, (name, value)| {
+            let value = label.filter(|_| *name == "field").unwrap_or(value);
+            text.replace(&format!("{{{name}}}"), value)
+        })
     }
 }
 

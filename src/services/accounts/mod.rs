@@ -12,7 +12,7 @@ pub use me::{
     NewPassword, ProfileChange, SessionView, change_password, end_other_sessions, end_session, me, sessions, update_me,
 };
 pub(super) use me::{own_session, settle};
-pub use register::{Registration, register};
+pub use register::{Opening, Registration, opening, register};
 pub use rules::Limits;
 pub(super) use rules::{add_failure, checked_email, checked_limit, checked_password, checked_username, opening_row, read_role};
 pub use sign_in::{Credentials, SignIn, Visitor, sign_in, sign_out};

@@ -31,6 +31,27 @@ pub struct Registration {
     pub setup_code: Option<Secret>,
 }
 
+/// Whether strangers may make an account now, and with what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Whether anybody may.
+    pub open: bool,
+    /// Whether it is the first account, which becomes super admin.
+    pub first: bool,
+    /// Whether the setup code is needed.
+    pub needs_code: bool,
+}
+
+/// Whether strangers may register.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn opening(services: &Services) -> Served<Opening> {
+    let first = !users::any(&services.db).await?;
+    let open = first || services.settings.settings().registration_enabled;
+    Ok(Opening { open, first, needs_code: first && matches!(services.setup, SetupGate::Code(_)) })
+}
+
 /// What the audit log keeps of a registration.
 #[derive(Serialize)]
 struct Registered<'a> {

@@ -29,6 +29,15 @@ pub async fn list(services: &Services, actor: &Actor, asked: &ListQuery, filter:
     Ok(Page::new(asked, found, |row| KeyView::new(&row.key, &row.username, today, actor.is_admin())))
 }
 
+/// One key.
+///
+/// # Errors
+/// `not_found` (also for other people's keys).
+pub async fn one(services: &Services, actor: &Actor, id: i64) -> Served<KeyView> {
+    let found = reachable(services, actor, id).await?;
+    Ok(KeyView::new(&found.key, &found.username, today(services), actor.is_admin()))
+}
+
 /// Makes a key, or (admins) takes over an existing one by its text.
 ///
 /// # Errors

@@ -1,0 +1,152 @@
+//! The fields of a submitted form, and what is wrong with them.
+
+use std::collections::BTreeMap;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use minijinja::Value;
+use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
+use url::form_urlencoded;
+
+use super::format;
+use super::render::shown;
+use super::visit::{BODY_DEADLINE, Visit};
+use crate::services::error::{BAD_FIELD, BODY_TOO_LARGE, BODY_TOO_SLOW};
+use crate::services::values::{Patch, Usd, check};
+use crate::services::{Served, ServiceError};
+
+/// The largest form.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// A submitted form: each field's first value, as it was typed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields(BTreeMap<String, String>);
+
+impl Fields {
+    /// What was typed into a field; nothing where the form had none.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.0.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Whether something was typed into it.
+    pub(super) fn filled(&self, name: &str) -> Option<&str> {
+        Some(self.text(name)).filter(|text| !text.trim().is_empty())
+    }
+
+    /// Left out = unchanged, empty = the default, else what was typed, read by `read`.
+    fn patch<T>(&self, name: &str, read: impl FnOnce(&str) -> Served<T>) -> Served<Patch<T>> {
+        match self.0.get(name).map(|text| text.trim()) {
+            None => Ok(Patch::Absent),
+            Some("") => Ok(Patch::Null),
+            Some(text) => read(text).map(Patch::Value),
+        }
+    }
+
+    /// A text that may be empty.
+    pub(super) fn optional(&self, name: &str) -> Patch<String> {
+        self.0.get(name).map_or(Patch::Absent, |text| match text.trim() {
+            "" => Patch::Null,
+            text => Patch::Value(text.to_owned()),
+        })
+    }
+
+    /// A whole number; group separators are taken as they are shown.
+    pub(super) fn integer(&self, name: &str) -> Served<Patch<i64>> {
+        self.patch(name, |text| text.replace([',', ' '], "").parse().map_err(|_| check::bad(name, "a whole number")))
+    }
+
+    /// An amount in dollars.
+    pub(super) fn usd(&self, name: &str) -> Served<Patch<Usd>> {
+        self.patch(name, |text| {
+            let amount = text.trim_start_matches('$').replace(',', "").parse().map(Usd);
+            amount.map_err(|_| check::bad(name, "an amount such as 12.50"))
+        })
+    }
+
+    /// One entry a line, or between commas.
+    pub(super) fn list(&self, name: &str) -> Patch<Vec<String>> {
+        self.0.get(name).map_or(Patch::Absent, |text| {
+            let entries = text.split([',', '，', '\n', '\r', ' ']).map(str::trim).filter(|entry| !entry.is_empty());
+            Patch::Value(entries.map(str::to_owned).collect())
+        })
+    }
+
+    /// A moment by the site's clock.
+    pub(super) fn moment(&self, name: &str, timezone: &str) -> Served<Patch<i64>> {
+        self.patch(name, |text| {
+            format::read_moment(text, &format::zone(timezone)).ok_or_else(|| check::bad(name, "a date and time"))
+        })
+    }
+
+    /// What was typed, for the form to be shown again; passwords are not among it.
+    pub(super) fn typed(&self) -> Value {
+        let secret = |name: &String| name.to_lowercase().contains("password");
+        shown(&self.0.iter().filter(|(name, _)| !secret(name)).collect::<BTreeMap<_, _>>())
+    }
+}
+
+impl FromRequest for Fields {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, body) = (request.clone(), payload.take());
+        Box::pin(async move {
+            match read(body).await {
+                Ok(fields) => Ok(fields),
+                Err(error) => {
+                    let visit = Visit::extract(&request).await?;
+                    let refused = visit.failure(&error);
+                    Err(actix_web::error::InternalError::from_response("a form that cannot be read", refused).into())
+                }
+            }
+        })
+    }
+}
+
+async fn read(mut body: Payload) -> Served<Fields> {
+    let by = Instant::now() + BODY_DEADLINE;
+    let mut bytes = web::BytesMut::new();
+    while let Some(chunk) = timeout_at(by, body.next()).await.map_err(|_late| ServiceError::new(&BODY_TOO_SLOW))? {
+        let chunk = chunk.map_err(|_| ServiceError::new(&BODY_TOO_SLOW))?;
+        if bytes.len() + chunk.len() > MOST_BYTES {
+            return Err(ServiceError::new(&BODY_TOO_LARGE).with("max", MOST_BYTES));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    let mut fields = BTreeMap::new();
+    for (name, value) in form_urlencoded::parse(&bytes).into_owned() {
+        fields.entry(name).or_insert(value);
+    }
+    Ok(Fields(fields))
+}
+
+/// What is wrong, and with which field of the form.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Problem {
+    /// The field, by its name in the form.
+    pub(super) field: Option<String>,
+    /// The sentence.
+    pub(super) message: String,
+}
+
+impl Problem {
+    /// The refusal in the visitor's words: with the label of the field, and what would be right.
+    pub(super) fn of(visit: &Visit, error: &ServiceError) -> Self {
+        let Some(field) = &error.field else {
+            return Self { field: None, message: error.message(visit.language) };
+        };
+        let (hint, label) = (format!("wrong-{field}"), format!("field-{field}"));
+        let message = if std::ptr::eq(error.refusal, &BAD_FIELD) && visit.can_say(&hint) {
+            visit.say(&hint)
+        } else if visit.can_say(&label) {
+            error.message_about(visit.language, &visit.say(&label))
+        } else {
+            error.message(visit.language)
+        };
+        Self { field: Some(field.clone()), message }
+    }
+}

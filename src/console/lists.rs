@@ -1,0 +1,43 @@
+//! Lists as pages show them: what the address asks for, and where its neighbours are.
+
+use minijinja::{Value, context};
+
+use super::visit::Visit;
+use crate::services::values::{ListQuery, Page};
+
+/// Rows on a page.
+const PAGE_SIZE: i64 = 50;
+
+/// What the address asks for. What is no number there counts as not said.
+pub(super) fn asked(visit: &Visit) -> ListQuery {
+    ListQuery {
+        page: visit.asked("page").and_then(|page| page.parse().ok()),
+        page_size: Some(PAGE_SIZE),
+        sort: visit.asked("sort"),
+        sort_dir: visit.asked("sortDir"),
+        query: visit.asked("query"),
+    }
+}
+
+/// Where this page stands in its list.
+pub(super) fn view<T>(asked: &ListQuery, page: &Page<T>) -> Value {
+    let shown = i64::try_from(page.rows.len()).unwrap_or(i64::MAX);
+    place(asked, shown, page.total)
+}
+
+/// Where `shown` rows stand in a list of `total`.
+pub(super) fn place(asked: &ListQuery, shown: i64, total: i64) -> Value {
+    let page = asked.page.unwrap_or(1);
+    let before = (page - 1) * PAGE_SIZE;
+    context! {
+        page,
+        first => if shown > 0 { before + 1 } else { 0 },
+        last => before + shown,
+        total,
+        previous => (page > 1).then_some(page - 1),
+        next => (before + shown < total && shown > 0).then_some(page + 1),
+        sort => asked.sort.as_deref(),
+        descending => asked.sort_dir.as_deref() != Some("asc"),
+        search => asked.query.as_deref(),
+    }
+}

@@ -1,0 +1,107 @@
+//! Rows of the log as they happen: rendered as the list renders them, sent as server-sent events.
+//!
+//! `row` carries a table row; a row that is there already is replaced by it. `lag` says how many rows a reader
+//! that fell behind has missed. Comments keep the line open.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::{Bytes, Data};
+use actors::log_broadcaster::{LiveEntry, LogBroadcaster, Subscription};
+use actors::vocabulary::UserId;
+use futures_util::stream;
+use minijinja::context;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::console::render::shown;
+use crate::console::visit::{Admin, SignedIn, Visit};
+use crate::services::ServiceError;
+use crate::services::values::Usd;
+
+/// Silence after which a comment is sent.
+const PING_EVERY: Duration = Duration::from_secs(15);
+/// Readers at the same time.
+const MOST_READERS: usize = 500;
+
+/// `GET /console/logs/live`
+pub(super) async fn own(SignedIn { visit, actor }: SignedIn, logs: Data<LogBroadcaster>) -> HttpResponse {
+    read(visit, &logs, Some(actor.id)).await
+}
+
+/// `GET /admin/logs/live`
+pub(super) async fn of_all(Admin(SignedIn { visit, .. }): Admin, logs: Data<LogBroadcaster>) -> HttpResponse {
+    read(visit, &logs, None).await
+}
+
+async fn read(visit: Visit, logs: &LogBroadcaster, only: Option<UserId>) -> HttpResponse {
+    if logs.readers() >= MOST_READERS {
+        return visit.failure(&ServiceError::too_many(30));
+    }
+    let entries = match logs.subscribe().await {
+        Ok(entries) => entries,
+        Err(error) => return visit.failure(&ServiceError::ill(error)),
+    };
+    let mut response = visit.response(StatusCode::OK);
+    response.insert_header((CONTENT_TYPE, "text/event-stream")).insert_header(("x-accel-buffering", "no"));
+    let reader = Reader { visit, entries, only };
+    let events = stream::unfold(reader, |mut reader| async move { reader.next().await.map(|bytes| (bytes, reader)) });
+    response.streaming(futures_util::StreamExt::map(events, Ok::<_, Infallible>))
+}
+
+/// Somebody who watches.
+struct Reader {
+    visit: Visit,
+    entries: Subscription,
+    /// Whose rows are shown, in the user's form; `None` for all, in the admin's.
+    only: Option<UserId>,
+}
+
+impl Reader {
+    /// The next bytes; `None` when the broadcaster dismissed its readers.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            match tokio::time::timeout(PING_EVERY, self.entries.recv()).await {
+                Err(_) => return Some(Bytes::from_static(b": ping\n\n")),
+                Ok(Err(RecvError::Closed)) => return None,
+                Ok(Err(RecvError::Lagged(missed))) => return Some(format!("event: lag\ndata: {missed}\n\n").into()),
+                Ok(Ok(entry)) => {
+                    if let Some(html) = self.row(&entry) {
+                        return Some(event(&html));
+                    }
+                }
+            }
+        }
+    }
+
+    fn row(&self, entry: &Arc<LiveEntry>) -> Option<String> {
+        let bytes = match self.only {
+            None => &entry.encoded.admin,
+            Some(user) if user == entry.user => &entry.encoded.user,
+            Some(_) => return None,
+        };
+        let row: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
+        let Apart { running, cost_usd } = serde_json::from_slice(bytes).ok()?;
+        let values = context! { running, log => context! { costUsd => shown(&cost_usd), ..shown(&row) } };
+        let html = self.visit.html("logs/row.html", values);
+        html.inspect_err(|error| tracing::error!(%error, "a row of the log could not be rendered")).ok()
+    }
+}
+
+/// What of an entry is read by itself: money is read by its text.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Apart {
+    running: bool,
+    cost_usd: Usd,
+}
+
+fn event(html: &str) -> Bytes {
+    let lines = html.lines().filter(|line| !line.trim().is_empty()).map(|line| format!("data: {line}\n"));
+    format!("event: row\n{}\n", lines.collect::<String>()).into()
+}

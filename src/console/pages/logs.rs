@@ -1,0 +1,100 @@
+//! The request log: list, live rows, one request with the sum of its cost. `/console/logs` has one's own requests,
+//! `/admin/logs` everybody's.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Path, ServiceConfig};
+use minijinja::{Value, context};
+
+use super::{bill, id, live};
+use crate::console::lists;
+use crate::console::render::shown;
+use crate::console::visit::{Admin, SignedIn};
+use crate::services::error::NOT_FOUND;
+use crate::services::keys::{self, KeyListFilter};
+use crate::services::reports::{self, LogQuery};
+use crate::services::values::ListQuery;
+use crate::services::{Served, ServiceError};
+
+/// Most keys in the filter.
+const MOST_KEYS: i64 = 100;
+
+/// Registers the pages.
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/console/logs", web::get().to(list))
+        .route("/console/logs/live", web::get().to(live::own))
+        .route("/console/logs/{id}", web::get().to(detail))
+        .route("/admin/logs", web::get().to(list_of_all))
+        .route("/admin/logs/live", web::get().to(live::of_all))
+        .route("/admin/logs/{id}", web::get().to(detail_of_any));
+}
+
+/// `GET /console/logs`
+async fn list(signed_in: SignedIn) -> HttpResponse {
+    rows(&signed_in).await.unwrap_or_else(|error| signed_in.visit.failure(&error))
+}
+
+/// `GET /admin/logs`
+async fn list_of_all(Admin(signed_in): Admin) -> HttpResponse {
+    list(signed_in).await
+}
+
+/// `GET /console/logs/{id}`
+async fn detail(signed_in: SignedIn, path: Path<String>) -> HttpResponse {
+    request(&signed_in, id(&path)).await.unwrap_or_else(|error| signed_in.visit.failure(&error))
+}
+
+/// `GET /admin/logs/{id}`
+async fn detail_of_any(Admin(signed_in): Admin, path: Path<String>) -> HttpResponse {
+    detail(signed_in, path).await
+}
+
+async fn rows(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
+    let services = visit.services();
+    let asked = lists::asked(visit);
+    let since = visit.asked("range").as_deref().and_then(length);
+    let query = LogQuery {
+        from: since.map(|length| services.now() - length),
+        ending: visit.asked("ending"),
+        key_id: visit.asked("key").and_then(|id| id.parse().ok()),
+        user_id: (!visit.of_all()).then_some(actor.id.0),
+        ..LogQuery::default()
+    };
+    let filtered = query.from.is_some() || query.ending.is_some() || query.key_id.is_some() || asked.query.is_some();
+    let newest = asked.page.unwrap_or(1) == 1 && asked.sort.as_deref().is_none_or(|sort| sort == "ts");
+    let page = reports::logs(services, actor, &asked, query).await?;
+    let of_user = (!visit.of_all()).then_some(actor.id.0);
+    let every_key = ListQuery { page_size: Some(MOST_KEYS), sort: Some("name".to_owned()), ..ListQuery::default() };
+    let keys = keys::list(services, actor, &every_key, KeyListFilter { user_id: of_user, status: None }).await?;
+    let values = context! {
+        list => lists::place(&asked, i64::try_from(page.rows.len()).unwrap_or(i64::MAX), page.total),
+        page => shown(&page),
+        keys => shown(&keys.rows),
+        filtered,
+        live => newest && !filtered && asked.sort_dir.as_deref() != Some("asc"),
+        running => false,
+    };
+    Ok(visit.page(StatusCode::OK, "logs/list.html", values))
+}
+
+async fn request(SignedIn { visit, actor }: &SignedIn, id: i64) -> Served<HttpResponse> {
+    let found = reports::log(visit.services(), actor, id).await?;
+    if !visit.of_all() && found.user_id != actor.id.0 {
+        return Err(ServiceError::new(&NOT_FOUND));
+    }
+    let bill: Value = bill::explain(&found).map_or(Value::from(()), |bill| shown(&bill));
+    Ok(visit.page(StatusCode::OK, "logs/detail.html", context! { log => shown(&found), bill }))
+}
+
+/// The milliseconds of a named range; nothing for all time.
+fn length(range: &str) -> Option<i64> {
+    const HOUR: i64 = 3_600_000;
+    match range {
+        "1h" => Some(HOUR),
+        "24h" => Some(24 * HOUR),
+        "7d" => Some(7 * 24 * HOUR),
+        "30d" => Some(30 * 24 * HOUR),
+        _ => None,
+    }
+}

@@ -1,0 +1,49 @@
+//! The pages. Each asks a service and shows its answer.
+
+mod account;
+mod bill;
+mod gate;
+mod keys;
+mod live;
+mod logs;
+mod overview;
+mod preferences;
+mod snippets;
+mod system;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, web::Path};
+
+use super::visit::Visit;
+use crate::services::ServiceError;
+use crate::services::error::NOT_FOUND;
+
+/// Registers every page.
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config
+        .service(web::resource("/").route(web::get().to(gate::home)).route(web::head().to(HttpResponse::Ok)))
+        .route("/sign-in", web::get().to(gate::sign_in_form))
+        .route("/sign-in", web::post().to(gate::sign_in))
+        .route("/register", web::get().to(gate::register_form))
+        .route("/register", web::post().to(gate::register))
+        .route("/sign-out", web::post().to(gate::sign_out))
+        .route("/preferences", web::post().to(preferences::choose));
+    overview::routes(config);
+    keys::routes(config);
+    logs::routes(config);
+    account::routes(config);
+    config
+        .route("/admin/system", web::get().to(system::page))
+        .service(web::scope("/console").default_service(web::to(nowhere)))
+        .service(web::scope("/admin").default_service(web::to(nowhere)));
+}
+
+/// What is not there.
+async fn nowhere(visit: Visit) -> HttpResponse {
+    visit.failure(&ServiceError::new(&NOT_FOUND))
+}
+
+/// The id in a path; 0, which nothing has, for what is no number.
+fn id(path: &Path<String>) -> i64 {
+    path.parse().unwrap_or(0)
+}

@@ -1,0 +1,93 @@
+//! What pages say, in every language: Project Fluent catalogues from `texts/`.
+
+use actix_web::http::header::HeaderValue;
+use fluent_bundle::types::FluentNumber;
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent};
+use unic_langid::LanguageIdentifier;
+
+use super::format;
+use crate::services::Language;
+
+/// The catalogues, embedded: texts/en.ftl and texts/zh-CN.ftl.
+const ENGLISH: &str = include_str!("../../texts/en.ftl");
+const CHINESE: &str = include_str!("../../texts/zh-CN.ftl");
+
+/// One language's texts.
+pub(super) struct Texts(concurrent::FluentBundle<FluentResource>);
+
+impl Texts {
+    /// The embedded catalogue; in development the one on disk.
+    pub(super) fn of(language: Language) -> Self {
+        let embedded = match language {
+            Language::En => ENGLISH,
+            Language::Zh => CHINESE,
+        };
+        let on_disk = in_development(tag(language));
+        // Only plural rules hang on it; ours parse.
+        let id = tag(language).parse().unwrap_or_default();
+        Self::read(id, on_disk.as_deref().unwrap_or(embedded))
+    }
+
+    fn read(language: LanguageIdentifier, source: &str) -> Self {
+        let mut bundle = concurrent::FluentBundle::new_concurrent(vec![language]);
+        // The marks that isolate directions are of use beside right-to-left scripts only, and get copied along.
+        bundle.set_use_isolating(false);
+        bundle.set_formatter(Some(|value, _| match value {
+            FluentValue::Number(FluentNumber { value, .. }) => Some(format::grouped(*value as i64)),
+            _ => None,
+        }));
+        let resource = match FluentResource::try_new(source.to_owned()) {
+            Ok(resource) => resource,
+            Err((resource, errors)) => {
+                tracing::error!(?errors, "a catalogue of texts has mistakes");
+                resource
+            }
+        };
+        if let Err(errors) = bundle.add_resource(resource) {
+            tracing::error!(?errors, "a catalogue of texts names something twice");
+        }
+        Self(bundle)
+    }
+
+    /// Whether there is a text of this name.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.0.has_message(key)
+    }
+
+    /// The text of this name; the name itself, and a line in the log, where there is none.
+    pub(super) fn say(&self, key: &str, arguments: &FluentArgs<'_>) -> String {
+        let Some(pattern) = self.0.get_message(key).and_then(|message| message.value()) else {
+            tracing::error!(key, "a text is missing");
+            return key.to_owned();
+        };
+        let mut errors = Vec::new();
+        let said = self.0.format_pattern(pattern, Some(arguments), &mut errors);
+        if !errors.is_empty() {
+            tracing::error!(key, ?errors, "a text could not be filled in");
+        }
+        said.into_owned()
+    }
+}
+
+/// The language's tag, for `lang` and the catalogue's file.
+pub(super) fn tag(language: Language) -> &'static str {
+    match language {
+        Language::En => "en",
+        Language::Zh => "zh-CN",
+    }
+}
+
+/// The best of our languages for an `Accept-Language` header.
+pub(super) fn accepted(header: Option<&HeaderValue>) -> Language {
+    header.and_then(|value| value.to_str().ok()).map(Language::accepted).unwrap_or_default()
+}
+
+#[cfg(debug_assertions)]
+fn in_development(tag: &str) -> Option<String> {
+    std::fs::read_to_string(format!("{}/texts/{tag}.ftl", env!("CARGO_MANIFEST_DIR"))).ok()
+}
+
+#[cfg(not(debug_assertions))]
+fn in_development(_: &str) -> Option<String> {
+    None
+}

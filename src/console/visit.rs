@@ -1,0 +1,251 @@
+//! One visit to a page: who asks, in which language and colours, and how the page goes out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix_web::cookie::{Cookie, SameSite, time};
+use actix_web::dev::Payload;
+use actix_web::error::InternalError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, ACCEPT_LANGUAGE};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder};
+use futures_util::future::LocalBoxFuture;
+use minijinja::{Value, context};
+use url::form_urlencoded;
+
+use super::Console;
+use super::fields::Problem;
+use super::render::shown;
+use super::{assets, texts};
+use crate::services::{Actor, Kind, Language, ServiceError, Services};
+use crate::session::{self, Client};
+
+/// Nothing from elsewhere, no inline script or style, no framing, forms only to ourselves.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// The cookies that remember what a browser was set to.
+pub(super) const LANGUAGE_COOKIE: &str = "language";
+pub(super) const THEME_COOKIE: &str = "theme";
+/// The longest that a form may take to arrive.
+pub(super) const BODY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Somebody opens a page: perhaps a stranger.
+#[derive(Clone)]
+pub(super) struct Visit {
+    pub(super) console: Data<Console>,
+    pub(super) request: HttpRequest,
+    pub(super) language: Language,
+    pub(super) actor: Option<Actor>,
+}
+
+/// Somebody who is signed in.
+pub(super) struct SignedIn {
+    pub(super) visit: Visit,
+    pub(super) actor: Actor,
+}
+
+/// An admin.
+pub(super) struct Admin(pub(super) SignedIn);
+
+impl Visit {
+    async fn begin(request: HttpRequest) -> Result<Self, HttpResponse> {
+        let Some(console) = request.app_data::<Data<Console>>().cloned() else {
+            return Err(HttpResponse::InternalServerError().finish());
+        };
+        let chosen = request.cookie(LANGUAGE_COOKIE).and_then(|cookie| Language::of_tag(cookie.value()));
+        let language = chosen.unwrap_or_else(|| texts::accepted(request.headers().get(ACCEPT_LANGUAGE)));
+        let visit = Self { console, request, language, actor: None };
+        match session::actor(&visit.request, &visit.console.doorstep).await {
+            Ok(actor) => Ok(Self { actor, ..visit }),
+            Err(error) => Err(visit.failure(&error)),
+        }
+    }
+
+    pub(super) fn services(&self) -> &Services {
+        &self.console.doorstep.services
+    }
+
+    pub(super) fn client(&self) -> Client {
+        Client::of(&self.request, &self.console.doorstep.proxies)
+    }
+
+    /// Whether the page is an admin's: of everybody's things.
+    pub(super) fn of_all(&self) -> bool {
+        self.request.path().starts_with("/admin")
+    }
+
+    /// `/admin` or `/console`.
+    pub(super) fn area(&self) -> &'static str {
+        if self.of_all() { "/admin" } else { "/console" }
+    }
+
+    /// The parameter of this name in the address, if it says anything.
+    pub(super) fn asked(&self, name: &str) -> Option<String> {
+        let found = self.query().into_iter().find(|(key, value)| key == name && !value.trim().is_empty());
+        found.map(|(_, value)| value)
+    }
+
+    /// The text of this name.
+    pub(super) fn say(&self, key: &str) -> String {
+        self.console.renderer.voice(self.language).say(key)
+    }
+
+    /// Whether there is a text of this name.
+    pub(super) fn can_say(&self, key: &str) -> bool {
+        self.console.renderer.voice(self.language).texts.has(key)
+    }
+
+    fn query(&self) -> Vec<(String, String)> {
+        form_urlencoded::parse(self.request.query_string().as_bytes()).into_owned().collect()
+    }
+
+    /// The page made from `template`.
+    pub(super) fn page(&self, status: StatusCode, template: &str, values: Value) -> HttpResponse {
+        match self.html(template, values) {
+            Ok(html) => self.response(status).content_type("text/html; charset=utf-8").body(html),
+            Err(error) => {
+                tracing::error!(template, error = format!("{error:#}"), "a page could not be rendered");
+                HttpResponse::InternalServerError().body("The page could not be rendered.")
+            }
+        }
+    }
+
+    /// The text made from `template`.
+    pub(super) fn html(&self, template: &str, values: Value) -> Result<String, minijinja::Error> {
+        let settings = self.services().settings.settings();
+        let theme = self.request.cookie(THEME_COOKIE).map(|cookie| cookie.value().to_owned());
+        let me = self.actor.as_ref().map(|actor| {
+            context! { id => actor.id.0, name => actor.name.as_str(), role => actor.role.as_str(), admin => actor.is_admin() }
+        });
+        let common = context! {
+            site => settings.site_name,
+            timezone => settings.timezone,
+            registration => settings.registration_enabled,
+            language => texts::tag(self.language),
+            theme => theme.filter(|theme| ["light", "dark"].contains(&theme.as_str())),
+            built => assets::are_built(),
+            area => self.area(),
+            of_all => self.of_all(),
+            path => self.request.path(),
+            query => shown(&self.query()),
+            args => shown(&self.query().into_iter().rev().collect::<BTreeMap<_, _>>()),
+            me,
+        };
+        self.console.renderer.voice(self.language).render(template, context! { ..values, ..common })
+    }
+
+    /// The page that says what went wrong.
+    pub(super) fn failure(&self, error: &ServiceError) -> HttpResponse {
+        if error.refusal.kind == Kind::Ill {
+            tracing::error!(cause = error.cause, path = self.request.path(), "a page failed");
+        }
+        let problem = Problem::of(self, error);
+        self.page(status_of(error), "failure.html", context! { problem => shown(&problem), status => status_of(error).as_u16() })
+    }
+
+    /// A response that browsers treat with care.
+    pub(super) fn response(&self, status: StatusCode) -> HttpResponseBuilder {
+        let mut response = HttpResponse::build(status);
+        response
+            .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+            .insert_header((header::REFERRER_POLICY, "same-origin"))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .insert_header((header::VARY, "Accept-Language, Cookie"));
+        response
+    }
+
+    /// Sends the browser on.
+    pub(super) fn to(&self, address: &str) -> HttpResponseBuilder {
+        let mut response = self.response(StatusCode::SEE_OTHER);
+        response.insert_header((header::LOCATION, address));
+        response
+    }
+
+    /// A cookie that keeps a choice for a year.
+    pub(super) fn choice(&self, name: &'static str, value: &str) -> Cookie<'static> {
+        let cookie = Cookie::build(name, value.to_owned()).path("/").same_site(SameSite::Lax);
+        cookie.secure(self.client().secure).max_age(time::Duration::days(365)).finish()
+    }
+}
+
+impl FromRequest for Visit {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Self::begin(request).await.map_err(turned_away) })
+    }
+}
+
+impl FromRequest for SignedIn {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let visit = Visit::begin(request).await.map_err(turned_away)?;
+            match visit.actor.clone() {
+                Some(actor) => Ok(Self { visit, actor }),
+                None => Err(turned_away(visit.to(&sign_in_address(&visit.request)).finish())),
+            }
+        })
+    }
+}
+
+impl FromRequest for Admin {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let signed_in = SignedIn::from_request(request, payload);
+        Box::pin(async move {
+            let signed_in = signed_in.await?;
+            match signed_in.actor.require(actors::vocabulary::Role::Admin) {
+                Ok(()) => Ok(Self(signed_in)),
+                Err(error) => Err(turned_away(signed_in.visit.failure(&error))),
+            }
+        })
+    }
+}
+
+/// Where a stranger goes first; a page that only reads is come back to.
+fn sign_in_address(request: &HttpRequest) -> String {
+    if !request.method().is_safe() || request.uri() == "/console" {
+        return "/sign-in".to_owned();
+    }
+    let next = form_urlencoded::Serializer::new(String::new()).append_pair("next", &request.uri().to_string()).finish();
+    format!("/sign-in?{next}")
+}
+
+/// An address on this site to come back to: never one elsewhere.
+pub(super) fn way_back(wanted: Option<&str>) -> &str {
+    let own = |address: &&str| {
+        (address.starts_with("/console") || address.starts_with("/admin")) && !address.contains(['\\', '\r', '\n'])
+    };
+    wanted.filter(own).unwrap_or("/console")
+}
+
+/// The status of a refusal on a page.
+pub(super) fn status_of(error: &ServiceError) -> StatusCode {
+    match error.refusal.kind {
+        Kind::Unauthorised => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        Kind::BadGateway => StatusCode::BAD_GATEWAY,
+        Kind::Ill => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+fn turned_away(response: HttpResponse) -> actix_web::Error {
+    InternalError::from_response("turned away", response).into()
+}
