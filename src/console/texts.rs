@@ -1,6 +1,5 @@
 //! What pages say, in every language: Project Fluent catalogues from `texts/`.
 
-use actix_web::http::header::HeaderValue;
 use fluent_bundle::types::FluentNumber;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent};
 use unic_langid::LanguageIdentifier;
@@ -75,11 +74,6 @@ pub(super) fn tag(language: Language) -> &'static str {
         Language::En => "en",
         Language::Zh => "zh-CN",
     }
-}
-
-/// The best of our languages for an `Accept-Language` header.
-pub(super) fn accepted(header: Option<&HeaderValue>) -> Language {
-    header.and_then(|value| value.to_str().ok()).map(Language::accepted).unwrap_or_default()
 }
 
 #[cfg(debug_assertions)]

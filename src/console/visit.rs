@@ -7,7 +7,7 @@ use actix_web::cookie::{Cookie, SameSite, time};
 use actix_web::dev::Payload;
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, ACCEPT_LANGUAGE};
+use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::future::LocalBoxFuture;
@@ -54,7 +54,7 @@ impl Visit {
             return Err(HttpResponse::InternalServerError().finish());
         };
         let chosen = request.cookie(LANGUAGE_COOKIE).and_then(|cookie| Language::of_tag(cookie.value()));
-        let language = chosen.unwrap_or_else(|| texts::accepted(request.headers().get(ACCEPT_LANGUAGE)));
+        let language = chosen.unwrap_or_else(|| session::language(&request));
         let visit = Self { console, request, language, actor: None };
         match session::actor(&visit.request, &visit.console.doorstep).await {
             Ok(actor) => Ok(Self { actor, ..visit }),
@@ -115,6 +115,7 @@ impl Visit {
     pub(super) fn html(&self, template: &str, values: Value) -> Result<String, minijinja::Error> {
         let settings = self.services().settings.settings();
         let theme = self.request.cookie(THEME_COOKIE).map(|cookie| cookie.value().to_owned());
+        let query = self.query();
         let me = self.actor.as_ref().map(|actor| {
             context! { id => actor.id.0, name => actor.name.as_str(), role => actor.role.as_str(), admin => actor.is_admin() }
         });
@@ -128,8 +129,8 @@ impl Visit {
             area => self.area(),
             of_all => self.of_all(),
             path => self.request.path(),
-            query => shown(&self.query()),
-            args => shown(&self.query().into_iter().rev().collect::<BTreeMap<_, _>>()),
+            query => shown(&query),
+            args => shown(&query.into_iter().rev().collect::<BTreeMap<_, _>>()),
             me,
         };
         self.console.renderer.voice(self.language).render(template, context! { ..values, ..common })
@@ -229,21 +230,11 @@ pub(super) fn way_back(wanted: Option<&str>) -> &str {
     wanted.filter(own).unwrap_or("/console")
 }
 
-/// The status of a refusal on a page.
+/// The status of a refusal on a page: a form that is wrong is shown again, so it was understood.
 pub(super) fn status_of(error: &ServiceError) -> StatusCode {
     match error.refusal.kind {
-        Kind::Unauthorised => StatusCode::UNAUTHORIZED,
-        Kind::Forbidden => StatusCode::FORBIDDEN,
-        Kind::NotFound => StatusCode::NOT_FOUND,
-        Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-        Kind::Conflict => StatusCode::CONFLICT,
-        Kind::Gone => StatusCode::GONE,
-        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
-        Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
-        Kind::BadGateway => StatusCode::BAD_GATEWAY,
-        Kind::Ill => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        kind => session::status(kind),
     }
 }
 

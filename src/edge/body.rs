@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::unpack::Unpacker;
 use crate::config::Patience;
 
-/// Read on at most so many bytes after a body was found too large, so that the client sees the answer.
+/// Read on at most so many bytes of a body that is not wanted, so that the client sees the answer.
 const DRAIN_BYTES: usize = 1 << 20;
 /// And at most so long.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ pub(super) async fn read(request: &HttpRequest, payload: Payload, limit: usize, 
     let headers = request.headers();
     let encoding = headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase());
     let mut payload = payload.into_inner();
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let length = length(request);
     let unpacker = match encoding.as_deref() {
         None | Some("identity") => Ok(None),
         Some(encoding) => Unpacker::new(encoding, limit).map(Some).ok_or(BadBody::UnknownEncoding),
@@ -57,6 +57,19 @@ pub(super) async fn read(request: &HttpRequest, payload: Payload, limit: usize, 
         drain(&mut payload).await;
     }
     read
+}
+
+/// Takes the body of a request that was refused by its head, if it is small: the connection can then serve the next one.
+/// A larger one is left to the server, which answers and hangs up.
+pub(super) async fn discard(request: &HttpRequest, payload: Payload) {
+    if length(request).is_some_and(|length| length <= DRAIN_BYTES) {
+        drain(&mut payload.into_inner()).await;
+    }
+}
+
+/// What `Content-Length` says.
+fn length(request: &HttpRequest) -> Option<usize> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 async fn collect<S>(stream: &mut S, length: Option<usize>, limit: usize, patience: &Patience) -> Result<Bytes, BadBody>

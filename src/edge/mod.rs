@@ -156,7 +156,13 @@ async fn read(
         client_request_id: head::label(headers),
         arrived,
     };
-    let mut caller = recognise(&road.desk, &head).await.map_err(|stopped| failed(stopped.why.into(), stopped.pending))?;
+    let mut caller = match recognise(&road.desk, &head).await {
+        Ok(caller) => caller,
+        Err(stopped) => {
+            body::discard(request, payload).await;
+            return Err(failed(stopped.why.into(), stopped.pending));
+        }
+    };
     let limit = usize::try_from(caller.snapshot.settings.max_request_bytes).unwrap_or(usize::MAX);
     let body = match body::read(request, payload, limit, &door.patience).await {
         Ok(body) => body,

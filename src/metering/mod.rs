@@ -61,14 +61,14 @@ pub async fn answer(arrival: Arrival, items: &Arc<RecentItems>, keep_alive: Dura
     let mut speech = arrival.answer.speech;
     let (upstream, is_estimate) = (arrival.offer.protocol, arrival.offer.is_estimate());
     let left_out = arrival.answer.left_out;
-    let mut content_type = speech.content_type();
+    let declined = matches!(arrival.answer.said, Said::Declined(_));
+    let content_type = speech.content_type().filter(|_| !declined);
     let memory = Memory { items: Arc::clone(items), user: arrival.inbound.caller.key.owner.id };
     let (status, headers) = (arrival.answer.status, arrival.answer.headers);
     let body = match arrival.answer.said {
         Said::Declined(body) => {
             let error = Some(format!("the upstream answered with status {status}"));
             arrival.inbound.caller.pending.close_later(Ending::Completed, status, error);
-            content_type = content_type.map(|_| "application/json");
             Body::Declined(body)
         }
         Said::Whole(heard, tap) => {

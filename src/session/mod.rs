@@ -3,16 +3,18 @@
 //! Shared by the two doors that people sign in at, `api` and `console`.
 
 mod client;
+pub mod live;
 mod origin;
 
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, CookieBuilder, SameSite};
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
 
 use crate::config::TrustedProxies;
 use crate::services::error::NOT_SIGNED_IN;
-use crate::services::{Actor, Served, ServiceError, Services, credentials};
+use crate::services::{Actor, Kind, Language, Served, ServiceError, Services, credentials};
 
 pub use client::Client;
 
@@ -51,6 +53,30 @@ pub async fn actor(request: &HttpRequest, doorstep: &Doorstep) -> Served<Option<
 fn bearer(request: &HttpRequest) -> Option<&str> {
     let (scheme, token) = request.headers().get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The caller's language by its `Accept-Language`.
+pub fn language(request: &HttpRequest) -> Language {
+    let header = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    header.map(Language::accepted).unwrap_or_default()
+}
+
+/// The HTTP status of a refusal.
+pub fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Invalid => StatusCode::BAD_REQUEST,
+        Kind::Unauthorised => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::Gone => StatusCode::GONE,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        Kind::BadGateway => StatusCode::BAD_GATEWAY,
+        Kind::Ill => StatusCode::SERVICE_UNAVAILABLE,
+    }
 }
 
 /// The cookie that carries a fresh session.

@@ -97,7 +97,8 @@ pub const SORTS: Sorts = &[
     ("username", "lower(u.username)"),
 ];
 
-const FROM: &str = "FROM api_keys k JOIN users u ON u.id = k.user_id";
+/// Keys beside their owners.
+pub(super) const FROM: &str = "FROM api_keys k JOIN users u ON u.id = k.user_id";
 const MATCHES: &str = "(CAST($1 AS BIGINT) IS NULL OR k.user_id = $1) AND (CAST($2 AS TEXT) IS NULL OR k.status = $2) \
      AND (CAST($3 AS TEXT) IS NULL OR lower(k.name) LIKE $3 ESCAPE '\\' OR lower(k.prefix) LIKE $3 ESCAPE '\\' \
      OR lower(u.username) LIKE $3 ESCAPE '\\')";

@@ -2,12 +2,13 @@
 
 use sqlx::{AssertSqlSafe, FromRow};
 
-use super::api_keys::OwnedKey;
+use super::api_keys::{self, OwnedKey};
 use super::audit::AuditRow;
 use super::conditions::{Conditions, bind_all};
 use super::db::{Db, Fetched, Stored, read};
-use super::gift_cards::NamedCardRow;
+use super::gift_cards::{self, NamedCardRow};
 use super::ledger::LedgerRow;
+use super::stats::Sums;
 use super::users::UserRow;
 
 /// Which rows are wanted; `None` = all.
@@ -50,22 +51,9 @@ pub struct UsageRow {
     pub channel_name: Option<String>,
     /// The model asked for.
     pub model: String,
-    /// Requests.
-    pub requests: i64,
-    /// Completed with a status below 400.
-    pub successes: i64,
-    /// Uncached input.
-    pub tokens_in: i64,
-    /// Output.
-    pub tokens_out: i64,
-    /// Input read from the cache.
-    pub cache_read_tokens: i64,
-    /// Input written to the cache.
-    pub cache_creation_tokens: i64,
-    /// Bills, in nano-dollars.
-    pub cost_nanos: i64,
-    /// Durations, in milliseconds.
-    pub duration_ms: i64,
+    /// The sums.
+    #[sqlx(flatten)]
+    pub sums: Sums,
 }
 
 /// Accounts after the one with the id `after`, by id.
@@ -87,7 +75,7 @@ pub async fn keys(db: &Db, scope: &Scope, after: i64, most: i64) -> Stored<Vec<O
     let mut rest = Conditions::default();
     rest.int("k.id >", Some(after));
     rest.int("k.user_id =", scope.user_id);
-    page(db, "SELECT k.*, u.username, u.role FROM api_keys k JOIN users u ON u.id = k.user_id", &rest, "k.id", most).await
+    page(db, &format!("SELECT k.*, u.username, u.role {}", api_keys::FROM), &rest, "k.id", most).await
 }
 
 /// Ledger rows after the one with the id `after`, by id.
@@ -108,11 +96,9 @@ pub async fn ledger(db: &Db, scope: &Scope, after: i64, most: i64) -> Stored<Vec
 /// # Errors
 /// When the database is ill.
 pub async fn gift_cards(db: &Db, after: i64, most: i64) -> Stored<Vec<NamedCardRow>> {
-    const SELECT: &str = "SELECT g.*, m.username AS creator, r.username AS redeemer FROM gift_cards g \
-        LEFT JOIN users m ON m.id = g.created_by LEFT JOIN users r ON r.id = g.redeemed_by";
     let mut rest = Conditions::default();
     rest.int("g.id >", Some(after));
-    page(db, SELECT, &rest, "g.id", most).await
+    page(db, &format!("SELECT {} FROM {}", gift_cards::COLUMNS, gift_cards::FROM), &rest, "g.id", most).await
 }
 
 /// Audit rows after the one with the id `after`, by id.

@@ -16,6 +16,12 @@ pub const SORTS: Sorts = &[
     ("redeemedAt", "g.redeemed_at"),
 ];
 
+/// Cards beside who made and who redeemed them.
+pub(super) const FROM: &str = "gift_cards g LEFT JOIN users m ON m.id = g.created_by LEFT JOIN users r ON r.id = g.redeemed_by";
+/// The columns of a [`NamedCardRow`] in [`FROM`]: everything but the code's digest.
+pub(super) const COLUMNS: &str = "g.id, g.batch_id, g.code_last4, g.amount_nanos, g.created_by, g.created_at, g.expires_at, \
+    g.revoked_at, g.redeemed_by, g.redeemed_at, m.username AS creator, r.username AS redeemer";
+
 /// A card.
 #[derive(Clone, Debug, FromRow)]
 pub struct CardRow {
@@ -138,9 +144,6 @@ pub async fn insert(db: &Db, cards: &[(CardRow, String)], trail: &Trail) -> Stor
 /// # Errors
 /// When the database is ill.
 pub async fn list(db: &Db, filter: &CardFilter, window: &Window) -> Stored<(Vec<NamedCardRow>, i64)> {
-    const FROM: &str = "gift_cards g LEFT JOIN users m ON m.id = g.created_by LEFT JOIN users r ON r.id = g.redeemed_by";
-    const COLUMNS: &str = "g.id, g.batch_id, g.code_last4, g.amount_nanos, g.created_by, g.created_at, g.expires_at, g.revoked_at, \
-        g.redeemed_by, g.redeemed_at, m.username AS creator, r.username AS redeemer";
     let matching = conditions(filter, window.query.as_deref());
     let rows = format!("SELECT {COLUMNS} FROM {FROM}{}{}", matching.sql(), window.tail("g.id"));
     let count = format!("SELECT CAST(count(*) AS BIGINT) FROM {FROM}{}", matching.sql());

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 
 use super::faults::{self, Fault};
-use super::hub::{Answer, CannotCarry, Collector, Event, LeftOut, Reply, Request, ToolNames, Written, replay};
+use super::hub::{Answer, CannotCarry, Event, LeftOut, Reply, Request, ToolNames, Written, replay};
 use super::sse::Frame;
 use super::{chat, errors, json, messages, responses};
 
@@ -66,7 +66,7 @@ pub fn convert(body: &[u8], way: &Circumstances<'_>, recall: &dyn Fn(&str) -> Op
             let mut value: Value = json::parse(body)?;
             reply.echo = responses::echo(&value);
             responses::resolve(&mut value, recall);
-            responses::read_request(&serde_json::to_vec(&value).unwrap_or_default())?
+            responses::read_request(value)?
         }
     };
     let Written { body, names, left_out } = write(way.upstream, request, way.model)?;
@@ -92,8 +92,8 @@ pub struct Conversion {
     names: Arc<ToolNames>,
     reader: Reader,
     writer: Writer,
-    /// Puts together what a Responses client may refer to later.
-    told: Option<Collector>,
+    /// The items of a whole answer that a Responses client may refer to later.
+    items: Vec<(String, Value)>,
     /// Bytes of the stream's events so far.
     taken: usize,
     over: bool,
@@ -108,7 +108,7 @@ impl Conversion {
             stream: way.stream,
             reader: Reader::new(way.upstream, Arc::clone(&names)),
             writer: Writer::new(way.client, reply.clone()),
-            told: (way.client == Protocol::Responses).then(Collector::default),
+            items: Vec::new(),
             reply,
             names,
             taken: 0,
@@ -142,10 +142,11 @@ impl Conversion {
             self.tell(replay(answer), usage, &mut out);
             return out.freeze();
         }
-        if self.told.is_some() {
-            replay(answer).iter().for_each(|event| self.note(event));
+        let written = self.written(answer, usage);
+        if self.client == Protocol::Responses {
+            self.items = responses::output_items(&written);
         }
-        self.written(answer, usage).to_string().into()
+        written.to_string().into()
     }
 
     fn written(&self, answer: &Answer, usage: &Usage) -> Value {
@@ -203,8 +204,10 @@ impl Conversion {
 
     /// The answer's items with their ids, for a Responses client that may refer to them later.
     pub fn output_items(&mut self) -> Vec<(String, Value)> {
-        let Some(told) = self.told.take() else { return Vec::new() };
-        responses::output_items(&self.written(told.answer(), &Usage::default()))
+        match &self.writer {
+            Writer::Responses(writer) if self.stream => writer.output_items(),
+            _ => std::mem::take(&mut self.items),
+        }
     }
 
     fn tell(&mut self, events: Vec<Event>, usage: &Usage, out: &mut BytesMut) {
@@ -212,7 +215,6 @@ impl Conversion {
             if self.over {
                 return;
             }
-            self.note(&event);
             if let Event::Error { message, status } = &event {
                 self.writer.fail(Fault::kept(*status), message, out);
                 self.over = true;
@@ -220,12 +222,6 @@ impl Conversion {
             }
             self.writer.event(&event, usage, out);
             self.over = event == Event::End;
-        }
-    }
-
-    fn note(&mut self, event: &Event) {
-        if let Some(told) = &mut self.told {
-            told.take(event);
         }
     }
 }

@@ -11,8 +11,15 @@ use super::hub::CannotCarry;
 /// The first field that is missing or of the wrong kind.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, CannotCarry> {
     let mut json = serde_json::Deserializer::from_slice(body);
-    serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| CannotCarry::new(error.path().to_string(), problem(error.inner())))
+    serde_path_to_error::deserialize(&mut json).map_err(|error| named(&error))
+}
+
+/// [`parse`] for a body that has been read already.
+///
+/// # Errors
+/// The first field that is missing or of the wrong kind.
+pub fn parse_value<T: DeserializeOwned>(value: Value) -> Result<T, CannotCarry> {
+    serde_path_to_error::deserialize(value).map_err(|error| named(&error))
 }
 
 /// [`parse`] for a part of a body that stands at `path`.
@@ -20,11 +27,14 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, CannotCarry> {
 /// # Errors
 /// The first field that is missing or of the wrong kind.
 pub fn parse_at<T: DeserializeOwned>(path: &str, value: Value) -> Result<T, CannotCarry> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let inner = error.path().to_string();
-        let field = if inner == "." { path.to_owned() } else { format!("{path}.{inner}") };
-        CannotCarry::new(field, problem(error.inner()))
+    parse_value(value).map_err(|error| {
+        let field = if error.field == "." { path.to_owned() } else { format!("{path}.{}", error.field) };
+        CannotCarry { field, ..error }
     })
+}
+
+fn named(error: &serde_path_to_error::Error<serde_json::Error>) -> CannotCarry {
+    CannotCarry::new(error.path().to_string(), problem(error.inner()))
 }
 
 /// The error's sentence without the place in the text and without the value, which may be a prompt.

@@ -105,10 +105,7 @@ pub(super) async fn attempt(
         404 => {
             let body = error_body(response).await;
             let is_about_the_model = is_about_the_model(&body, &offer.upstream_model);
-            let body = speech.declined(status, body);
-            if speech.is_converted() {
-                headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-            }
+            let body = declined(&speech, status, &mut headers, body);
             if is_about_the_model {
                 return Err(Miss::NoSuchModel(Answered { status, headers, body }));
             }
@@ -120,10 +117,18 @@ pub(super) async fn attempt(
             return Err(Miss::Status { status, retry_after });
         }
         // The caller's own error, which clients know by its words.
-        400..=499 => Said::Declined(speech.declined(status, error_body(response).await)),
+        400..=499 => Said::Declined(declined(&speech, status, &mut headers, error_body(response).await)),
         _ => return Err(Miss::NoAnswer(format!("answered with status {status}"))),
     };
     Ok(Answer { status, headers, said, head_ms, speech, left_out })
+}
+
+/// The upstream's refusal in the client's shape, and with its type.
+fn declined(speech: &Speech, status: u16, headers: &mut HeaderMap, body: Bytes) -> Bytes {
+    if speech.is_converted() {
+        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    }
+    speech.declined(status, body)
 }
 
 /// The answer of the gateway itself: tokens counted for a channel that has no such route.

@@ -194,7 +194,6 @@ impl<'a> Trip<'a> {
     }
 
     async fn attempt(&mut self, offer: &Offer, mut slot: ChannelSlot) -> Result<(Answer, ChannelSlot), Miss> {
-        self.tried += 1;
         let inbound = &mut self.route.inbound;
         let started_ms = inbound.caller.pending.elapsed_ms();
         inbound.caller.pending.note(|receipt| {
@@ -207,10 +206,10 @@ impl<'a> Trip<'a> {
         let clocks = clocks(&self.route.deadlines, self.by);
         let tried = attempt(self.wire, inbound, offer, clocks, self.route.input_tokens, self.items).await;
         if let Err(Miss::CannotCarry(_)) = &tried {
-            self.tried -= 1;
             slot.report(Verdict::Nothing, None);
             return tried.map(|answer| (answer, slot));
         }
+        self.tried += 1;
         let status = match &tried {
             Ok(answer) => Some(answer.status),
             Err(miss) => miss.status(),

@@ -9,6 +9,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on may panic")]
 
 mod command_lines;
+#[path = "../support/embedded.rs"]
+mod embedded;
 mod provider;
 mod world;
 

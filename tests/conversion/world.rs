@@ -1,14 +1,12 @@
 //! A gateway with one channel of each kind, all at the strict provider, and one user with money and a key.
 
 use std::process::{Command, Output};
-use std::sync::Arc;
 
-use actors::ports::NoFaults;
-use api_proxy::app::{self, Running};
-use api_proxy::config::Config;
+use api_proxy::app::Running;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::embedded::{self, Admin};
 use crate::provider::{Provider, folder, node_modules, python};
 
 /// The user's key.
@@ -59,8 +57,7 @@ pub struct World {
     pub url: String,
     pub provider: Provider,
     gateway: Running,
-    cookie: String,
-    http: reqwest::Client,
+    admin: Admin,
     _dir: tempfile::TempDir,
 }
 
@@ -68,19 +65,11 @@ impl World {
     /// Everything set up through the JSON API, as an admin would.
     pub async fn start(kind: Kind) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let data_dir = dir.path().to_string_lossy().into_owned();
-        let variables = [("DATA_DIR", data_dir.as_str()), ("PORT", "0"), ("WORKERS", "1")];
-        let config =
-            Config::read(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()));
         let provider = actix_web::rt::task::spawn_blocking(Provider::start).await.unwrap();
-        let gateway = app::start(config.unwrap(), Arc::new(NoFaults)).await.unwrap();
-        let url = format!("http://{}", gateway.listening);
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let account = json!({"username": "root", "email": "root@example.com", "password": "correct horse battery"});
-        let reply = http.post(format!("{url}/api/auth/register")).json(&account).send().await.unwrap();
-        let cookie = reply.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
-        let world = Self { kind, url, provider, gateway, cookie, http, _dir: dir };
-        world.call(Method::PATCH, "/api/settings", json!({"circuitEnabled": false, "proxyMaxRetries": 0})).await;
+        let gateway = embedded::gateway(dir.path()).await;
+        let admin = Admin::registers(&gateway).await;
+        let world = Self { kind, url: admin.url.clone(), provider, gateway, admin, _dir: dir };
+        world.admin.call(Method::PATCH, "/api/settings", json!({"circuitEnabled": false, "proxyMaxRetries": 0})).await;
         for (kind, models) in SERVED {
             world.channel(kind, models).await;
         }
@@ -95,27 +84,19 @@ impl World {
         if kind != Kind::Claude {
             channel["openAiProtocol"] = if kind == Kind::Chat { "chat_completions" } else { "responses" }.into();
         }
-        self.call(Method::POST, "/api/channels", channel).await;
+        self.admin.call(Method::POST, "/api/channels", channel).await;
         for model in models {
-            self.price(kind.family(), model).await;
+            self.admin.adds_model(kind.family(), model, true, true).await;
         }
-    }
-
-    async fn price(&self, provider: &str, model: &str) {
-        let row = json!({"provider": provider, "model": model, "displayName": model, "enabled": true});
-        self.call(Method::POST, "/api/models", row).await;
-        let price = json!({"provider": provider, "model": model, "inputPricePerMTok": 3, "outputPricePerMTok": 15,
-            "cacheReadPricePerMTok": 1, "cacheCreationPricePerMTok": 4});
-        self.call(Method::POST, "/api/model-prices", price).await;
     }
 
     async fn person(&self) {
         let account =
             json!({"username": "client", "email": "client@example.com", "password": "correct horse battery", "status": "active"});
-        let id = self.call(Method::POST, "/api/users", account).await["id"].clone();
+        let id = self.admin.call(Method::POST, "/api/users", account).await["id"].clone();
         let change = json!({"adjustUsd": 1000, "reason": "test"});
-        self.call(Method::PATCH, &format!("/api/users/{id}/quota"), change).await;
-        self.call(Method::POST, "/api/keys", json!({"userId": id, "name": "key", "key": KEY})).await;
+        self.admin.call(Method::PATCH, &format!("/api/users/{id}/quota"), change).await;
+        self.admin.call(Method::POST, "/api/keys", json!({"userId": id, "name": "key", "key": KEY})).await;
     }
 
     /// Leads a model name of one client family to this world's kind, where that does not serve it itself.
@@ -123,15 +104,7 @@ impl World {
         let [upstream, ..] = self.kind.models();
         let mapping = json!({"provider": family, "targetProvider": self.kind.family(), "inboundModels": [inbound],
             "upstreamModel": upstream, "enabled": true});
-        self.call(Method::POST, "/api/model-mappings", mapping).await;
-    }
-
-    async fn call(&self, method: Method, path: &str, body: Value) -> Value {
-        let request = self.http.request(method, format!("{}{path}", self.url)).header("cookie", &self.cookie);
-        let reply = request.json(&body).send().await.unwrap();
-        let (status, text) = (reply.status(), reply.text().await.unwrap());
-        assert!(status.is_success(), "{path} {body}: {status} {text}");
-        serde_json::from_str(&text).unwrap_or_default()
+        self.admin.call(Method::POST, "/api/model-mappings", mapping).await;
     }
 
     /// Runs a client's script; its output is the failure.

@@ -6,6 +6,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on may panic")]
 
+#[path = "../support/embedded.rs"]
+mod embedded;
 mod world;
 
 use serde_json::json;

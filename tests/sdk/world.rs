@@ -3,14 +3,13 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::sync::Arc;
 
-use actors::ports::NoFaults;
-use api_proxy::app::{self, Running};
-use api_proxy::config::Config;
+use api_proxy::app::Running;
 use api_proxy::mock_upstream::MockUpstream;
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use crate::embedded::{self, Admin};
 
 /// Money of those who have enough.
 const PLENTY: u32 = 100;
@@ -23,23 +22,13 @@ pub struct World {
     _dir: tempfile::TempDir,
 }
 
-struct Admin {
-    http: reqwest::Client,
-    url: String,
-    cookie: String,
-}
-
 impl World {
     /// Everything set up; `settings` come last.
     pub async fn start(settings: Value) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let data_dir = dir.path().to_string_lossy().into_owned();
-        let variables = [("DATA_DIR", data_dir.as_str()), ("PORT", "0"), ("WORKERS", "1")];
-        let config =
-            Config::read(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()));
         let provider = MockUpstream::start(([127, 0, 0, 1], 0).into()).await.unwrap();
-        let gateway = app::start(config.unwrap(), Arc::new(NoFaults)).await.unwrap();
-        let admin = Admin::registers(format!("http://{}", gateway.listening)).await;
+        let gateway = embedded::gateway(dir.path()).await;
+        let admin = Admin::registers(&gateway).await;
         let world = Self { gateway, provider, admin, _dir: dir };
         world
             .settings(json!({
@@ -73,13 +62,13 @@ impl World {
             let mut served: Vec<String> = models.iter().map(ToString::to_string).collect();
             for (state, is_enabled, is_priced) in [("disabled", false, true), ("unpriced", true, false), ("asleep", true, true)] {
                 let name = format!("{family}-{state}");
-                self.model(family, &name, is_enabled, is_priced).await;
+                self.admin.adds_model(family, &name, is_enabled, is_priced).await;
                 if state != "asleep" {
                     served.push(name);
                 }
             }
             for model in models {
-                self.model(family, model, true, true).await;
+                self.admin.adds_model(family, model, true, true).await;
             }
             self.channel(json!({"name": family, "type": family, "models": served})).await;
             let asleep = [format!("{family}-asleep")];
@@ -91,16 +80,6 @@ impl World {
         channel["baseUrl"] = self.provider.base_url().into();
         channel["apiKey"] = "sk-provider".into();
         self.admin.call(Method::POST, "/api/channels", channel).await;
-    }
-
-    async fn model(&self, provider: &str, model: &str, is_enabled: bool, is_priced: bool) {
-        let row = json!({"provider": provider, "model": model, "displayName": model, "enabled": is_enabled});
-        self.admin.call(Method::POST, "/api/models", row).await;
-        if is_priced {
-            let price = json!({"provider": provider, "model": model, "inputPricePerMTok": 3, "outputPricePerMTok": 15,
-                "cacheReadPricePerMTok": 1, "cacheCreationPricePerMTok": 4});
-            self.admin.call(Method::POST, "/api/model-prices", price).await;
-        }
     }
 
     /// The keys that the scripts know by name.
@@ -145,24 +124,6 @@ impl World {
             self.admin.call(Method::PATCH, &format!("/api/users/{id}/quota"), change).await;
         }
         id
-    }
-}
-
-impl Admin {
-    async fn registers(url: String) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let account = json!({"username": "root", "email": "root@example.com", "password": "correct horse battery"});
-        let reply = http.post(format!("{url}/api/auth/register")).json(&account).send().await.unwrap();
-        let cookie = reply.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
-        Self { http, url, cookie }
-    }
-
-    async fn call(&self, method: Method, path: &str, body: Value) -> Value {
-        let request = self.http.request(method, format!("{}{path}", self.url)).header("cookie", &self.cookie);
-        let reply = request.json(&body).send().await.unwrap();
-        let (status, text) = (reply.status(), reply.text().await.unwrap());
-        assert!(status.is_success(), "{path} {body}: {status} {text}");
-        serde_json::from_str(&text).unwrap_or_default()
     }
 }
 

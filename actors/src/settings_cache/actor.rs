@@ -24,6 +24,8 @@ const POLL: Duration = Duration::from_millis(500);
 const READ_DEADLINE: Duration = Duration::from_secs(5);
 /// A user's keys read anew after a change; those of somebody with more are read when they are next asked for.
 const MOST_RENEWED: usize = 256;
+/// Times that a key is read while changes come between.
+const MOST_READINGS: u32 = 8;
 /// Transactions may commit out of the order of their ids; so much older changes are looked for again.
 const LOOK_BACK_MS: i64 = 30_000;
 
@@ -66,6 +68,26 @@ pub(super) struct Parts {
     pub(super) vitals: Arc<Vitals>,
     /// Told when another process changed a user.
     pub(super) refreshed: Refreshed,
+}
+
+impl Parts {
+    /// Reads a key and keeps it. A change that comes between makes it read again, so that a key that was served once is
+    /// known when the database goes away.
+    async fn read_key(&self, digest: KeyDigest) -> Result<Option<Arc<KeyRecord>>, StorageIll> {
+        let mut readings = 0;
+        loop {
+            let generation = self.keys.generation();
+            let read = tokio::time::timeout(READ_DEADLINE, self.source.key(digest)).await;
+            let Some(record) = read.unwrap_or_else(|_late| Err(StorageIll("the key was not read in time".to_owned())))? else {
+                return Ok(None);
+            };
+            let record = Arc::new(record);
+            readings += 1;
+            if self.keys.keep(digest, &record, generation) || readings == MOST_READINGS {
+                return Ok(Some(record));
+            }
+        }
+    }
 }
 
 /// The actor.
@@ -125,11 +147,10 @@ impl SettingsCacheActor {
         let reading = async move {
             let mut all = true;
             for digest in parts.keys.renewing(user, MOST_RENEWED) {
-                let generation = parts.keys.generation();
-                match tokio::time::timeout(READ_DEADLINE, parts.source.key(digest)).await {
-                    Ok(Ok(Some(record))) => parts.keys.keep(digest, &Arc::new(record), generation),
-                    Ok(Ok(None)) => parts.keys.remove(&digest),
-                    Ok(Err(_)) | Err(_) => all = false,
+                match parts.read_key(digest).await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => parts.keys.remove(&digest),
+                    Err(_) => all = false,
                 }
             }
             all
@@ -193,18 +214,7 @@ impl Handler<LoadKey> for SettingsCacheActor {
             if let Some(record) = parts.keys.get(&digest) {
                 return Ok(Ok(Some(record)));
             }
-            let generation = parts.keys.generation();
-            let read = tokio::time::timeout(READ_DEADLINE, parts.source.key(digest)).await;
-            Ok(match read {
-                Ok(Ok(Some(record))) => {
-                    let record = Arc::new(record);
-                    parts.keys.keep(digest, &record, generation);
-                    Ok(Some(record))
-                }
-                Ok(Ok(None)) => Ok(None),
-                Ok(Err(ill)) => Err(ill),
-                Err(_) => Err(StorageIll("the key was not read in time".to_owned())),
-            })
+            Ok(parts.read_key(digest).await)
         };
         Box::pin(AssertUnwindSafe(reading).catch_unwind().map(|read| read.unwrap_or(Err(Crashed))))
     }

@@ -37,11 +37,17 @@ impl Keys {
         self.generation.load(Ordering::Acquire)
     }
 
-    pub(super) fn keep(&self, digest: KeyDigest, record: &Arc<KeyRecord>, generation: u64) {
-        self.known.insert(digest, Arc::clone(record));
+    /// Keeps what was read since `generation`; false, and nothing is kept of it, when something changed meanwhile.
+    pub(super) fn keep(&self, digest: KeyDigest, record: &Arc<KeyRecord>, generation: u64) -> bool {
         if self.generation() != generation {
+            return false;
+        }
+        self.known.insert(digest, Arc::clone(record));
+        let unchanged = self.generation() == generation;
+        if !unchanged {
             self.known.remove(&digest);
         }
+        unchanged
     }
 
     /// The keys of a user that are in memory, to be read anew; readings that began before are not kept. Empty when

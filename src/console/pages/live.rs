@@ -4,30 +4,22 @@
 //! that fell behind has missed. Comments keep the line open.
 
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, Data};
-use actors::log_broadcaster::{LiveEntry, LogBroadcaster, Subscription};
+use actors::log_broadcaster::LogBroadcaster;
 use actors::vocabulary::UserId;
 use futures_util::stream;
 use minijinja::context;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
-use crate::services::ServiceError;
 use crate::services::values::Usd;
-
-/// Silence after which a comment is sent.
-const PING_EVERY: Duration = Duration::from_secs(15);
-/// Readers at the same time.
-const MOST_READERS: usize = 500;
+use crate::session::live::{self, PING, Seen, Watcher};
 
 /// `GET /console/logs/live`
 pub(super) async fn own(SignedIn { visit, actor }: SignedIn, logs: Data<LogBroadcaster>) -> HttpResponse {
@@ -40,16 +32,13 @@ pub(super) async fn of_all(Admin(SignedIn { visit, .. }): Admin, logs: Data<LogB
 }
 
 async fn read(visit: Visit, logs: &LogBroadcaster, only: Option<UserId>) -> HttpResponse {
-    if logs.readers() >= MOST_READERS {
-        return visit.failure(&ServiceError::too_many(30));
-    }
-    let entries = match logs.subscribe().await {
-        Ok(entries) => entries,
-        Err(error) => return visit.failure(&ServiceError::ill(error)),
+    let watcher = match live::watch(logs, only).await {
+        Ok(watcher) => watcher,
+        Err(error) => return visit.failure(&error),
     };
     let mut response = visit.response(StatusCode::OK);
     response.insert_header((CONTENT_TYPE, "text/event-stream")).insert_header(("x-accel-buffering", "no"));
-    let reader = Reader { visit, entries, only };
+    let reader = Reader { visit, watcher };
     let events = stream::unfold(reader, |mut reader| async move { reader.next().await.map(|bytes| (bytes, reader)) });
     response.streaming(futures_util::StreamExt::map(events, Ok::<_, Infallible>))
 }
@@ -57,21 +46,18 @@ async fn read(visit: Visit, logs: &LogBroadcaster, only: Option<UserId>) -> Http
 /// Somebody who watches.
 struct Reader {
     visit: Visit,
-    entries: Subscription,
-    /// Whose rows are shown, in the user's form; `None` for all, in the admin's.
-    only: Option<UserId>,
+    watcher: Watcher,
 }
 
 impl Reader {
     /// The next bytes; `None` when the broadcaster dismissed its readers.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            match tokio::time::timeout(PING_EVERY, self.entries.recv()).await {
-                Err(_) => return Some(Bytes::from_static(b": ping\n\n")),
-                Ok(Err(RecvError::Closed)) => return None,
-                Ok(Err(RecvError::Lagged(missed))) => return Some(format!("event: lag\ndata: {missed}\n\n").into()),
-                Ok(Ok(entry)) => {
-                    if let Some(html) = self.row(&entry) {
+            match self.watcher.next().await? {
+                Seen::Silence => return Some(Bytes::from_static(PING)),
+                Seen::Missed(rows) => return Some(format!("event: lag\ndata: {rows}\n\n").into()),
+                Seen::Row(row) => {
+                    if let Some(html) = self.row(&row) {
                         return Some(event(&html));
                     }
                 }
@@ -79,12 +65,7 @@ impl Reader {
         }
     }
 
-    fn row(&self, entry: &Arc<LiveEntry>) -> Option<String> {
-        let bytes = match self.only {
-            None => &entry.encoded.admin,
-            Some(user) if user == entry.user => &entry.encoded.user,
-            Some(_) => return None,
-        };
+    fn row(&self, bytes: &[u8]) -> Option<String> {
         let row: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
         let Apart { running, cost_usd } = serde_json::from_slice(bytes).ok()?;
         let values = context! { running, log => context! { costUsd => shown(&cost_usd), ..shown(&row) } };

@@ -274,14 +274,14 @@ impl From<UsageRow> for UsageLine {
             channel_id: Some(row.channel_id).filter(|id| *id != 0),
             channel_name: row.channel_name,
             model: row.model,
-            requests: row.requests,
-            successes: row.successes,
-            tokens_in: row.tokens_in,
-            tokens_out: row.tokens_out,
-            cache_read_tokens: row.cache_read_tokens,
-            cache_creation_tokens: row.cache_creation_tokens,
-            cost_usd: Usd(Nanos(row.cost_nanos)),
-            duration_ms: row.duration_ms,
+            requests: row.sums.requests,
+            successes: row.sums.successes,
+            tokens_in: row.sums.tokens_in,
+            tokens_out: row.sums.tokens_out,
+            cache_read_tokens: row.sums.cache_read_tokens,
+            cache_creation_tokens: row.sums.cache_creation_tokens,
+            cost_usd: Usd(Nanos(row.sums.cost_nanos)),
+            duration_ms: row.sums.duration_ms,
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::wire;
-use crate::translation::hub::{CannotCarry, Document, Image, Source};
+use crate::translation::hub::{CannotCarry, Document, Image, Source, data_url, usual_name};
 
 /// What raw base64 without a `data:` prefix is taken for: the only kind of file OpenAI's API began with.
 const PDF: &str = "application/pdf";
@@ -64,8 +64,7 @@ pub(super) fn write_image(field: &str, image: Image) -> Result<Value, CannotCarr
 pub(super) fn write_file(field: &str, document: Document) -> Result<Value, CannotCarry> {
     match document.source {
         Source::Base64 { media_type, data } => {
-            let usual = if media_type == PDF { "document.pdf" } else { "file" };
-            let name = document.name.as_deref().unwrap_or(usual);
+            let name = document.name.as_deref().unwrap_or(usual_name(&media_type));
             Ok(json!({"type": "file", "file": {"filename": name, "file_data": data_url(&media_type, &data)}}))
         }
         Source::FileId(id) => Ok(json!({"type": "file", "file": {"file_id": id}})),
@@ -73,8 +72,4 @@ pub(super) fn write_file(field: &str, document: Document) -> Result<Value, Canno
             Err(CannotCarry::new(field, "A document by its URL cannot be sent to a Chat Completions upstream; send its data"))
         }
     }
-}
-
-fn data_url(media_type: &str, data: &str) -> String {
-    format!("data:{media_type};base64,{data}")
 }

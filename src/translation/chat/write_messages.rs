@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::media;
 use crate::translation::hub::{
-    Block, Call, CannotCarry, Item, Part, Request, ToolKind, ToolNames, ToolResult, Voice, takes_completion_limit, wrapped,
+    Block, Call, CannotCarry, Item, Part, Request, ToolKind, ToolNames, ToolResult, Voice, say_failed, takes_completion_limit,
+    wrapped,
 };
 
 /// Writes `messages`. Consecutive items of the assistant become one message; so do the images and files of
@@ -170,7 +171,8 @@ impl Writer<'_> {
             self.shown.push(part);
         }
         if result.is_error {
-            mark_failed(&mut texts);
+            let alone = say_failed(texts.first_mut());
+            texts.extend(alone);
         }
         let content = if texts.is_empty() { json!("") } else { texts_content(texts) };
         self.messages.push(json!({"role": "tool", "tool_call_id": result.call_id, "content": content}));
@@ -182,15 +184,6 @@ impl Writer<'_> {
             let content = std::mem::take(&mut self.shown);
             self.messages.push(json!({"role": "user", "content": content}));
         }
-    }
-}
-
-/// Says in words that a tool failed, unless its words say so already.
-fn mark_failed(texts: &mut Vec<String>) {
-    match texts.first_mut() {
-        Some(first) if first.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("error")) => {}
-        Some(first) => first.insert_str(0, "Error: "),
-        None => texts.push("Error: the tool failed".to_owned()),
     }
 }
 

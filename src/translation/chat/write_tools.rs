@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::translation::hub::{Choice, Request, Tool, ToolKind, ToolNames, is_strict};
+use crate::translation::hub::{Choice, Request, Tool, ToolKind, ToolNames, grammar_rule, is_strict, one_input};
 
 /// Writes `tools`, `tool_choice` and `parallel_tool_calls`; without tools none of them.
 pub(super) fn write_tools(request: &mut Request, names: &ToolNames, body: &mut Map<String, Value>) {
@@ -41,21 +41,9 @@ fn write_tool(tool: Tool, names: &ToolNames) -> Value {
     json!({"type": "function", "function": function})
 }
 
-/// The parameters of the function that stands for a custom tool.
-fn one_input() -> Value {
-    json!({
-        "type": "object",
-        "properties": {"input": {"type": "string"}},
-        "required": ["input"],
-        "additionalProperties": false
-    })
-}
-
 /// A grammar that the upstream cannot enforce is at least said.
 fn with_grammar(description: Option<String>, grammar: Option<&Value>) -> Option<String> {
-    let text = |name: &str| grammar?.get(name)?.as_str();
-    let Some(definition) = text("definition") else { return description };
-    let rule = format!("The input must match this {} grammar:\n{definition}", text("syntax").unwrap_or("lark"));
+    let Some(rule) = grammar_rule(grammar, "lark") else { return description };
     Some(description.map_or_else(|| rule.clone(), |description| format!("{description}\n\n{rule}")))
 }
 

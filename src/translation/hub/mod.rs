@@ -6,9 +6,11 @@
 
 mod answer;
 mod carriage;
+#[cfg(test)]
 mod collect;
 mod event;
 mod names;
+mod replay;
 mod reply;
 mod request;
 mod sampling;
@@ -20,18 +22,19 @@ mod written;
 
 pub use answer::{Answer, Block, Call, Stop, Thought};
 pub use carriage::{CannotCarry, LeftOut};
-pub use collect::{Collector, replay};
+#[cfg(test)]
+pub use collect::Collector;
 pub use event::{Event, Opening};
 pub use names::{ToolName, ToolNames, call_id};
+pub use replay::replay;
 pub use reply::Reply;
 pub use request::{
     Choice, Document, Effort, Field, Format, Image, Item, Part, Reasoning, Request, Source, Tool, ToolKind, ToolResult, Voice,
+    data_url, say_failed, usual_name,
 };
 pub use sampling::write_openai_sampling;
 pub use schema::{closed, is_strict};
 pub use seal::Seal;
-pub use unwrap::{InputUnwrapper, unwrapped, wrapped};
-pub use upstream_model::{
-    max_output, takes_completion_limit, takes_effort, takes_sampling, takes_system_turns, thinks_adaptively,
-};
+pub use unwrap::{InputUnwrapper, grammar_rule, one_input, unwrapped, wrapped};
+pub use upstream_model::{max_output, takes_completion_limit, takes_effort, thinks_adaptively};
 pub use written::Written;

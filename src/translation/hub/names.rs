@@ -42,6 +42,14 @@ impl ToolNames {
         names
     }
 
+    /// Names for tools of which nothing else matters: name, namespace, kind.
+    #[cfg(test)]
+    pub fn of_tools(tools: &[(&str, Option<&str>, ToolKind)]) -> Self {
+        let mut names = Self::default();
+        tools.iter().for_each(|(name, namespace, kind)| names.add(name, *namespace, *kind));
+        names
+    }
+
     fn add(&mut self, name: &str, namespace: Option<&str>, kind: ToolKind) {
         let key = (namespace.map(str::to_owned), name.to_owned());
         if self.upstream.contains_key(&key) {

@@ -114,6 +114,16 @@ pub enum Source {
     FileId(String),
 }
 
+/// Bytes as OpenAI's APIs have them: a `data:` URL.
+pub fn data_url(media_type: &str, data: &str) -> String {
+    format!("data:{media_type};base64,{data}")
+}
+
+/// The file name of a document that has none, which OpenAI's APIs ask for.
+pub fn usual_name(media_type: &str) -> &'static str {
+    if media_type == "application/pdf" { "document.pdf" } else { "file" }
+}
+
 /// A tool's result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolResult {
@@ -125,6 +135,19 @@ pub struct ToolResult {
     pub parts: Vec<Part>,
     /// Whether the tool failed.
     pub is_error: bool,
+}
+
+/// A failed tool's words for a protocol without a field for its failure: they say it themselves. `first` is the first
+/// of them; what is given back stands where there are none.
+pub fn say_failed(first: Option<&mut String>) -> Option<String> {
+    match first {
+        Some(text) if text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("error")) => None,
+        Some(text) => {
+            text.insert_str(0, "Error: ");
+            None
+        }
+        None => Some("Error: the tool failed".to_owned()),
+    }
 }
 
 /// A tool that the client runs.

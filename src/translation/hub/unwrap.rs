@@ -2,6 +2,24 @@
 
 use serde_json::{Value, json};
 
+/// The parameters of the function that stands for a custom tool.
+pub fn one_input() -> Value {
+    json!({
+        "type": "object",
+        "properties": {"input": {"type": "string"}},
+        "required": ["input"],
+        "additionalProperties": false
+    })
+}
+
+/// What a description says of a grammar that the upstream cannot enforce. `unnamed` is what a grammar is called that
+/// names no syntax.
+pub fn grammar_rule(grammar: Option<&Value>, unnamed: &str) -> Option<String> {
+    let text = |name: &str| grammar?.get(name)?.as_str();
+    let definition = text("definition")?;
+    Some(format!("The input must match this {} grammar:\n{definition}", text("syntax").unwrap_or(unnamed)))
+}
+
 /// The arguments of the function that stands for a custom tool.
 pub fn wrapped(input: &str) -> String {
     json!({ "input": input }).to_string()

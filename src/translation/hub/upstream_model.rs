@@ -16,24 +16,10 @@ fn generation(model: &str) -> Option<(u32, u32)> {
     Some(parts.next().map_or((4, 6), |major| (major, parts.next().unwrap_or(0))))
 }
 
-fn is_since(model: &str, first: (u32, u32)) -> bool {
-    generation(model).is_some_and(|own| own >= first)
-}
-
 /// Whether a Claude model is asked for thinking by `adaptive` and `effort` rather than by a budget (Anthropic's
 /// "Adaptive thinking": since 4.6; `budget_tokens` is refused from 4.7 on).
 pub fn thinks_adaptively(model: &str) -> bool {
-    is_since(model, (4, 6))
-}
-
-/// Whether a model takes `temperature` and `top_p` in the Messages API (2023-06-01): Claude does not since 4.7.
-pub fn takes_sampling(model: &str) -> bool {
-    !is_since(model, (4, 7))
-}
-
-/// Whether a model takes `role: system` behind a user's message in the Messages API: Claude does since 4.8.
-pub fn takes_system_turns(model: &str) -> bool {
-    is_since(model, (4, 8))
+    generation(model).is_some_and(|own| own >= (4, 6))
 }
 
 /// The `max_tokens` for a client that gave none: Anthropic's API asks for one (figures of its "Models overview").
@@ -76,8 +62,6 @@ mod tests {
         assert!(!takes_completion_limit("gpt-4o") && !takes_completion_limit("deepseek-chat") && !takes_completion_limit("olmo"));
         assert!(takes_effort("gpt-5") && takes_effort("deepseek-reasoner"));
         assert!(!takes_effort("gpt-4o-mini") && !takes_effort("gpt-4"));
-        assert!(takes_sampling("claude-opus-4-6") && !takes_sampling("claude-sonnet-5-5") && takes_sampling("kimi-k2"));
-        assert!(takes_system_turns("claude-opus-4-8") && !takes_system_turns("claude-sonnet-4-6"));
         assert_eq!(max_output("claude-3-5-haiku-latest"), 8_192);
         assert_eq!(max_output("claude-opus-4-20250514"), 32_000);
         assert_eq!(max_output("claude-3-haiku-20240307"), 4_096);

@@ -72,11 +72,12 @@ mod tests {
     #[test]
     fn generations_are_told_apart() {
         assert!(takes_sampling("claude-opus-4-6") && takes_sampling("claude-sonnet-4-5") && takes_sampling("kimi-k2"));
-        assert!(!takes_sampling("claude-opus-4-7") && !takes_sampling("claude-fable-5"));
+        assert!(!takes_sampling("claude-opus-4-7") && !takes_sampling("claude-fable-5") && !takes_sampling("claude-sonnet-5-5"));
         assert!(thinks_unasked("claude-opus-5") && !thinks_unasked("claude-opus-4-8") && !thinks_unasked("glm-5"));
         assert!(may_rest("claude-opus-5") && may_rest("claude-opus-5-20260701") && !may_rest("claude-opus-5-5"));
         assert!(hears_system_midway("claude-opus-4-8") && hears_system_midway("claude-sonnet-5-5"));
         assert!(!hears_system_midway("claude-opus-4-7") && !hears_system_midway("claude-sonnet-5"));
+        assert!(!hears_system_midway("claude-sonnet-4-5") && !hears_system_midway("claude-sonnet-4-6"));
         assert!(!hears_system_midway("claude-sonnet-4-5") && !hears_system_midway("deepseek-chat"));
     }
 }

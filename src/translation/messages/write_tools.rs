@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::translation::hub::{Choice, Request, Tool, ToolKind, ToolNames, closed, is_strict};
+use crate::translation::hub::{Choice, Request, Tool, ToolKind, ToolNames, closed, grammar_rule, is_strict, one_input};
 
 /// The tools to send: all, or those the client allows.
 pub fn tools(request: &Request, names: &ToolNames) -> Vec<Value> {
@@ -24,12 +24,7 @@ fn write_tool(tool: &Tool, names: &ToolNames) -> Value {
     }
     let mut schema = match tool.kind {
         ToolKind::Function => with_type(&tool.schema),
-        ToolKind::Custom => json!({
-            "type": "object",
-            "properties": {"input": {"type": "string"}},
-            "required": ["input"],
-            "additionalProperties": false,
-        }),
+        ToolKind::Custom => one_input(),
     };
     if tool.strict == Some(true) && tool.kind == ToolKind::Function && is_strict(&schema) {
         written.insert("strict".to_owned(), json!(true));
@@ -54,11 +49,7 @@ fn with_type(schema: &Value) -> Value {
 
 /// The description; a custom tool's grammar stands in it, since there is no field for that.
 fn description(tool: &Tool) -> Option<String> {
-    let grammar = tool.grammar.as_ref().and_then(|grammar| {
-        let definition = grammar.get("definition")?.as_str()?;
-        let syntax = grammar.get("syntax").and_then(Value::as_str).unwrap_or("following");
-        Some(format!("The input must match this {syntax} grammar:\n{definition}"))
-    });
+    let grammar = grammar_rule(tool.grammar.as_ref(), "following");
     let parts: Vec<String> = tool.description.clone().into_iter().chain(grammar).filter(|part| !part.is_empty()).collect();
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }

@@ -25,11 +25,10 @@ fn written(protocol: Protocol, request: Request) -> Value {
 }
 
 fn read(protocol: Protocol, body: &Value) -> Request {
-    let body = body.to_string();
     match protocol {
-        Protocol::Messages => messages::read_request(body.as_bytes()),
-        Protocol::ChatCompletions => chat::read_request(body.as_bytes()),
-        _ => responses::read_request(body.as_bytes()),
+        Protocol::Messages => messages::read_request(body.to_string().as_bytes()),
+        Protocol::ChatCompletions => chat::read_request(body.to_string().as_bytes()),
+        _ => responses::read_request(body.clone()),
     }
     .unwrap()
 }

@@ -6,14 +6,14 @@ use serde_json::{Map, Value};
 use super::wire::{self, Body, kind_of};
 use super::{read_items, read_tools};
 use crate::translation::hub::{CannotCarry, Effort, Format, Item, Reasoning, Request, Voice};
-use crate::translation::json::{parse, parse_at};
+use crate::translation::json::{parse_at, parse_value};
 
-/// Reads the body of `POST /v1/responses`.
+/// Reads the body of `POST /v1/responses`, its references resolved.
 ///
 /// # Errors
 /// Names the first field whose meaning no other protocol can carry, or that is not as the API has it.
-pub fn read_request(body: &[u8]) -> Result<Request, CannotCarry> {
-    let body: Body = parse(body)?;
+pub fn read_request(body: Value) -> Result<Request, CannotCarry> {
+    let body: Body = parse_value(body)?;
     refuse_what_is_stored(&body)?;
     refuse_what_no_answer_can_hold(&body)?;
     let mut request = Request::new(Protocol::Responses);

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use crate::translation::hub::{
-    Block, Call, Document, Image, Item, Part, Request, Seal, Source, Thought, ToolKind, ToolNames, ToolResult, Voice,
+    Block, Call, Document, Image, Item, Part, Request, Seal, Source, Thought, ToolKind, ToolNames, ToolResult, Voice, data_url,
+    say_failed, usual_name,
 };
 
 /// Moves the request's items into `instructions` and `input`.
@@ -61,7 +62,7 @@ fn written_part(part: Part, in_message: bool) -> Value {
         Part::Image(Image { source, detail }) => {
             let mut image = json!({"type": "input_image"});
             match source {
-                Source::Base64 { media_type, data } => image["image_url"] = format!("data:{media_type};base64,{data}").into(),
+                Source::Base64 { media_type, data } => image["image_url"] = data_url(&media_type, &data).into(),
                 Source::Url(url) => image["image_url"] = url.into(),
                 Source::FileId(id) => image["file_id"] = id.into(),
             }
@@ -72,9 +73,8 @@ fn written_part(part: Part, in_message: bool) -> Value {
         }
         Part::Document(Document { source, name }) => match source {
             Source::Base64 { media_type, data } => {
-                let default = if media_type == "application/pdf" { "document.pdf" } else { "file" };
-                let filename = name.unwrap_or_else(|| default.to_owned());
-                json!({"type": "input_file", "filename": filename, "file_data": format!("data:{media_type};base64,{data}")})
+                let filename = name.as_deref().unwrap_or(usual_name(&media_type));
+                json!({"type": "input_file", "filename": filename, "file_data": data_url(&media_type, &data)})
             }
             Source::Url(url) => json!({"type": "input_file", "file_url": url}),
             Source::FileId(id) => json!({"type": "input_file", "file_id": id}),
@@ -111,7 +111,10 @@ fn written_call(call: Call, names: &ToolNames) -> Value {
 fn output(result: ToolResult, is_custom: bool) -> Value {
     let mut parts = result.parts;
     if result.is_error {
-        say_error(&mut parts);
+        let words = parts.iter_mut().find_map(|part| if let Part::Text(text) = part { Some(text) } else { None });
+        if let Some(alone) = say_failed(words) {
+            parts.insert(0, Part::Text(alone));
+        }
     }
     let output: Value = match parts.as_mut_slice() {
         [] => "".into(),
@@ -120,14 +123,4 @@ fn output(result: ToolResult, is_custom: bool) -> Value {
     };
     let kind = if is_custom { "custom_tool_call_output" } else { "function_call_output" };
     json!({"type": kind, "call_id": result.call_id, "output": output})
-}
-
-/// OpenAI has no field for a failed tool: its words say it.
-fn say_error(parts: &mut Vec<Part>) {
-    let says_so = |text: &str| text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("error"));
-    match parts.iter_mut().find_map(|part| if let Part::Text(text) = part { Some(text) } else { None }) {
-        Some(text) if says_so(text) => {}
-        Some(text) => text.insert_str(0, "Error: "),
-        None => parts.insert(0, Part::Text("Error: the tool failed".to_owned())),
-    }
 }

@@ -96,6 +96,15 @@ impl StreamWriter {
         self.over = true;
     }
 
+    /// The items written so far with their ids, each as it is when it is done.
+    pub fn output_items(&self) -> Vec<(String, Value)> {
+        let done = |block: &Written| {
+            let text = finished(&block.opening, &block.text);
+            (block.id.clone(), item(&block.id, &block.opening, text, block.seal.as_ref(), "completed"))
+        };
+        self.blocks.iter().map(done).collect()
+    }
+
     fn begin(&mut self, upstream_id: &str, out: &mut BytesMut) {
         if self.begun {
             return;

@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import openai
-from kit import FORTY, KEY, KIND, LOCATION, MODEL, MODELS, PDF, PLAIN, PNG, SEEN_PDF, SEEN_PNG, TEXT, URL, call, case, equal, raised, run, script, sent
+from kit import FORTY, KEY, KIND, LOCATION, MODEL, MODELS, PDF, PLAIN, PNG, SEEN_PDF, SEEN_PNG, TEXT, URL, call, case, equal, openai_errors_are_told, raised, run, script, sent
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 from published import checked
@@ -276,12 +276,7 @@ def where_it_stops():
 
 @case
 def errors_are_told():
-    for status, kind in ((400, openai.BadRequestError), (422, openai.UnprocessableEntityError), (429, openai.RateLimitError), (500, openai.InternalServerError)):
-        for streamed in (False, True):
-            error = raised(kind, lambda: ask(f"fail {status} the provider's own words", stream=streamed))
-            equal(error.status_code, status)
-            assert status >= 429 or "the provider's own words" in error.message, error.message
-            assert error.type, error.body
+    openai_errors_are_told(openai, ask)
 
 
 @case

@@ -75,6 +75,16 @@ def equal(found, wanted):
     assert found == wanted, f"\n   found {found!r}\n  wanted {wanted!r}"
 
 
+def openai_errors_are_told(openai, ask):
+    """The provider's refusals as the SDK's own classes, in the provider's words; `ask` is either of its APIs."""
+    for status, kind in ((400, openai.BadRequestError), (422, openai.UnprocessableEntityError), (429, openai.RateLimitError), (500, openai.InternalServerError)):
+        for streamed in (False, True):
+            error = raised(kind, lambda: ask(f"fail {status} the provider's own words", stream=streamed))
+            equal(error.status_code, status)
+            assert status >= 429 or "the provider's own words" in error.message, error.message
+            assert error.type, error.body
+
+
 def run():
     """All cases, or those named; every failure is told."""
     wanted, failed = sys.argv[1:], 0

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use actors::vocabulary::{Protocol, Usage};
+use actors::vocabulary::Usage;
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::translation::chat::{StreamReader, StreamWriter, read_answer, write_answer};
-use crate::translation::hub::{
-    Answer, Block, Call, Collector, Event, Opening, Reply, Request, Seal, Stop, Thought, Tool, ToolKind, ToolNames,
-};
+use crate::translation::hub::{Answer, Block, Call, Collector, Event, Opening, Reply, Seal, Stop, Thought, ToolKind, ToolNames};
 use crate::translation::{Fault, Frame, Framer};
 
 fn frame(data: impl ToString) -> Frame {
@@ -31,17 +29,8 @@ fn calls(pieces: Value) -> Value {
 
 /// `patch` is a custom tool of the client's, `read` stands in a namespace.
 fn names() -> Arc<ToolNames> {
-    let tool = |name: &str, namespace: Option<&str>, kind| Tool {
-        name: name.to_owned(),
-        namespace: namespace.map(str::to_owned),
-        description: None,
-        kind,
-        schema: json!({"type": "object"}),
-        strict: None,
-        grammar: None,
-    };
-    let tools = vec![tool("patch", None, ToolKind::Custom), tool("read", Some("files"), ToolKind::Function)];
-    Arc::new(ToolNames::of(&Request { tools, ..Request::new(Protocol::Responses) }))
+    let tools = [("patch", None, ToolKind::Custom), ("read", Some("files"), ToolKind::Function)];
+    Arc::new(ToolNames::of_tools(&tools))
 }
 
 /// All events of a stream of these chunks, `[DONE]` behind them.

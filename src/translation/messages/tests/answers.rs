@@ -1,24 +1,14 @@
 //! Whole answers, both ways.
 
-use actors::vocabulary::{Protocol, Usage};
+use actors::vocabulary::Usage;
 use serde_json::json;
 
 use super::super::{read_answer, write_answer};
-use crate::translation::hub::{Answer, Block, Call, Reply, Request, Seal, Stop, Thought, Tool, ToolKind, ToolNames};
+use crate::translation::hub::{Answer, Block, Call, Reply, Seal, Stop, Thought, ToolKind, ToolNames};
 
 pub(super) fn names() -> ToolNames {
-    let tool = |name: &str, kind| Tool {
-        name: name.to_owned(),
-        namespace: None,
-        description: None,
-        kind,
-        schema: json!({}),
-        strict: None,
-        grammar: None,
-    };
-    let space = Tool { namespace: Some("files".to_owned()), ..tool("read", ToolKind::Function) };
-    let tools = vec![tool("patch", ToolKind::Custom), space];
-    let mut names = ToolNames::of(&Request { tools, ..Request::new(Protocol::Responses) });
+    let tools = [("patch", None, ToolKind::Custom), ("read", Some("files"), ToolKind::Function)];
+    let mut names = ToolNames::of_tools(&tools);
     names.answer_through("json_object");
     names
 }

@@ -6,7 +6,6 @@ mod write_streams;
 
 use std::sync::Arc;
 
-use actors::vocabulary::Protocol;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -47,17 +46,7 @@ fn whole_response() -> Value {
 }
 
 fn names() -> Arc<ToolNames> {
-    let tool = |name: &str, namespace: Option<&str>, kind| Tool {
-        name: name.to_owned(),
-        namespace: namespace.map(str::to_owned),
-        description: None,
-        kind,
-        schema: json!({}),
-        strict: None,
-        grammar: None,
-    };
-    let tools = vec![tool("h", Some("n"), ToolKind::Function), tool("g", None, ToolKind::Custom)];
-    Arc::new(ToolNames::of(&Request { tools, ..Request::new(Protocol::Responses) }))
+    Arc::new(ToolNames::of_tools(&[("h", Some("n"), ToolKind::Function), ("g", None, ToolKind::Custom)]))
 }
 
 /// Every block opens once, is filled while open, and closes before the stop.

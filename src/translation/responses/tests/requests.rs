@@ -9,7 +9,7 @@ use super::write_streams::blocks;
 use crate::translation::hub::*;
 
 fn read(body: &Value) -> Result<Request, CannotCarry> {
-    read_request(body.to_string().as_bytes())
+    read_request(body.clone())
 }
 
 fn refused(body: &Value) -> String {
@@ -17,7 +17,7 @@ fn refused(body: &Value) -> String {
 }
 
 fn recorded(text: &str) -> Request {
-    read_request(text.as_bytes()).unwrap()
+    read_request(serde_json::from_str(text).unwrap()).unwrap()
 }
 
 fn text(text: &str) -> Vec<Part> {
