@@ -4,11 +4,13 @@ import esbuild from 'esbuild';
 
 // Tabler's icons that pages use, and the shapes of ours that say how something is.
 const icons = [
-  'adjustments-horizontal', 'alert-triangle', 'arrow-down-right', 'arrow-up-right', 'chevron-right', 'circle-check',
-  'circle-x', 'copy', 'cube', 'device-desktop', 'device-laptop', 'dots', 'heartbeat', 'history', 'info-circle', 'key',
-  'layout-dashboard', 'list-details', 'logout', 'menu-2', 'moon', 'pencil', 'player-pause', 'player-play', 'plus',
-  'power', 'refresh', 'route', 'search', 'server-2', 'settings', 'sort-ascending', 'sort-descending', 'sun', 'trash',
-  'transfer', 'user-circle', 'users', 'x',
+  'activity', 'adjustments-horizontal', 'alert-triangle', 'api', 'arrow-down-right', 'arrow-up-right', 'book',
+  'building-store', 'chevron-right', 'circle-check', 'circle-x', 'copy', 'cube', 'database-export', 'device-desktop',
+  'device-laptop', 'dots', 'download', 'external-link', 'eye', 'file-import', 'gift', 'heartbeat', 'history',
+  'info-circle', 'key', 'layout-dashboard', 'list-details', 'logout', 'menu-2', 'moon', 'pencil', 'player-pause',
+  'player-play', 'plus', 'power', 'refresh', 'route', 'search', 'server-2', 'settings', 'shield-check',
+  'sort-ascending', 'sort-descending', 'speakerphone', 'sun', 'tag', 'terminal-2', 'transfer', 'trash', 'trophy',
+  'upload', 'user-circle', 'users', 'wallet', 'x',
 ];
 const shapes = {
   's-ok': '<circle cx="5" cy="5" r="4" fill="currentColor"/>',

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use actix_multipart::Multipart;
 use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
@@ -18,17 +20,39 @@ use crate::services::error::{BAD_FIELD, BODY_TOO_LARGE, BODY_TOO_SLOW};
 use crate::services::values::{Patch, Usd, check};
 use crate::services::{Served, ServiceError};
 
+/// Fields whose names have one of these in them are not shown again.
+const SECRETS: [&str; 3] = ["password", "apikey", "secret"];
 /// The largest form.
 const MOST_BYTES: usize = 256 * 1024;
+/// The largest form that sends a file: a list of prices has about 2 MB.
+const MOST_FILE_BYTES: usize = 8 * 1024 * 1024;
 
-/// A submitted form: each field's first value, as it was typed.
+/// A submitted form: each field's values, as they were typed; a file's is its text.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fields(BTreeMap<String, String>);
+pub(super) struct Fields(BTreeMap<String, Vec<String>>);
 
 impl Fields {
     /// What was typed into a field; nothing where the form had none.
     pub(super) fn text(&self, name: &str) -> &str {
-        self.0.get(name).map(String::as_str).unwrap_or_default()
+        self.first(name).unwrap_or_default()
+    }
+
+    fn first(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.first().map(String::as_str)
+    }
+
+    fn add(&mut self, name: String, value: String) {
+        self.0.entry(name).or_default().push(value);
+    }
+
+    /// Everything chosen of a field that may be chosen several times.
+    pub(super) fn all(&self, name: &str) -> &[String] {
+        self.0.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether a box is ticked.
+    pub(super) fn ticked(&self, name: &str) -> bool {
+        self.filled(name).is_some()
     }
 
     /// Whether something was typed into it.
@@ -38,7 +62,7 @@ impl Fields {
 
     /// Left out = unchanged, empty = the default, else what was typed, read by `read`.
     fn patch<T>(&self, name: &str, read: impl FnOnce(&str) -> Served<T>) -> Served<Patch<T>> {
-        match self.0.get(name).map(|text| text.trim()) {
+        match self.first(name).map(str::trim) {
             None => Ok(Patch::Absent),
             Some("") => Ok(Patch::Null),
             Some(text) => read(text).map(Patch::Value),
@@ -47,7 +71,7 @@ impl Fields {
 
     /// A text that may be empty.
     pub(super) fn optional(&self, name: &str) -> Patch<String> {
-        self.0.get(name).map_or(Patch::Absent, |text| match text.trim() {
+        self.first(name).map_or(Patch::Absent, |text| match text.trim() {
             "" => Patch::Null,
             text => Patch::Value(text.to_owned()),
         })
@@ -68,7 +92,7 @@ impl Fields {
 
     /// One entry a line, or between commas.
     pub(super) fn list(&self, name: &str) -> Patch<Vec<String>> {
-        self.0.get(name).map_or(Patch::Absent, |text| {
+        self.first(name).map_or(Patch::Absent, |text| {
             let entries = text.split([',', '，', '\n', '\r', ' ']).map(str::trim).filter(|entry| !entry.is_empty());
             Patch::Value(entries.map(str::to_owned).collect())
         })
@@ -81,10 +105,19 @@ impl Fields {
         })
     }
 
-    /// What was typed, for the form to be shown again; passwords are not among it.
+    /// What was typed, for the form to be shown again: each field's first value.
     pub(super) fn typed(&self) -> Value {
-        let secret = |name: &String| name.to_lowercase().contains("password");
-        shown(&self.0.iter().filter(|(name, _)| !secret(name)).collect::<BTreeMap<_, _>>())
+        shown(&self.showable().map(|(name, values)| (name, values.first())).collect::<BTreeMap<_, _>>())
+    }
+
+    /// [`Self::typed`] for fields that may be chosen several times: all their values.
+    pub(super) fn chosen(&self) -> Value {
+        shown(&self.showable().collect::<BTreeMap<_, _>>())
+    }
+
+    /// All but secrets.
+    fn showable(&self) -> impl Iterator<Item = (&String, &Vec<String>)> {
+        self.0.iter().filter(|(name, _)| !SECRETS.iter().any(|secret| name.to_lowercase().contains(secret)))
     }
 }
 
@@ -95,7 +128,9 @@ impl FromRequest for Fields {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, body) = (request.clone(), payload.take());
         Box::pin(async move {
-            match read(body).await {
+            let is_multipart = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
+            let read = if is_multipart { read_parts(&request, body).await } else { read(body).await };
+            match read {
                 Ok(fields) => Ok(fields),
                 Err(error) => {
                     let visit = Visit::extract(&request).await?;
@@ -117,11 +152,34 @@ async fn read(mut body: Payload) -> Served<Fields> {
         }
         bytes.extend_from_slice(&chunk);
     }
-    let mut fields = BTreeMap::new();
+    let mut fields = Fields::default();
     for (name, value) in form_urlencoded::parse(&bytes).into_owned() {
-        fields.entry(name).or_insert(value);
+        fields.add(name, value);
     }
-    Ok(Fields(fields))
+    Ok(fields)
+}
+
+/// Reads a form that sends files.
+async fn read_parts(request: &HttpRequest, body: Payload) -> Served<Fields> {
+    let by = Instant::now() + BODY_DEADLINE;
+    let mut parts = Multipart::new(request.headers(), body);
+    let (mut fields, mut taken) = (Fields::default(), 0);
+    while let Some(part) = timeout_at(by, parts.next()).await.map_err(|_late| ServiceError::new(&BODY_TOO_SLOW))? {
+        let mut part = part.map_err(|_| check::bad("form", "multipart/form-data"))?;
+        let name = part.name().unwrap_or_default().to_owned();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = timeout_at(by, part.next()).await.map_err(|_late| ServiceError::new(&BODY_TOO_SLOW))? {
+            let chunk = chunk.map_err(|_| check::bad("form", "multipart/form-data"))?;
+            taken += chunk.len();
+            if taken > MOST_FILE_BYTES {
+                return Err(ServiceError::new(&BODY_TOO_LARGE).with("max", MOST_FILE_BYTES));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        let text = String::from_utf8(bytes).map_err(|_| check::bad(&name, "a text"))?;
+        fields.add(name, text);
+    }
+    Ok(fields)
 }
 
 /// What is wrong, and with which field of the form.

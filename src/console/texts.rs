@@ -1,4 +1,4 @@
-//! What pages say, in every language: Project Fluent catalogues from `texts/`.
+//! What pages say, in every language: Project Fluent catalogues, a folder each, from `texts/`.
 
 use fluent_bundle::types::FluentNumber;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent};
@@ -7,9 +7,21 @@ use unic_langid::LanguageIdentifier;
 use super::format;
 use crate::services::Language;
 
-/// The catalogues, embedded: texts/en.ftl and texts/zh-CN.ftl.
-const ENGLISH: &str = include_str!("../../texts/en.ftl");
-const CHINESE: &str = include_str!("../../texts/zh-CN.ftl");
+/// The files of every catalogue.
+macro_rules! catalogue {
+    ($tag:literal) => {
+        catalogue!($tag:
+            "account", "everywhere", "fields", "gate", "keys", "logs", "navigation", "overview", "system",
+        )
+    };
+    ($tag:literal: $($file:literal),+ $(,)?) => {
+        &[$(($file, include_str!(concat!("../../texts/", $tag, "/", $file, ".ftl")))),+]
+    };
+}
+
+/// The catalogues, embedded.
+const ENGLISH: &[(&str, &str)] = catalogue!("en");
+const CHINESE: &[(&str, &str)] = catalogue!("zh-CN");
 
 /// One language's texts.
 pub(super) struct Texts(concurrent::FluentBundle<FluentResource>);
@@ -21,13 +33,16 @@ impl Texts {
             Language::En => ENGLISH,
             Language::Zh => CHINESE,
         };
-        let on_disk = in_development(tag(language));
         // Only plural rules hang on it; ours parse.
-        let id = tag(language).parse().unwrap_or_default();
-        Self::read(id, on_disk.as_deref().unwrap_or(embedded))
+        let mut texts = Self::none(tag(language).parse().unwrap_or_default());
+        for (file, source) in embedded {
+            let on_disk = in_development(tag(language), file);
+            texts.add(on_disk.as_deref().unwrap_or(source));
+        }
+        texts
     }
 
-    fn read(language: LanguageIdentifier, source: &str) -> Self {
+    fn none(language: LanguageIdentifier) -> Self {
         let mut bundle = concurrent::FluentBundle::new_concurrent(vec![language]);
         // The marks that isolate directions are of use beside right-to-left scripts only, and get copied along.
         bundle.set_use_isolating(false);
@@ -35,6 +50,10 @@ impl Texts {
             FluentValue::Number(FluentNumber { value, .. }) => Some(format::grouped(*value as i64)),
             _ => None,
         }));
+        Self(bundle)
+    }
+
+    fn add(&mut self, source: &str) {
         let resource = match FluentResource::try_new(source.to_owned()) {
             Ok(resource) => resource,
             Err((resource, errors)) => {
@@ -42,10 +61,9 @@ impl Texts {
                 resource
             }
         };
-        if let Err(errors) = bundle.add_resource(resource) {
+        if let Err(errors) = self.0.add_resource(resource) {
             tracing::error!(?errors, "a catalogue of texts names something twice");
         }
-        Self(bundle)
     }
 
     /// Whether there is a text of this name.
@@ -68,7 +86,7 @@ impl Texts {
     }
 }
 
-/// The language's tag, for `lang` and the catalogue's file.
+/// The language's tag, for `lang` and the catalogue's folder.
 pub(super) fn tag(language: Language) -> &'static str {
     match language {
         Language::En => "en",
@@ -77,11 +95,11 @@ pub(super) fn tag(language: Language) -> &'static str {
 }
 
 #[cfg(debug_assertions)]
-fn in_development(tag: &str) -> Option<String> {
-    std::fs::read_to_string(format!("{}/texts/{tag}.ftl", env!("CARGO_MANIFEST_DIR"))).ok()
+fn in_development(tag: &str, file: &str) -> Option<String> {
+    std::fs::read_to_string(format!("{}/texts/{tag}/{file}.ftl", env!("CARGO_MANIFEST_DIR"))).ok()
 }
 
 #[cfg(not(debug_assertions))]
-fn in_development(_: &str) -> Option<String> {
+fn in_development(_: &str, _: &str) -> Option<String> {
     None
 }

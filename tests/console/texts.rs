@@ -15,7 +15,9 @@ fn root() -> PathBuf {
 
 /// Each text's name with its parameters.
 fn catalogue(name: &str) -> BTreeMap<String, BTreeSet<String>> {
-    let source = fs::read_to_string(root().join("texts").join(name)).unwrap();
+    let mut sources = Vec::new();
+    files(&root().join("texts").join(name), &mut sources);
+    let source = sources.join("\n");
     let parsed = fluent_syntax::parser::parse(source.as_str()).unwrap();
     let mut texts = BTreeMap::new();
     for entry in parsed.body {
@@ -83,7 +85,7 @@ fn named(sources: &[String]) -> BTreeSet<String> {
 
 #[test]
 fn both_catalogues_say_the_same_things() {
-    let (english, chinese) = (catalogue("en.ftl"), catalogue("zh-CN.ftl"));
+    let (english, chinese) = (catalogue("en"), catalogue("zh-CN"));
     let names = |texts: &BTreeMap<String, BTreeSet<String>>| texts.keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(names(&english), names(&chinese));
     for (name, parameters) in &english {
@@ -93,7 +95,7 @@ fn both_catalogues_say_the_same_things() {
 
 #[test]
 fn every_text_is_used_and_every_used_text_is_there() {
-    let (texts, sources) = (catalogue("en.ftl"), sources());
+    let (texts, sources) = (catalogue("en"), sources());
     let named = named(&sources);
     let missing: Vec<_> = named.iter().filter(|name| !texts.contains_key(*name)).collect();
     assert!(missing.is_empty(), "named and not there: {missing:?}");
@@ -104,7 +106,7 @@ fn every_text_is_used_and_every_used_text_is_there() {
 
 #[test]
 fn texts_of_a_family_are_those_that_can_be_asked_for() {
-    let texts = catalogue("en.ftl");
+    let texts = catalogue("en");
     for ending in ["completed", "refused", "upstream_failed", "timed_out", "client_left", "killed"] {
         assert!(texts.contains_key(&format!("ending-{ending}")), "{ending}");
     }

@@ -1,6 +1,7 @@
 //! The pages. Each asks a service and shows its answer.
 
 mod account;
+mod admin;
 mod bill;
 mod gate;
 mod keys;
@@ -8,8 +9,8 @@ mod live;
 mod logs;
 mod overview;
 mod preferences;
+mod public;
 mod snippets;
-mod system;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, web::Path};
@@ -21,7 +22,6 @@ use crate::services::error::NOT_FOUND;
 /// Registers every page.
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
-        .service(web::resource("/").route(web::get().to(gate::home)).route(web::head().to(HttpResponse::Ok)))
         .route("/sign-in", web::get().to(gate::sign_in_form))
         .route("/sign-in", web::post().to(gate::sign_in))
         .route("/register", web::get().to(gate::register_form))
@@ -32,8 +32,9 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     keys::routes(config);
     logs::routes(config);
     account::routes(config);
+    admin::routes(config);
+    public::routes(config);
     config
-        .route("/admin/system", web::get().to(system::page))
         .service(web::scope("/console").default_service(web::to(nowhere)))
         .service(web::scope("/admin").default_service(web::to(nowhere)));
 }

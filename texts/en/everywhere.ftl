@@ -1,0 +1,36 @@
+# Everywhere
+
+skip = Skip to content
+not-built = The styles and scripts of this site were not built: install Node.js with npm and build the program again. Everything works without them.
+navigation = Main navigation
+open-menu = Open the menu
+switch-theme = Switch between light and dark
+optional = optional
+copied = Copied
+copy = Copy
+cancel = Cancel
+save = Save
+edit = Edit
+enable = Enable
+disable = Disable
+filter = Filter
+actions = Actions
+actions-of = Actions for { $name }
+previous = Previous
+next = Next
+rows = { $first }–{ $last } of { $total }
+rows-capped = { $first }–{ $last } of more than { $total }
+no-match = Nothing matches these filters
+clear-filters = Clear the filters
+status = Status
+any-status = Any status
+status-active = Active
+status-disabled = Disabled
+status-expired = Expired
+unlimited = Unlimited
+never = Never
+failure = This did not work
+not-found = There is no such page
+not-found-hint = It may have been removed, or the address is not quite right.
+relaying-goes-on = Requests to the API are relayed independently of these pages.
+to-start = To the start page

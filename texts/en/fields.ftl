@@ -1,0 +1,29 @@
+# Fields, and what is right in them
+
+field-account = Username or email address
+field-username = Username
+field-email = Email address
+field-displayName = Display name
+field-password = Password
+field-setupCode = Setup code
+field-name = Name
+field-models = Models
+field-budgetUsd = Budget (USD)
+field-quota = Tokens per day
+field-rateLimitRpm = Requests per minute
+field-rateLimitTpm = Tokens per minute
+field-maxConcurrency = Requests at once
+field-expiresAt = Expires
+field-allowedIps = Allowed addresses
+field-status = Status
+wrong-username = Use letters, digits, dots, dashes and underscores.
+wrong-email = Enter an address such as name@example.com.
+wrong-name = A name is one line of text.
+wrong-models = Enter one model name per line.
+wrong-budgetUsd = Enter an amount of 0 or more, such as 12.50.
+wrong-quota = Enter a whole number.
+wrong-rateLimitRpm = Enter a whole number.
+wrong-rateLimitTpm = Enter a whole number.
+wrong-maxConcurrency = Enter a whole number.
+wrong-expiresAt = Enter a date and a time.
+wrong-allowedIps = Enter one IP address or network per line, such as 203.0.113.7 or 10.0.0.0/8.

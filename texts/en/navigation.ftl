@@ -1,0 +1,29 @@
+# Navigation
+
+nav-overview = Overview
+nav-keys = Keys
+nav-logs = Requests
+nav-balance = Balance
+nav-redeem = Gift card
+nav-account = Account
+nav-admin = Administration
+nav-overview-all = All traffic
+nav-all-logs = All requests
+nav-rankings = Rankings
+nav-upstreams = Upstreams
+nav-channels = Channels
+nav-channel-status = Channel status
+nav-models = Models
+nav-mappings = Mappings
+nav-prices = Prices
+nav-people = People
+nav-users = Users
+nav-all-keys = All keys
+nav-gift-cards = Gift cards
+nav-site = Site
+nav-settings = Settings
+nav-announcement = Announcement
+nav-data = Data
+nav-tokens = Admin tokens
+nav-audit = Audit log
+nav-system-state = System state

@@ -1,0 +1,33 @@
+# Overview
+
+range-short-today = Today
+range-short-24h = 24 h
+range-short-7d = 7 d
+range-short-30d = 30 d
+range-custom = Custom
+from-day = From
+to-day = To
+apply = Apply
+balance = Balance
+spent-so-far = { $amount } spent so far
+requests = Requests
+success-rate = Success rate
+cache-hit = Cache hit
+duration-p50 = Duration, median
+ttft-p50 = First output, median
+p95 = 95% within { $value }
+than-before = than before
+nothing-before = nothing before
+tokens-over-time = Tokens
+cost-over-time = Cost and requests
+cost-left = Cost (left)
+requests-right = Requests (right)
+tokens-finding = { $total } tokens over the whole range
+cost-finding = { $total } over the whole range
+by-cost = by cost
+gone = deleted
+channels = Channels
+no-channel = None answered
+mean-duration = Mean duration
+overview-none = No requests in this range
+overview-none-hint = Figures appear as soon as a key is used.

@@ -1,0 +1,36 @@
+# Everywhere
+
+skip = 跳到正文
+not-built = 本站的样式和脚本尚未构建：请安装 Node.js 与 npm 后重新构建程序。没有它们，所有功能仍可使用。
+navigation = 主导航
+open-menu = 打开菜单
+switch-theme = 切换浅色 / 深色
+optional = 选填
+copied = 已复制
+copy = 复制
+cancel = 取消
+save = 保存
+edit = 编辑
+enable = 启用
+disable = 停用
+filter = 筛选
+actions = 操作
+actions-of = { $name } 的操作
+previous = 上一页
+next = 下一页
+rows = 第 { $first }–{ $last } 条，共 { $total } 条
+rows-capped = 第 { $first }–{ $last } 条，共超过 { $total } 条
+no-match = 没有符合筛选条件的记录
+clear-filters = 清除筛选
+status = 状态
+any-status = 全部状态
+status-active = 启用
+status-disabled = 已停用
+status-expired = 已过期
+unlimited = 不限
+never = 永不
+failure = 操作未成功
+not-found = 页面不存在
+not-found-hint = 它可能已被删除，或者地址有误。
+relaying-goes-on = API 请求的转发不依赖这些页面。
+to-start = 返回首页

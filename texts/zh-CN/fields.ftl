@@ -1,0 +1,29 @@
+# Fields, and what is right in them
+
+field-account = 用户名或邮箱
+field-username = 用户名
+field-email = 邮箱
+field-displayName = 显示名称
+field-password = 密码
+field-setupCode = 安装码
+field-name = 名称
+field-models = 模型
+field-budgetUsd = 预算（美元）
+field-quota = 每日 Token 数
+field-rateLimitRpm = 每分钟请求数
+field-rateLimitTpm = 每分钟 Token 数
+field-maxConcurrency = 并发请求数
+field-expiresAt = 过期时间
+field-allowedIps = 允许的地址
+field-status = 状态
+wrong-username = 请使用字母、数字、点、连字符和下划线。
+wrong-email = 请输入形如 name@example.com 的地址。
+wrong-name = 名称应为一行文字。
+wrong-models = 请每行输入一个模型名称。
+wrong-budgetUsd = 请输入不小于 0 的金额，例如 12.50。
+wrong-quota = 请输入整数。
+wrong-rateLimitRpm = 请输入整数。
+wrong-rateLimitTpm = 请输入整数。
+wrong-maxConcurrency = 请输入整数。
+wrong-expiresAt = 请输入日期和时间。
+wrong-allowedIps = 请每行输入一个 IP 地址或网段，例如 203.0.113.7 或 10.0.0.0/8。

@@ -1,0 +1,29 @@
+# 导航
+
+nav-overview = 我的总览
+nav-keys = 密钥
+nav-logs = 请求日志
+nav-balance = 余额明细
+nav-redeem = 礼品卡
+nav-account = 账户
+nav-admin = 管理
+nav-overview-all = 全站总览
+nav-all-logs = 全部请求
+nav-rankings = 排行
+nav-upstreams = 上游
+nav-channels = 渠道
+nav-channel-status = 渠道状态
+nav-models = 模型
+nav-mappings = 模型映射
+nav-prices = 价格
+nav-people = 用户
+nav-users = 用户管理
+nav-all-keys = 全部密钥
+nav-gift-cards = 礼品卡管理
+nav-site = 站点
+nav-settings = 设置
+nav-announcement = 公告
+nav-data = 数据
+nav-tokens = 管理令牌
+nav-audit = 审计日志
+nav-system-state = 系统状态
