@@ -11,7 +11,8 @@ use crate::services::Language;
 macro_rules! catalogue {
     ($tag:literal) => {
         catalogue!($tag:
-            "account", "everywhere", "fields", "gate", "keys", "logs", "navigation", "overview", "system",
+            "account", "data", "everywhere", "fields", "gate", "keys", "logs", "navigation", "notices", "overview",
+            "settings", "system",
         )
     };
     ($tag:literal: $($file:literal),+ $(,)?) => {
