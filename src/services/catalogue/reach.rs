@@ -157,6 +157,11 @@ impl Reach {
         &self.every_channel
     }
 
+    /// Channels that serve every model: what that is, only their providers know.
+    pub fn open_channels(&self) -> Vec<&ChannelName> {
+        self.channels.iter().filter(|channel| channel.models.is_empty()).map(|channel| &channel.name).collect()
+    }
+
     /// Names that upstreams are asked by, in order: what forms suggest.
     pub fn upstream_models(&self) -> BTreeSet<&str> {
         let listed = self.channels.iter().flat_map(|channel| channel.models.iter());

@@ -1,5 +1,10 @@
 //! What admins run the gateway from.
 
+mod mappings;
+mod models;
+mod price_import;
+mod prices;
+mod several;
 mod system;
 
 use actix_web::web::{self, ServiceConfig};
@@ -7,4 +12,8 @@ use actix_web::web::{self, ServiceConfig};
 /// Registers the pages.
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.route("/admin/system", web::get().to(system::page));
+    models::routes(config);
+    mappings::routes(config);
+    price_import::routes(config);
+    prices::routes(config);
 }
