@@ -144,6 +144,9 @@ async fn act(Admin(signed_in): Admin, fields: Fields) -> HttpResponse {
 
 async fn to_several(SignedIn { visit, actor }: &SignedIn, fields: &Fields) -> Served<HttpResponse> {
     let chosen = several::chosen(fields);
+    if chosen.is_empty() {
+        return Ok(several::back(visit, fields, LIST, "none", 0));
+    }
     let enabled = match fields.text("act") {
         "remove" => return remove(visit, actor, fields, &chosen).await,
         "enable" => true,
@@ -171,5 +174,5 @@ async fn remove(visit: &Visit, actor: &Actor, fields: &Fields, chosen: &[i64]) -
     for id in chosen {
         found.extend(mappings::one(services, *id).await.ok());
     }
-    if found.is_empty() { Ok(several::back(visit, fields, LIST, "none", 0)) } else { Ok(question(visit, &found, fields)) }
+    Ok(question(visit, &found, fields))
 }

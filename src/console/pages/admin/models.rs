@@ -143,6 +143,9 @@ async fn act(Admin(signed_in): Admin, fields: Fields) -> HttpResponse {
 
 async fn to_several(SignedIn { visit, actor }: &SignedIn, fields: &Fields) -> Served<HttpResponse> {
     let (services, chosen) = (visit.services(), several::chosen(fields));
+    if chosen.is_empty() {
+        return Ok(several::back(visit, fields, LIST, "none", 0));
+    }
     let mut patch = ModelPatch::default();
     let what = match fields.text("act") {
         "remove" => return remove(visit, actor, fields, &chosen).await,
@@ -172,7 +175,7 @@ async fn remove(visit: &Visit, actor: &crate::services::Actor, fields: &Fields, 
     for id in chosen {
         found.extend(models::one(services, *id).await.ok());
     }
-    if found.is_empty() { Ok(several::back(visit, fields, LIST, "none", 0)) } else { Ok(question(visit, &found, fields)) }
+    Ok(question(visit, &found, fields))
 }
 
 /// `GET /admin/models/discover`
