@@ -11,7 +11,7 @@ use crate::services::Language;
 macro_rules! catalogue {
     ($tag:literal) => {
         catalogue!($tag:
-            "account", "everywhere", "fields", "gate", "keys", "logs", "navigation", "overview", "system",
+            "account", "channels", "everywhere", "fields", "gate", "keys", "logs", "navigation", "overview", "system",
         )
     };
     ($tag:literal: $($file:literal),+ $(,)?) => {
