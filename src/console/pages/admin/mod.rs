@@ -1,11 +1,12 @@
 //! What admins run the gateway from.
 
+mod channels;
 mod data;
-mod settings;
 mod mappings;
 mod models;
 mod price_import;
 mod prices;
+mod settings;
 mod several;
 mod system;
 
@@ -20,4 +21,5 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     mappings::routes(config);
     price_import::routes(config);
     prices::routes(config);
+    channels::routes(config);
 }
