@@ -4,8 +4,11 @@ channels-count = { $count ->
     [one] { $count } channel
    *[other] { $count } channels
 }
-channels-count-ok = , { $count } well
-channels-count-warn = , { $count } to look at
+channels-count-ok = , { $count } healthy
+channels-count-warn = { $count ->
+    [one] , { $count } needs attention
+   *[other] , { $count } need attention
+}
 channels-count-bad = , { $count } failing
 channels-count-off = , { $count } off
 channels-search = Name, address or model
@@ -14,8 +17,8 @@ channels-any-model = Any model
 channels-on-and-off = On and off
 channels-on = On
 channels-off = Off
-channels-grade-ok = Well
-channels-grade-warn = To look at
+channels-grade-ok = Healthy
+channels-grade-warn = Needs attention
 channels-grade-bad = Failing
 channels-grade-off = Off
 channels-none = No channels yet
@@ -32,12 +35,12 @@ channels-test-again = Test again
 channels-test-progress = { $done } of { $count } tested, { $bad } not reached
 channels-tested = { $reached } of { $count } reached
 channels-in-flight = In flight
-channels-success-24h = Answered, 24 h
+channels-success-24h = Success 24 h
 channels-ttft-p50 = First output p50
 channels-ttft-p50-p95 = First output p50 / p95
 channels-duration-p50-p95 = Whole answer p50 / p95
 channels-checked = Tested
-channels-failed-of = { $failed } of { $all } failed
+channels-failed = { $failed } failed
 channels-more-models = { $count } more models
 channels-switch = { $name } takes requests
 channels-as-of = As of { $time }, { $zone } time
@@ -77,7 +80,7 @@ channel-candidates = { $count ->
 channel-no-candidates = The provider lists { $listed } models; all of them stand here already.
 channel-choose-all = Choose all
 channel-take = Add the chosen
-channel-take-hint = Chosen models are added to the list above, and stored when you save.
+channel-take-hint = They join the list above; saving stores them.
 channel-drop-headers = Remove the extra headers
 channel-takes-requests = Takes requests
 channel-no-probes = None
@@ -104,7 +107,7 @@ channel-open-since = Circuit not closed since { $time }
 channel-close-now = Close the circuit now
 channel-last-minute = Last minute: { $requests } tries, { $failures } failed
 channel-attempts = { $answered } answered, { $failed } failed, { $throttled } throttled
-channel-billed = Billed, 24 h
+channel-billed = Billed 24 h
 channel-billed-of = { $requests } requests, { $tokens } tokens
 channel-troubled = { $count ->
     [one] { $count } half hour with failures
@@ -133,14 +136,14 @@ channel-updated = Changed
 standing-off = Off
 standing-incomplete = Incomplete
 standing-open = Circuit open
-standing-half_open = Being tried
+standing-half_open = Recovering
 standing-resting = Resting
 standing-full = Full
 standing-failing = Failing in part
 standing-test_failed = Test failed
 standing-models_resting = Models resting
 standing-unused = Not used yet
-standing-fine = Well
+standing-fine = Healthy
 cell-fine = fine
 cell-troubled = failures
 cell-down = down

@@ -11,9 +11,9 @@ mod status;
 mod upstreams;
 mod values;
 
-pub(super) use import::imported;
 pub use activity::{Activity, Cell, CellState};
 pub use draft::{Draft, draft_models, test_draft};
+pub(super) use import::imported;
 pub use one::{Doings, Failure, doings, one};
 pub use probes::{
     ChannelTest, ChannelTestLog, CircuitChange, Probed, TestAllResult, TestRequest, UpstreamModels, change_circuit, probe_due,

@@ -3,10 +3,10 @@
 use actors::vocabulary::{Attempt, ChannelId};
 use serde::Serialize;
 
+use super::find;
 use super::status::{ChannelStatus, statuses};
 use super::upstreams::Upstreams;
 use super::values::Channel;
-use super::find;
 use crate::services::error::NOT_FOUND;
 use crate::services::reports::Numbers;
 use crate::services::{Served, ServiceError, Services};

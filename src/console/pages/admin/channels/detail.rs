@@ -9,8 +9,8 @@ use super::channel_id;
 use crate::console::lists;
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
-use crate::services::channels::{self, CircuitChange, UpstreamsHandle};
 use crate::services::Served;
+use crate::services::channels::{self, CircuitChange, UpstreamsHandle};
 
 /// `GET /admin/channels/{id}`
 pub(super) async fn page(

@@ -67,7 +67,8 @@ async fn overview(visit: &Visit, upstreams: &UpstreamsHandle, template: &str) ->
     let asked = if asked.sort.is_some() { asked } else { by_name() };
     let query = ChannelQuery { kind: visit.asked("type"), enabled: switched(visit), model: visit.asked("model") };
     let grade = visit.asked("grade").as_deref().and_then(grade);
-    let filtered = asked.query.is_some() || query.kind.is_some() || query.enabled.is_some() || query.model.is_some() || grade.is_some();
+    let filtered =
+        asked.query.is_some() || query.kind.is_some() || query.enabled.is_some() || query.model.is_some() || grade.is_some();
     let ChannelOverview { page, counts, mut models } =
         channels::overview(visit.services(), &*upstreams.0, &asked, query, grade).await?;
     if models.len() > MOST_MODELS {
