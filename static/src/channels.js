@@ -47,7 +47,10 @@ async function attempt(form, button) {
     reveal(outcome);
     outcome.scrollIntoView({ block: 'nearest' });
   } catch {
-    form.requestSubmit(button);
+    // Not by a click, which would come back here: as the form goes out without scripts.
+    const act = Object.assign(document.createElement('input'), { type: 'hidden', name: 'act', value: button.value });
+    form.append(act);
+    form.submit();
   } finally {
     label.textContent = before;
     button.disabled = false;

@@ -113,7 +113,7 @@ on_both! {
     async fn tests_circuits_and_upstream_models(app: TestApp) {
         let anna = app.people().await.anna;
         let one = anna.post("/api/channels", channel("one")).await.expects(201)["id"].clone();
-        let down = anna.post("/api/channels", channel("two is down")).await.expects(201)["id"].clone();
+        let down = anna.post("/api/channels", with("two is down", "models", json!(["m"]))).await.expects(201)["id"].clone();
         anna.post("/api/channels", with("off", "enabled", json!(false))).await.expects(201);
         let all = anna.post("/api/channels/test-all", json!({})).await.expects(200);
         assert_eq!(all["results"].as_array().unwrap().len(), 2);

@@ -74,7 +74,7 @@ pub(super) async fn update(
         Err(error) => Err(error),
     };
     match changed {
-        Ok(_) => visit.to("/admin/channels?done=saved").finish(),
+        Ok(channel) => visit.to(&super::back(&channel, &fields, "saved")).finish(),
         Err(error) => form.refused(&error),
     }
 }
