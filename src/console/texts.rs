@@ -11,7 +11,8 @@ use crate::services::Language;
 macro_rules! catalogue {
     ($tag:literal) => {
         catalogue!($tag:
-            "account", "channels", "everywhere", "fields", "gate", "keys", "logs", "navigation", "overview", "system",
+            "account", "catalogue", "channels", "data", "everywhere", "fields", "gate", "keys", "logs", "mappings",
+            "models", "navigation", "notices", "overview", "prices", "public", "settings", "square", "system",
         )
     };
     ($tag:literal: $($file:literal),+ $(,)?) => {

@@ -7,7 +7,23 @@ use std::path::{Path, PathBuf};
 use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
 
 /// Texts named by a part that only running shows: the beginning of their names.
-const FAMILIES: [&str; 7] = ["field-", "wrong-", "ending-", "range-", "cost-", "standing-", "cell-"];
+const FAMILIES: &[&str] = &[
+    "cell-",
+    "choice-",
+    "cost-",
+    "ending-",
+    "field-",
+    "group-",
+    "loses-",
+    "owns-",
+    "range-",
+    "right-",
+    "setting-",
+    "standing-",
+    "table-",
+    "unit-",
+    "wrong-",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -1,6 +1,13 @@
 //! What admins run the gateway from.
 
 mod channels;
+mod data;
+mod mappings;
+mod models;
+mod price_import;
+mod prices;
+mod settings;
+mod several;
 mod system;
 
 use actix_web::web::{self, ServiceConfig};
@@ -8,5 +15,11 @@ use actix_web::web::{self, ServiceConfig};
 /// Registers the pages.
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.route("/admin/system", web::get().to(system::page));
+    data::routes(config);
+    settings::routes(config);
+    models::routes(config);
+    mappings::routes(config);
+    price_import::routes(config);
+    prices::routes(config);
     channels::routes(config);
 }
