@@ -4,6 +4,7 @@
 
 mod books;
 mod browser;
+mod channels;
 mod no_scripts;
 mod page;
 mod pages;
