@@ -4,9 +4,13 @@
 
 mod books;
 mod browser;
+mod crawl;
+mod live;
 mod no_scripts;
 mod page;
 mod pages;
+mod router;
+mod seed;
 mod texts;
 mod visitor;
 mod world;
