@@ -4,9 +4,12 @@
 
 mod books;
 mod browser;
+mod catalogue;
 mod no_scripts;
 mod page;
 mod pages;
+mod prices;
+mod square;
 mod texts;
 mod visitor;
 mod world;
