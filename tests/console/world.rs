@@ -1,5 +1,6 @@
 //! A running gateway with an admin, a user and one request in the log: the binary's own demo.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -13,6 +14,8 @@ use crate::visitor::Visitor;
 
 /// Longest wait for a request's row in the log, in looks.
 const LOOKS: usize = 400;
+/// What the process says is wrong, beside its data.
+const COMPLAINTS: &str = "complaints";
 const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 
 /// Somebody who can sign in.
@@ -47,6 +50,7 @@ impl World {
             .env("PORT", "0")
             .env("RUST_LOG", "error")
             .stdout(Stdio::piped())
+            .stderr(fs::File::create(data.path().join(COMPLAINTS)).unwrap())
             .spawn()
             .unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
@@ -93,6 +97,11 @@ impl World {
         let money = json!({ "adjustUsd": serde_json::from_str::<Value>(usd).unwrap(), "reason": "test" });
         admin.api(Method::PATCH, &format!("/api/users/{id}/quota"), money).await;
         id
+    }
+
+    /// What the gateway found wrong with itself.
+    pub fn errors(&self) -> Vec<String> {
+        fs::read_to_string(self.data.path().join(COMPLAINTS)).unwrap().lines().map(str::to_owned).collect()
     }
 
     /// What is there, by SQL.
