@@ -11,6 +11,8 @@ use crate::services::Language;
 macro_rules! catalogue {
     ($tag:literal) => {
         catalogue!($tag:
+            "account", "data", "everywhere", "fields", "gate", "keys", "logs", "navigation", "notices", "overview",
+            "settings", "system",
             "account", "catalogue", "everywhere", "fields", "gate", "keys", "logs", "mappings", "models", "navigation", "overview",
             "prices", "public", "square", "system",
         )

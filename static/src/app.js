@@ -2,6 +2,8 @@
 import { charts } from './chart.js';
 import { copying } from './copy.js';
 import { live } from './live.js';
+import { notices } from './notices.js';
+import { settings } from './settings.js';
 import { several } from './several.js';
 import { sheets } from './sheets.js';
 import { theme } from './theme.js';
@@ -9,12 +11,15 @@ import { theme } from './theme.js';
 charts();
 copying();
 live();
+notices();
+settings();
 several();
 sheets();
 theme();
 
 // A form that was sent is not sent again by a second click.
 document.addEventListener('submit', (event) => {
+  if (event.target.matches('[data-download]')) return;
   const buttons = event.target.querySelectorAll('button:not([type=button])');
   setTimeout(() => buttons.forEach((button) => { button.disabled = true; }));
 });

@@ -44,6 +44,8 @@ pub const PAGES: &[Page] = &[
     // Anybody's.
     page("/sign-in", For::Strangers),
     page("/register", For::Strangers),
+    page("/model-square", For::Everybody),
+    page("/model-square/model", For::Everybody).asking("?provider=claude&name=claude-haiku-4-5"),
     // One's own.
     page("/console", For::Users),
     page("/console/keys", For::Users),
@@ -60,6 +62,22 @@ pub const PAGES: &[Page] = &[
     page("/admin/logs", For::Admins),
     page("/admin/logs/{id}", For::Admins).of("SELECT min(id) FROM request_log WHERE ending = 'upstream_failed'"),
     page("/admin/system", For::Admins),
+    page("/admin/models", For::Admins),
+    page("/admin/models", For::Admins).asking("?query=nothing-like-it&done=none"),
+    page("/admin/models/new", For::Admins),
+    page("/admin/models/discover", For::Admins),
+    page("/admin/models/{id}", For::Admins).of("SELECT min(id) FROM catalogue_models"),
+    page("/admin/models/{id}/remove", For::Admins).of("SELECT min(id) FROM catalogue_models"),
+    page("/admin/mappings", For::Admins),
+    page("/admin/mappings/new", For::Admins),
+    page("/admin/mappings/{id}", For::Admins).of("SELECT min(id) FROM model_mappings"),
+    page("/admin/mappings/{id}/remove", For::Admins).of("SELECT min(id) FROM model_mappings"),
+    page("/admin/prices", For::Admins),
+    page("/admin/prices/new", For::Admins).asking("?provider=openai&model=gpt-new"),
+    page("/admin/prices/unpriced", For::Admins),
+    page("/admin/prices/import", For::Admins),
+    page("/admin/prices/{id}", For::Admins).of("SELECT min(id) FROM model_prices"),
+    page("/admin/prices/{id}/remove", For::Admins).of("SELECT min(id) FROM model_prices"),
 ];
 
 /// What is opened by GET and is no page.

@@ -1,5 +1,7 @@
 //! What admins run the gateway from.
 
+mod data;
+mod settings;
 mod mappings;
 mod models;
 mod price_import;
@@ -12,6 +14,8 @@ use actix_web::web::{self, ServiceConfig};
 /// Registers the pages.
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.route("/admin/system", web::get().to(system::page));
+    data::routes(config);
+    settings::routes(config);
     models::routes(config);
     mappings::routes(config);
     price_import::routes(config);
