@@ -4,6 +4,12 @@
 
 mod books;
 mod browser;
+mod catalogue;
+mod no_scripts;
+mod page;
+mod pages;
+mod prices;
+mod square;
 mod crawl;
 mod live;
 mod no_scripts;

@@ -81,6 +81,22 @@ pub const PAGES: &[Page] = &[
     page("/admin/data", For::Admins),
     page("/admin/data/archive/remove", For::Admins).asking("?before=2025-01-01"),
     page("/admin/system", For::Admins),
+    page("/admin/models", For::Admins),
+    page("/admin/models", For::Admins).asking("?query=nothing-like-it&done=none"),
+    page("/admin/models/new", For::Admins),
+    page("/admin/models/discover", For::Admins),
+    page("/admin/models/{id}", For::Admins).of("SELECT min(id) FROM catalogue_models"),
+    page("/admin/models/{id}/remove", For::Admins).of("SELECT min(id) FROM catalogue_models"),
+    page("/admin/mappings", For::Admins),
+    page("/admin/mappings/new", For::Admins),
+    page("/admin/mappings/{id}", For::Admins).of("SELECT min(id) FROM model_mappings"),
+    page("/admin/mappings/{id}/remove", For::Admins).of("SELECT min(id) FROM model_mappings"),
+    page("/admin/prices", For::Admins),
+    page("/admin/prices/new", For::Admins).asking("?provider=openai&model=gpt-new"),
+    page("/admin/prices/unpriced", For::Admins),
+    page("/admin/prices/import", For::Admins),
+    page("/admin/prices/{id}", For::Admins).of("SELECT min(id) FROM model_prices"),
+    page("/admin/prices/{id}/remove", For::Admins).of("SELECT min(id) FROM model_prices"),
 ];
 
 /// What is opened by GET and is no page.
