@@ -5,9 +5,16 @@
 mod books;
 mod browser;
 mod channels;
+mod catalogue;
+mod crawl;
+mod live;
 mod no_scripts;
 mod page;
 mod pages;
+mod prices;
+mod router;
+mod seed;
+mod square;
 mod texts;
 mod visitor;
 mod world;
