@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actors::ports::Changed;
 use actors::system::Cellar;
+use actors::vocabulary::UserId;
 use async_trait::async_trait;
 
 use crate::services::News;
-use crate::services::system::{Figures, System};
+use crate::services::system::{Figures, System, Traffic};
+use crate::services::values::Usd;
 
 /// Puts changes in force through the actors.
 pub(super) struct CellarNews(pub(super) Cellar);
@@ -50,6 +52,17 @@ impl System for Process {
             live_readers: self.cellar.logs.readers() as u64,
             actor_restarts: restarts,
             memory_bytes: resident_bytes(),
+        }
+    }
+
+    fn traffic(&self, user: Option<UserId>) -> Traffic {
+        let traffic = self.cellar.gates.traffic(user);
+        Traffic {
+            running: traffic.running as u64,
+            waiting: traffic.waiting as u64,
+            held_usd: Usd(traffic.held),
+            requests_last_minute: traffic.requests,
+            tokens_last_minute: traffic.tokens,
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::services::Language;
 macro_rules! catalogue {
     ($tag:literal) => {
         catalogue!($tag:
-            "account", "everywhere", "fields", "gate", "keys", "logs", "navigation", "overview", "public", "system",
+            "account", "balance", "docs", "everywhere", "fields", "gate", "gift_cards", "keys", "landing", "logs", "navigation",
+            "overview", "public", "system",
         )
     };
     ($tag:literal: $($file:literal),+ $(,)?) => {

@@ -2,12 +2,14 @@
 import { charts } from './chart.js';
 import { copying } from './copy.js';
 import { live } from './live.js';
+import { saving } from './save.js';
 import { sheets } from './sheets.js';
 import { theme } from './theme.js';
 
 charts();
 copying();
 live();
+saving();
 sheets();
 theme();
 

@@ -8,6 +8,9 @@ use crate::console::visit::Visit;
 const CLAUDE_MODEL: &str = "claude-sonnet-4-5";
 const OPENAI_MODEL: &str = "gpt-5-mini";
 
+/// Stands for a key where there is none to show.
+pub(super) const PLACEHOLDER: &str = "YOUR_API_KEY";
+
 /// One client's set-up.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Snippet {

@@ -1,11 +1,12 @@
 //! Books finished requests exactly once: log rows, ledger rows, balances, key totals, hourly sums, in one transaction.
 //!
 //! Everything follows from which log rows were new: the row's id is the receipt's, and a second booking
-//! finds it taken. Rows are locked in one order everywhere (log rows, users, keys, hours, each by id), so
+//! finds it taken. Rows are locked in one order everywhere (log rows, users, keys, hours, traffic, latencies, each by id), so
 //! that two processes booking the same receipts wait for each other instead of deadlocking.
 
 mod sums;
 mod tables;
+mod traffic;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use actors::vocabulary::{IdMaker, Receipt};
 use async_trait::async_trait;
 
 use self::sums::{Balances, KeyTotals, hours_of, keys_of, payers_of};
+use self::traffic::{latencies_of, traffic_of};
 use self::tables::{BookingTables, LogRow};
 use super::db::{Db, Stored, write};
 
@@ -66,7 +68,9 @@ impl Booking {
             totals.count(new);
             tx.set_key_totals(&totals.changed()).await?;
         }
-        tx.add_hours(&hours_of(new)).await
+        tx.add_hours(&hours_of(new)).await?;
+        tx.add_traffic(&traffic_of(new)).await?;
+        tx.add_latencies(&latencies_of(new)).await
     }
 }
 

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use crate::store::db::Stored;
 
 /// Rows per statement, the larger ones first: few sizes, so that SQLite keeps the statements it has prepared. The
-/// largest has 256 × 35 parameters, of which SQLite takes 32,766.
+/// largest has 256 × 36 parameters, of which SQLite takes 32,766.
 const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 /// Longest text from outside that is stored; longer ones would not fit PostgreSQL's indexes.
 const LONGEST_TEXT: usize = 512;
@@ -93,6 +93,28 @@ pub(super) struct HourRow<'r> {
     pub(super) sums: [i64; 8],
 }
 
+/// What one hour gains by way of asking and ending.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TrafficRow {
+    pub(super) hour: i64,
+    pub(super) user_id: i64,
+    pub(super) protocol: &'static str,
+    pub(super) upstream_protocol: &'static str,
+    pub(super) ending: &'static str,
+    pub(super) status: i64,
+    pub(super) requests: i64,
+}
+
+/// What one hour gains by way of time taken.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LatencyRow {
+    pub(super) hour: i64,
+    pub(super) user_id: i64,
+    pub(super) measure: &'static str,
+    pub(super) up_to_ms: i64,
+    pub(super) requests: i64,
+}
+
 /// The tables booking writes to.
 #[async_trait]
 pub(super) trait BookingTables: Send {
@@ -110,11 +132,15 @@ pub(super) trait BookingTables: Send {
     async fn set_key_totals(&mut self, keys: &[KeyRow]) -> Stored<()>;
     /// Adds to the hourly sums.
     async fn add_hours(&mut self, hours: &[HourRow<'_>]) -> Stored<()>;
+    /// Adds to the hourly counts of protocols and endings.
+    async fn add_traffic(&mut self, rows: &[TrafficRow]) -> Stored<()>;
+    /// Adds to the hourly counts of times taken.
+    async fn add_latencies(&mut self, rows: &[LatencyRow]) -> Stored<()>;
 }
 
 const INSERT_LOG: &str = "INSERT INTO request_log (id, request_id, client_request_id, ts, user_id, username, key_id, \
     key_name, key_prefix, protocol, model, upstream_model, channel_id, channel_name, status, ending, stream, converted, \
-    ttft_ms, duration_ms, tokens_in, tokens_out, cache_read_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens, \
+    upstream_protocol, ttft_ms, duration_ms, tokens_in, tokens_out, cache_read_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens, \
     reasoning_tokens, estimated, unpriced, cost_nanos, error, tariff, timings, attempts, client_ip, details) ";
 const ADD_HOURS: &str = "INSERT INTO usage_hourly (hour, user_id, key_id, channel_id, model, requests, successes, tokens_in, \
     tokens_out, cache_read_tokens, cache_creation_tokens, cost_nanos, duration_ms) ";
@@ -124,6 +150,13 @@ const ON_HOUR: &str = " ON CONFLICT (hour, user_id, key_id, channel_id, model) D
     cache_read_tokens = usage_hourly.cache_read_tokens + excluded.cache_read_tokens, \
     cache_creation_tokens = usage_hourly.cache_creation_tokens + excluded.cache_creation_tokens, \
     cost_nanos = usage_hourly.cost_nanos + excluded.cost_nanos, duration_ms = usage_hourly.duration_ms + excluded.duration_ms";
+const ADD_TRAFFIC: &str =
+    "INSERT INTO traffic_hourly (hour, user_id, protocol, upstream_protocol, ending, status, requests) ";
+const ON_TRAFFIC: &str = " ON CONFLICT (hour, user_id, protocol, upstream_protocol, ending, status) DO UPDATE SET \
+    requests = traffic_hourly.requests + excluded.requests";
+const ADD_LATENCIES: &str = "INSERT INTO latency_hourly (hour, user_id, measure, up_to_ms, requests) ";
+const ON_LATENCY: &str =
+    " ON CONFLICT (hour, user_id, measure, up_to_ms) DO UPDATE SET requests = latency_hourly.requests + excluded.requests";
 const SET_KEYS: &str = "UPDATE api_keys SET used_nanos = v.column2, used_requests = v.column3, day_start = v.column4, \
     day_tokens = v.column5, last_used_at = v.column6 FROM (";
 
@@ -168,6 +201,7 @@ macro_rules! booking_tables {
                             .push_bind(receipt.ending.as_str())
                             .push_bind(receipt.stream)
                             .push_bind(receipt.converted)
+                            .push_bind(receipt.upstream_protocol.map(|protocol| protocol.as_str()))
                             .push_bind(receipt.ttft_ms())
                             .push_bind(receipt.timings.ended_ms)
                             .push_bind(receipt.usage.input)
@@ -285,6 +319,40 @@ macro_rules! booking_tables {
                     upsert.build().persistent($kept).execute(&mut *self).await?;
                 }
                 Ok::<(), StoreError>(())
+            }
+
+            async fn add_traffic(&mut self, rows: &[TrafficRow]) -> Stored<()> {
+                for chunk in pieces(rows, $kept) {
+                    let mut upsert = QueryBuilder::<$database>::new(ADD_TRAFFIC);
+                    upsert.push_values(chunk, |mut row, traffic| {
+                        row.push_bind(traffic.hour)
+                            .push_bind(traffic.user_id)
+                            .push_bind(traffic.protocol)
+                            .push_bind(traffic.upstream_protocol)
+                            .push_bind(traffic.ending)
+                            .push_bind(traffic.status)
+                            .push_bind(traffic.requests);
+                    });
+                    upsert.push(ON_TRAFFIC);
+                    upsert.build().persistent($kept).execute(&mut *self).await?;
+                }
+                Ok(())
+            }
+
+            async fn add_latencies(&mut self, rows: &[LatencyRow]) -> Stored<()> {
+                for chunk in pieces(rows, $kept) {
+                    let mut upsert = QueryBuilder::<$database>::new(ADD_LATENCIES);
+                    upsert.push_values(chunk, |mut row, latency| {
+                        row.push_bind(latency.hour)
+                            .push_bind(latency.user_id)
+                            .push_bind(latency.measure)
+                            .push_bind(latency.up_to_ms)
+                            .push_bind(latency.requests);
+                    });
+                    upsert.push(ON_LATENCY);
+                    upsert.build().persistent($kept).execute(&mut *self).await?;
+                }
+                Ok(())
             }
         }
     };

@@ -1,10 +1,13 @@
 //! What anybody may read.
 
-use actix_web::web::{self, ServiceConfig};
+mod guide;
 
-use super::gate;
+use actix_web::HttpResponse;
+use actix_web::web::{self, ServiceConfig};
 
 /// Registers the pages.
 pub(super) fn routes(config: &mut ServiceConfig) {
-    config.service(web::resource("/").route(web::get().to(gate::home)).route(web::head().to(actix_web::HttpResponse::Ok)));
+    config
+        .service(web::resource("/").route(web::get().to(guide::front)).route(web::head().to(HttpResponse::Ok)))
+        .route("/docs", web::get().to(guide::docs));
 }
