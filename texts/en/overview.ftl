@@ -61,5 +61,5 @@ protocol-client = Client
 protocol-upstream = Channel
 protocol-how = How
 protocol-count = Token counting
-converted = converted
-native = as it came
+protocol-converted = converted
+protocol-native = as it came

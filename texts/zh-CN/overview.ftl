@@ -55,5 +55,5 @@ protocol-client = 客户端
 protocol-upstream = 渠道
 protocol-how = 方式
 protocol-count = Token 计数
-converted = 转换
-native = 直通
+protocol-converted = 转换
+protocol-native = 直通
