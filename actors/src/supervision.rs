@@ -10,7 +10,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::dev::{MessageResponse, ToEnvelope};
@@ -35,13 +35,29 @@ pub struct Unanswered {
     pub actor: &'static str,
 }
 
+/// What an actor forgets when it restarts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Nothing that matters: what it owns lives beside it.
+    Nothing,
+    /// What it learned of its channels' health.
+    HealthMemory,
+    /// The places of those who read along.
+    Readers,
+}
+
 /// Counters of one actor, for the system page and for tests.
 #[derive(Debug)]
 pub struct Vitals {
     name: &'static str,
+    loss: Loss,
     handled: AtomicU64,
     crashes: AtomicU64,
     deaths: AtomicU64,
+    /// Questions that have no answer yet.
+    asked: AtomicUsize,
+    /// Words that were said and not taken yet.
+    told: AtomicUsize,
 }
 
 /// What [`Vitals`] showed at one moment.
@@ -49,6 +65,12 @@ pub struct Vitals {
 pub struct VitalSigns {
     /// The actor's name.
     pub name: &'static str,
+    /// What a restart loses.
+    pub loss: Loss,
+    /// Whether it takes messages. One that does not is replaced when somebody next needs it.
+    pub alive: bool,
+    /// Messages that wait for it or are at work.
+    pub waiting: usize,
     /// Messages handled so far.
     pub handled: u64,
     /// Panics caught, each followed by a restart on the same mailbox.
@@ -59,23 +81,49 @@ pub struct VitalSigns {
 
 impl Vitals {
     /// Fresh counters.
-    pub fn new(name: &'static str) -> Arc<Self> {
-        Arc::new(Self { name, handled: AtomicU64::new(0), crashes: AtomicU64::new(0), deaths: AtomicU64::new(0) })
+    pub fn new(name: &'static str, loss: Loss) -> Arc<Self> {
+        let (handled, crashes, deaths) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        Arc::new(Self { name, loss, handled, crashes, deaths, asked: AtomicUsize::new(0), told: AtomicUsize::new(0) })
     }
 
-    /// The counters now.
-    pub fn signs(&self) -> VitalSigns {
+    /// The counters now, of an actor that is or is not alive.
+    pub fn signs(&self, alive: bool) -> VitalSigns {
         VitalSigns {
             name: self.name,
+            loss: self.loss,
+            alive,
+            waiting: self.asked.load(Ordering::Relaxed) + self.told.load(Ordering::Relaxed),
             handled: self.handled.load(Ordering::Relaxed),
             crashes: self.crashes.load(Ordering::Relaxed),
             deaths: self.deaths.load(Ordering::Relaxed),
         }
     }
 
+    /// Counts a question until what this returns is dropped: answered, late or given up.
+    pub(crate) fn asking(&self) -> Asking<'_> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Asking(self)
+    }
+
+    /// Counts a word that was said as taken.
+    pub(crate) fn took(&self) {
+        let _never_negative = self.told.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |told| Some(told.saturating_sub(1)));
+    }
+
     pub(crate) fn count_death(&self) {
+        // What stood in a dead actor's mailbox is gone.
+        self.told.store(0, Ordering::Relaxed);
         self.deaths.fetch_add(1, Ordering::Relaxed);
         tracing::error!(actor = self.name, "an actor died and was replaced");
+    }
+}
+
+/// A question under way.
+pub(crate) struct Asking<'a>(&'a Vitals);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.asked.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -115,8 +163,8 @@ impl<A: Actor<Context = Context<A>>> Line<A> {
         Self { addr: ArcSwap::from_pointee(start()), start: Box::new(start), vitals }
     }
 
-    pub(crate) fn vitals(&self) -> &Vitals {
-        &self.vitals
+    pub(crate) fn signs(&self) -> VitalSigns {
+        self.vitals.signs(self.addr.load().connected())
     }
 
     /// Puts a question; again after a crash, to a new actor after a death.
@@ -131,6 +179,7 @@ impl<A: Actor<Context = Context<A>>> Line<A> {
         A::Context: ToEnvelope<A, M>,
         Result<R, Crashed>: MessageResponse<A, M>,
     {
+        let _counted = self.vitals.asking();
         for _ in 0..ASKS {
             let request = self.addr.load().send(question()).timeout(ANSWER_DEADLINE);
             match request.await {
@@ -144,7 +193,8 @@ impl<A: Actor<Context = Context<A>>> Line<A> {
     }
 
     /// Says something that needs no answer. The mailbox takes it at once, whatever its length: use it only
-    /// for messages whose number is bounded by the requests under way.
+    /// for messages whose number is bounded by the requests under way. Their handlers count them as
+    /// [taken](Vitals::took).
     pub(crate) fn tell<M>(&self, message: M)
     where
         M: Message + Send + 'static,
@@ -155,6 +205,7 @@ impl<A: Actor<Context = Context<A>>> Line<A> {
         if !self.addr.load().connected() {
             self.revive();
         }
+        self.vitals.told.fetch_add(1, Ordering::Relaxed);
         self.addr.load().do_send(message);
     }
 

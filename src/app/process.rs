@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actors::ports::Changed;
+use actors::supervision::{Loss, VitalSigns};
 use actors::system::Cellar;
-use actors::vocabulary::UserId;
+use actors::user_gate::GateState;
+use actors::vocabulary::{Nanos, UserId};
 use async_trait::async_trait;
 
 use crate::services::News;
-use crate::services::system::{Figures, System, Traffic};
+use crate::services::system::{ActorFigures, Figures, HoldFigures, MOST_HOLDS, System, Traffic};
 use crate::services::values::Usd;
 
 /// Puts changes in force through the actors.
@@ -41,17 +43,24 @@ impl System for Process {
 
     async fn figures(&self) -> Figures {
         let ledger = self.cellar.ledger.observe();
-        let restarts = self.cellar.vital_signs().iter().map(|signs| signs.crashes + signs.deaths).sum();
+        let actors: Vec<ActorFigures> = self.cellar.vital_signs().iter().map(of_actor).collect();
+        let gates = self.cellar.gates.observe_all();
         Figures {
             started_at: self.started_at,
             in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             unwritten_receipts: ledger.backlog,
             journal_bytes: ledger.journal_bytes,
-            active_users: self.cellar.gates.observe_all().len() as u64,
+            active_users: gates.len() as u64,
             cached_keys: self.cellar.cache.cached_keys() as u64,
             live_readers: self.cellar.logs.readers() as u64,
-            actor_restarts: restarts,
+            actor_restarts: actors.iter().map(|actor| actor.restarts).sum(),
             memory_bytes: resident_bytes(),
+            actors,
+            waiting_requests: gates.iter().map(|(_, gate)| gate.waiting as u64).sum(),
+            slots_held: gates.iter().map(|(_, gate)| u64::from(gate.slots)).sum(),
+            holds: gates.iter().map(|(_, gate)| gate.holds.len() as u64).sum(),
+            held_usd: Usd(gates.iter().fold(Nanos::ZERO, |sum, (_, gate)| sum.plus(gate.held))),
+            oldest_holds: oldest(gates),
         }
     }
 
@@ -65,6 +74,41 @@ impl System for Process {
             tokens_last_minute: traffic.tokens,
         }
     }
+}
+
+fn of_actor(signs: &VitalSigns) -> ActorFigures {
+    ActorFigures {
+        name: signs.name,
+        state: if signs.alive { "running" } else { "stopped" },
+        mailbox: signs.waiting as u64,
+        handled: signs.handled,
+        restarts: signs.crashes + signs.deaths,
+        restart_loses: match signs.loss {
+            Loss::Nothing => "nothing",
+            Loss::HealthMemory => "health_memory",
+            Loss::Readers => "readers",
+        },
+    }
+}
+
+/// The oldest holds of all users, without names.
+fn oldest(gates: Vec<(UserId, GateState)>) -> Vec<HoldFigures> {
+    let of_user = |(user, gate): (UserId, GateState)| {
+        gate.holds.into_iter().map(move |hold| HoldFigures {
+            request_id: hold.request_id,
+            user_id: user.0,
+            username: None,
+            key_id: hold.key.0,
+            key_name: None,
+            held_usd: Usd(hold.money),
+            slot: hold.slot,
+            since: hold.since_ms,
+        })
+    };
+    let mut holds: Vec<HoldFigures> = gates.into_iter().flat_map(of_user).collect();
+    holds.sort_by(|one, other| (one.since, &one.request_id).cmp(&(other.since, &other.request_id)));
+    holds.truncate(MOST_HOLDS);
+    holds
 }
 
 /// Resident memory, where /proc tells.

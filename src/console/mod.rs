@@ -7,6 +7,7 @@ mod assets;
 mod fields;
 mod format;
 mod lists;
+mod notices;
 mod pages;
 mod render;
 mod texts;

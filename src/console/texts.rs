@@ -11,8 +11,9 @@ use crate::services::Language;
 macro_rules! catalogue {
     ($tag:literal) => {
         catalogue!($tag:
-            "account", "balance", "docs", "everywhere", "fields", "gate", "gift_cards", "keys", "landing", "logs", "navigation",
-            "overview", "public", "system",
+            "account", "balance", "catalogue", "data", "docs", "everywhere", "fields", "gate", "gift_cards", "keys", "landing",
+            "logs", "mappings", "models", "navigation", "notices", "overview", "prices", "public", "settings", "square",
+            "system",
         )
     };
     ($tag:literal: $($file:literal),+ $(,)?) => {

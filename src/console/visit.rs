@@ -17,7 +17,7 @@ use url::form_urlencoded;
 use super::Console;
 use super::fields::Problem;
 use super::render::shown;
-use super::{assets, texts};
+use super::{assets, notices, texts};
 use crate::services::{Actor, Kind, Language, ServiceError, Services};
 use crate::session::{self, Client};
 
@@ -120,6 +120,7 @@ impl Visit {
             context! { id => actor.id.0, name => actor.name.as_str(), role => actor.role.as_str(), admin => actor.is_admin() }
         });
         let common = context! {
+            notices => notices::of(self, &settings),
             site => settings.site_name,
             timezone => settings.timezone,
             registration => settings.registration_enabled,

@@ -1,7 +1,7 @@
 //! How the process does: its parts' signs of life, and what an operator wants to see of it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actors::vocabulary::UserId;
 use async_trait::async_trait;
@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::error::NOT_ALLOWED;
 use super::values::Usd;
 use super::{Actor, Served, ServiceError, Services};
+use crate::store::{StoreError, api_keys};
 
+/// Holds that are shown one by one; the figures count them all.
+pub const MOST_HOLDS: usize = 50;
 /// Longest wait for the database's sign of life.
 const PING_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -54,6 +57,59 @@ pub struct Figures {
     pub actor_restarts: u64,
     /// Bytes of memory in use; null where the system does not tell.
     pub memory_bytes: Option<u64>,
+    /// The actors that own what outlives a request.
+    pub actors: Vec<ActorFigures>,
+    /// Requests that wait for a slot, for tokens or for money.
+    pub waiting_requests: u64,
+    /// Concurrency slots of users that are taken.
+    pub slots_held: u64,
+    /// Requests that hold money, or a slot.
+    pub holds: u64,
+    /// Money held by requests under way.
+    pub held_usd: Usd,
+    /// The oldest holds, at most 50.
+    pub oldest_holds: Vec<HoldFigures>,
+}
+
+/// How an actor does.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ActorFigures {
+    /// Its name.
+    pub name: &'static str,
+    /// `running`, or `stopped`: it is started anew when somebody next needs it.
+    pub state: &'static str,
+    /// Messages that wait for it or are at work.
+    pub mailbox: u64,
+    /// Messages handled so far.
+    pub handled: u64,
+    /// How often it was started anew after a fault.
+    pub restarts: u64,
+    /// What a restart loses: `nothing`, `health_memory` (circuits close, rests end, conversations forget their
+    /// channel) or `readers` (readers of the live log reconnect).
+    pub restart_loses: &'static str,
+}
+
+/// A request that holds a slot or money.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HoldFigures {
+    /// The gateway's request id.
+    pub request_id: String,
+    /// The owner.
+    pub user_id: i64,
+    /// Their name; null when it could not be read.
+    pub username: Option<String>,
+    /// The key.
+    pub key_id: i64,
+    /// Its name; null when it could not be read.
+    pub key_name: Option<String>,
+    /// Money held.
+    pub held_usd: Usd,
+    /// Whether it takes a concurrency slot.
+    pub slot: bool,
+    /// When it was granted, epoch milliseconds.
+    pub since: i64,
 }
 
 /// What is under way at this moment.
@@ -115,6 +171,14 @@ pub struct SystemInfo {
     pub health: Health,
     /// `sqlite` or `postgres`.
     pub database: &'static str,
+    /// The database's version; null when it does not answer.
+    pub database_version: Option<String>,
+    /// Bytes the database takes; null when it does not answer.
+    pub database_bytes: Option<i64>,
+    /// How long the database took to answer, in microseconds; null when it does not.
+    pub database_latency_us: Option<i64>,
+    /// Seconds since the start.
+    pub uptime_sec: i64,
     /// Figures of the process.
     #[serde(flatten)]
     pub figures: Figures,
@@ -162,11 +226,38 @@ pub fn traffic(system: &dyn System, actor: &Actor, query: &TrafficQuery) -> Serv
 
 /// What an operator wants to see.
 pub async fn info(services: &Services, system: &dyn System) -> SystemInfo {
+    let mut figures = system.figures().await;
+    let health = health(services, system).await;
+    let database = if health.db == "ok" { database(services, &mut figures.oldest_holds).await } else { None };
+    let (version, bytes, latency) = database
+        .map_or((None, None, None), |(version, bytes, took)| (Some(version), Some(bytes), i64::try_from(took.as_micros()).ok()));
     SystemInfo {
-        health: health(services, system).await,
+        uptime_sec: (services.now() - figures.started_at).max(0) / 1_000,
+        health,
         database: if services.db.is_embedded() { "sqlite" } else { "postgres" },
-        figures: system.figures().await,
+        database_version: version,
+        database_bytes: bytes,
+        database_latency_us: latency,
+        figures,
     }
+}
+
+/// What the database says of itself, and how long it takes to say anything; names whoever holds something.
+async fn database(services: &Services, holds: &mut [HoldFigures]) -> Option<(String, i64, Duration)> {
+    let asked = async {
+        let description = services.db.describe().await?;
+        let asked_at = Instant::now();
+        services.db.ping().await?;
+        let took = asked_at.elapsed();
+        for hold in holds {
+            if let Some(found) = api_keys::by_id(&services.db, hold.key_id).await? {
+                (hold.username, hold.key_name) = (Some(found.username), Some(found.key.name));
+            }
+        }
+        Ok::<_, StoreError>((description.version, description.bytes, took))
+    };
+    let answered = tokio::time::timeout(PING_DEADLINE, asked).await.ok()?;
+    answered.inspect_err(|error| tracing::warn!(%error, "the database does not describe itself")).ok()
 }
 
 async fn database_lives(services: &Services) -> bool {

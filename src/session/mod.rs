@@ -3,6 +3,7 @@
 //! Shared by the two doors that people sign in at, `api` and `console`.
 
 mod client;
+pub mod download;
 pub mod live;
 mod origin;
 

@@ -84,6 +84,15 @@ enum Pools {
     Pg { pool: PgPool, reactor: Handle },
 }
 
+/// What a database says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Its version.
+    pub version: String,
+    /// Bytes it takes on disk.
+    pub bytes: i64,
+}
+
 /// A connection for reading.
 pub(super) enum Reader {
     Lite(PoolConnection<Sqlite>),
@@ -201,6 +210,20 @@ impl Db {
     pub async fn ping(&self) -> Stored<()> {
         let _one: i64 = read!(self, conn => sqlx::query_scalar("SELECT CAST(1 AS BIGINT)").fetch_one(&mut *conn).await?);
         Ok(())
+    }
+
+    /// Version and size of the database.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn describe(&self) -> Stored<Description> {
+        const LITE: &str = "SELECT sqlite_version(), page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+        const PG: &str = "SELECT current_setting('server_version'), pg_database_size(current_database())";
+        let (version, bytes) = match self.reader().await? {
+            Reader::Lite(mut conn) => sqlx::query_as(LITE).fetch_one(&mut *conn).await?,
+            Reader::Pg(mut conn) => sqlx::query_as(PG).fetch_one(&mut *conn).await?,
+        };
+        Ok(Description { version, bytes })
     }
 
     /// Closes all connections.

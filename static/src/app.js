@@ -3,6 +3,9 @@ import { charts } from './chart.js';
 import { copying } from './copy.js';
 import { live } from './live.js';
 import { saving } from './save.js';
+import { notices } from './notices.js';
+import { settings } from './settings.js';
+import { several } from './several.js';
 import { sheets } from './sheets.js';
 import { theme } from './theme.js';
 
@@ -10,11 +13,15 @@ charts();
 copying();
 live();
 saving();
+notices();
+settings();
+several();
 sheets();
 theme();
 
 // A form that was sent is not sent again by a second click.
 document.addEventListener('submit', (event) => {
+  if (event.target.matches('[data-download]')) return;
   const buttons = event.target.querySelectorAll('button:not([type=button])');
   setTimeout(() => buttons.forEach((button) => { button.disabled = true; }));
 });

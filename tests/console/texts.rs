@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
 
 /// Texts named by a part that only running shows: the beginning of their names.
-const FAMILIES: [&str; 5] = ["field-", "wrong-", "ending-", "range-", "cost-"];
+const FAMILIES: [&str; 13] = [
+    "field-", "wrong-", "ending-", "range-", "cost-", "setting-", "group-", "choice-", "right-", "unit-", "table-", "loses-",
+    "owns-",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

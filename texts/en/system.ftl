@@ -1,17 +1,64 @@
 # System state
 
 started-at = Running since { $time } { $zone }
+refresh = Refresh
 relaying = Relaying
 working = Working
 not-working = Not working
 database = Database
 database-down = No answer
+latency = answers in { $time }
 in-flight = Requests under way
+waiting-requests = { $count ->
+    [0] none waits
+   *[other] { $count } wait
+ }
+slots-held = Slots taken
+holds-now = Money held
+holds-count = { $count ->
+    [0] by no request
+    [one] by one request
+   *[other] by { $count } requests
+ }
 active-users = Active users
 cached-keys = Keys in memory
 live-readers = Readers of the live log
 unbooked = Receipts to be booked
 journal-size = Journal
-restarts = Restarts after faults
 memory = Memory
 version = Version
+uptime = up { $days ->
+    [0] { "" }
+    [one] 1 day{ " " }
+   *[other] { $days } days{ " " }
+ }{ $hours } h { $minutes } min
+system-actors = Actors
+system-actors-hint = They own what outlives a request, and are started anew after a fault.
+actor = Actor
+mailbox = Mailbox
+handled = Handled
+restarts = Restarts
+restart-loses = A restart loses
+actor-running = Running
+actor-stopped = Stopped; starts again when needed
+loses-nothing = Nothing
+loses-health_memory = What it learned of channels: circuits close, rests end
+loses-readers = Places in the live log: readers reconnect
+owns-UserGate = slots, limits and money of each active user
+owns-ChannelHealth = which channels answer well
+owns-SettingsCache = settings, channels, prices and keys in memory
+owns-LogBroadcaster = the live log
+owns-UsageLedger = receipts on their way into the database
+system-holds = Holds
+system-holds-hint = { $count ->
+    [0] no request holds anything
+    [one] one request under way
+   *[other] the oldest { $shown } of { $count }
+ }
+holder = User
+hold-request = Request
+hold-age = Age
+hold-slot = Slot
+hold-slot-yes = taken
+hold-slot-no = none
+holds-none = No request holds a slot or money right now.

@@ -1,17 +1,61 @@
 # System state
 
 started-at = 自 { $time } { $zone } 起运行
+refresh = 刷新
 relaying = 转发
 working = 正常
 not-working = 不可用
 database = 数据库
 database-down = 无响应
+latency = 响应时间 { $time }
 in-flight = 进行中的请求
+waiting-requests = { $count ->
+    [0] 没有排队
+   *[other] { $count } 个在排队
+ }
+slots-held = 已占用并发位
+holds-now = 预留金额
+holds-count = { $count ->
+    [0] 没有请求占用
+   *[other] 由 { $count } 个请求占用
+ }
 active-users = 活跃用户
 cached-keys = 内存中的密钥
 live-readers = 实时日志读者
 unbooked = 待入账的凭据
-journal-size = 日志文件
-restarts = 故障后重启
+journal-size = 用量日志文件
 memory = 内存
 version = 版本
+uptime = 已运行 { $days ->
+    [0] { "" }
+   *[other] { $days } 天{ " " }
+ }{ $hours } 小时 { $minutes } 分钟
+system-actors = 组件
+system-actors-hint = 管理跨请求的状态，出现故障后会自动重启。
+actor = 组件
+mailbox = 待处理消息
+handled = 已处理
+restarts = 重启次数
+restart-loses = 重启会丢失
+actor-running = 运行中
+actor-stopped = 已停止，需要时自动启动
+loses-nothing = 无
+loses-health_memory = 对渠道状况的记忆：熔断与冷却结束
+loses-readers = 实时日志的读取位置：读者会重新连接
+owns-UserGate = 每个活跃用户的并发位、限额与余额
+owns-ChannelHealth = 各渠道的健康状况
+owns-SettingsCache = 内存中的设置、渠道、价格与密钥
+owns-LogBroadcaster = 实时日志
+owns-UsageLedger = 正在写入数据库的用量凭据
+system-holds = 占用明细
+system-holds-hint = { $count ->
+    [0] 没有请求占用资源
+   *[other] 共 { $count } 个，显示最早的 { $shown } 个
+ }
+holder = 用户
+hold-request = 请求
+hold-age = 已持续
+hold-slot = 并发位
+hold-slot-yes = 占用
+hold-slot-no = 未占用
+holds-none = 目前没有请求占用并发位或金额。

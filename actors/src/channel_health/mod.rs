@@ -25,7 +25,7 @@ use slot::Letterbox;
 
 use crate::ports::{Clock, Faults};
 use crate::settings_cache::SnapshotReader;
-use crate::supervision::{Line, Unanswered, VitalSigns, Vitals};
+use crate::supervision::{Line, Loss, Unanswered, VitalSigns, Vitals};
 use crate::vocabulary::ChannelId;
 
 /// Why no attempt may start.
@@ -48,7 +48,7 @@ pub struct ChannelHealth {
 impl ChannelHealth {
     /// Starts the actor on `arbiter`.
     pub fn start(arbiter: ArbiterHandle, snapshot: SnapshotReader, clock: Arc<dyn Clock>, faults: Arc<dyn Faults>) -> Self {
-        let vitals = Vitals::new("ChannelHealth");
+        let vitals = Vitals::new("ChannelHealth", Loss::HealthMemory);
         let letters = Arc::new(Letterbox::new(Arc::clone(&clock)));
         let parts = Parts { snapshot, clock, faults, vitals: Arc::clone(&vitals), letters };
         let line = Line::open(vitals, move || {
@@ -110,6 +110,6 @@ impl ChannelHealth {
 
     /// The actor's counters.
     pub fn vital_signs(&self) -> VitalSigns {
-        self.line.vitals().signs()
+        self.line.signs()
     }
 }

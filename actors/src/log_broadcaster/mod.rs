@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::broadcast;
 
 use crate::ports::{Encoded, EntryEncoder, Faults};
-use crate::supervision::{Crashed, Line, Unanswered, VitalSigns, Vitals, guard};
+use crate::supervision::{Crashed, Line, Loss, Unanswered, VitalSigns, Vitals, guard};
 use crate::vocabulary::{Receipt, UserId};
 
 /// Entries a reader may fall behind.
@@ -84,6 +84,7 @@ impl Handler<Publish> for LogBroadcasterActor {
 
     fn handle(&mut self, Publish { receipt, running }: Publish, ctx: &mut Self::Context) {
         let vitals = Arc::clone(&self.parts.vitals);
+        vitals.took();
         let _crash_is_counted = guard(&vitals, ctx, |_| {
             self.parts.faults.reached("log_broadcaster.publish");
             let encoded = self.parts.encoder.encode(&receipt, running);
@@ -120,7 +121,7 @@ pub struct LogBroadcaster {
 impl LogBroadcaster {
     /// Starts the actor on `arbiter`.
     pub fn start(arbiter: ArbiterHandle, encoder: Arc<dyn EntryEncoder>, faults: Arc<dyn Faults>) -> Self {
-        let vitals = Vitals::new("LogBroadcaster");
+        let vitals = Vitals::new("LogBroadcaster", Loss::Readers);
         let ring = Arc::new(ArcSwap::new(empty_ring()));
         let parts = Parts { ring: Arc::clone(&ring), encoder, faults, vitals: Arc::clone(&vitals) };
         let line = Line::open(vitals, move || {
@@ -159,6 +160,6 @@ impl LogBroadcaster {
 
     /// The actor's counters.
     pub fn vital_signs(&self) -> VitalSigns {
-        self.line.vitals().signs()
+        self.line.signs()
     }
 }

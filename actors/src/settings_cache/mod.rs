@@ -20,7 +20,7 @@ use actor::{Current, LoadKey, Parts, Reload, SettingsCacheActor};
 use keys::Keys;
 
 use crate::ports::{CatalogueSource, Clock, Faults, StorageIll};
-use crate::supervision::{Line, VitalSigns, Vitals};
+use crate::supervision::{Line, Loss, VitalSigns, Vitals};
 use crate::vocabulary::{KeyDigest, KeyRecord, UserId};
 
 /// Reads the snapshot in force.
@@ -59,7 +59,7 @@ impl SettingsCache {
     ) -> Self {
         let current = Arc::new(ArcSwap::from_pointee(Snapshot::default()));
         let keys = Arc::<Keys>::default();
-        let vitals = Vitals::new("SettingsCache");
+        let vitals = Vitals::new("SettingsCache", Loss::Nothing);
         let parts = Parts {
             current: Current::new(Arc::clone(&current)),
             keys: Arc::clone(&keys),
@@ -122,6 +122,6 @@ impl SettingsCache {
 
     /// The actor's counters.
     pub fn vital_signs(&self) -> VitalSigns {
-        self.line.vitals().signs()
+        self.line.signs()
     }
 }

@@ -276,6 +276,7 @@ impl Handler<Post> for UsageLedgerActor {
 
     fn handle(&mut self, Post { entry, written }: Post, ctx: &mut Self::Context) {
         let vitals = Arc::clone(&self.parts.vitals);
+        vitals.took();
         let _crash_is_counted = guard(&vitals, ctx, |ctx| {
             self.take(entry, ctx);
             self.acknowledgements.push(written);
@@ -288,6 +289,7 @@ impl Handler<PostLater> for UsageLedgerActor {
 
     fn handle(&mut self, PostLater(entry): PostLater, ctx: &mut Self::Context) {
         let vitals = Arc::clone(&self.parts.vitals);
+        vitals.took();
         let kept = entry.clone();
         if guard(&vitals, ctx, |ctx| self.take(entry, ctx)).is_err() {
             self.keep(kept);

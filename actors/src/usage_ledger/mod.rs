@@ -23,7 +23,7 @@ pub use recovery::{Recovered, recover};
 use actor::{Drain, Parts, Post, PostLater, UsageLedgerActor};
 
 use crate::ports::{Entry, Faults, Journal, LedgerStore, StorageIll};
-use crate::supervision::{Line, VitalSigns, Vitals};
+use crate::supervision::{Line, Loss, VitalSigns, Vitals};
 
 /// Longest wait for the journal to take an entry.
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
@@ -104,7 +104,7 @@ impl UsageLedger {
         backlog: Backlog,
         faults: Arc<dyn Faults>,
     ) -> Self {
-        let vitals = Vitals::new("UsageLedger");
+        let vitals = Vitals::new("UsageLedger", Loss::Nothing);
         let parts = Parts {
             journal: Arc::new(Mutex::new(journal)),
             running: Arc::new(Mutex::new(HashMap::new())),
@@ -171,6 +171,6 @@ impl UsageLedger {
 
     /// The actor's counters.
     pub fn vital_signs(&self) -> VitalSigns {
-        self.line.vitals().signs()
+        self.line.signs()
     }
 }

@@ -13,7 +13,7 @@ use super::hold::Hold;
 use super::messages::{Admit, Answer, Ask, Queued, Refresh, Refusal, Withdraw};
 use super::queue::Queue;
 use crate::ports::{Account, CatalogueSource, Clock, Faults, StorageIll};
-use crate::supervision::{Crashed, VitalSigns, Vitals};
+use crate::supervision::{Crashed, Loss, VitalSigns, Vitals};
 use crate::usage_ledger::Backlog;
 use crate::vocabulary::{KeyId, UserId};
 
@@ -80,7 +80,7 @@ impl UserGates {
             clock: parts.clock,
             faults: parts.faults,
             backlog: parts.backlog,
-            vitals: Vitals::new("UserGate"),
+            vitals: Vitals::new("UserGate", Loss::Nothing),
             idle_after: parts.idle_after,
             retired: parts.retired,
         };
@@ -95,7 +95,10 @@ impl UserGates {
         let until = tokio::time::Instant::now() + patience;
         for _ in 0..ASKS {
             let addr = self.shelf.gate(ask.user);
-            match addr.send(Admit(ask.clone())).timeout(ANSWER_DEADLINE).await {
+            let asking = self.shelf.vitals.asking();
+            let answered = addr.send(Admit(ask.clone())).timeout(ANSWER_DEADLINE).await;
+            drop(asking);
+            match answered {
                 Ok(Ok(Answer::Granted(hold))) => return Ok(hold),
                 Ok(Ok(Answer::Refused(refusal))) => return Err(refusal),
                 Ok(Ok(Answer::Queued(queued))) => {
@@ -119,6 +122,7 @@ impl UserGates {
     pub async fn refresh(&self, user: UserId) {
         let addr = self.shelf.gates.get(&user).map(|slot| slot.addr.clone());
         if let Some(addr) = addr {
+            let _counted = self.shelf.vitals.asking();
             let refreshed = addr.send(Refresh).await;
             if !matches!(refreshed, Ok(Ok(()))) {
                 tracing::warn!(%user, "a gate could not refresh its account");
@@ -164,7 +168,7 @@ impl UserGates {
 
     /// The gates' counters, summed.
     pub fn vital_signs(&self) -> VitalSigns {
-        self.shelf.vitals.signs()
+        self.shelf.vitals.signs(self.shelf.gates.iter().all(|slot| slot.addr.connected()))
     }
 }
 

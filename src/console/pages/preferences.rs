@@ -1,19 +1,22 @@
-//! Language and colours: kept in the browser, and for whoever is signed in with the account.
+//! Language and colours: kept in the browser, and for whoever is signed in with the account. Announcements that were
+//! put away: kept in the browser.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::REFERER;
 use url::Url;
 
 use crate::console::fields::Fields;
+use crate::console::notices::{self, DISMISSED_COOKIE};
 use crate::console::visit::{LANGUAGE_COOKIE, THEME_COOKIE, Visit};
 use crate::services::accounts::{self, ProfileChange};
 use crate::services::values::Patch;
 
-/// `POST /preferences {language} or {theme}`: keeps the choice and goes back to the page it was made on.
+/// `POST /preferences {language}, {theme} or {dismissed}` (an announcement that was read): keeps the choice and goes back to the page it was made on.
 pub(super) async fn choose(visit: Visit, fields: Fields) -> HttpResponse {
     let language = fields.filled("language").filter(|word| ["en", "zh"].contains(word));
     let theme = fields.filled("theme").filter(|word| ["light", "dark", "system"].contains(word));
-    if let Some(actor) = &visit.actor {
+    let dismissed = fields.filled("dismissed").filter(|mark| notices::is_mark(mark));
+    if let Some(actor) = visit.actor.as_ref().filter(|_| language.is_some() || theme.is_some()) {
         let chosen = |word: Option<&str>| word.map_or(Patch::Absent, |word| Patch::Value(word.to_owned()));
         let change = ProfileChange { language: chosen(language), theme: chosen(theme), ..ProfileChange::default() };
         if let Err(error) = accounts::update_me(visit.services(), actor, change).await {
@@ -21,7 +24,7 @@ pub(super) async fn choose(visit: Visit, fields: Fields) -> HttpResponse {
         }
     }
     let mut response = visit.to(&back(&visit));
-    for (name, choice) in [(LANGUAGE_COOKIE, language), (THEME_COOKIE, theme)] {
+    for (name, choice) in [(LANGUAGE_COOKIE, language), (THEME_COOKIE, theme), (DISMISSED_COOKIE, dismissed)] {
         if let Some(choice) = choice {
             response.cookie(visit.choice(name, choice));
         }

@@ -1,12 +1,15 @@
 //! The configuration as a file: out without secrets, and in again, checked whole and written in one transaction.
 
 mod document;
+mod file;
 mod plan;
 
 use actors::ports::Changed;
 use actors::vocabulary::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use file::{opened, sealed};
 
 pub use document::{ChannelConfig, ConfigDocument, FallbackChannels, MappingConfig, ModelConfig, PriceConfig};
 

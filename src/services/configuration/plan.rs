@@ -236,7 +236,7 @@ fn limited<T>(field: &str, given: Vec<T>) -> Served<Vec<T>> {
 
 impl Counts {
     /// Whether everything stays as it is.
-    pub(super) fn is_unchanged(&self) -> bool {
+    pub fn is_unchanged(&self) -> bool {
         self.added + self.changed + self.removed == 0
     }
 }

@@ -1,11 +1,21 @@
 //! What a setting's type alone cannot check.
 
+use std::sync::LazyLock;
+
 use actors::vocabulary::{ChannelId, Settings};
+use ammonia::Builder;
 use url::Url;
 
 use crate::services::values::check;
 use crate::services::{Served, Services};
 use crate::store::channels;
+
+/// Takes out what runs; and the heading of a page, which has its own.
+static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut cleaner = Builder::default();
+    cleaner.rm_tags(["h1"]);
+    cleaner
+});
 
 /// A text as it is stored: HTML without anything that runs, the rest without blanks around it.
 pub(super) fn cleaned(key: &str, text: String) -> String {
@@ -18,7 +28,7 @@ pub(super) fn cleaned(key: &str, text: String) -> String {
 
 /// HTML without anything that runs. Applied to what comes in, and again to what goes out: a row may have come another way.
 pub(super) fn harmless(html: &str) -> String {
-    ammonia::clean(html)
+    CLEANER.clean(html).to_string()
 }
 
 /// Checks the settings as they would be together. Only what changed can be at fault.

@@ -2,6 +2,7 @@
 
 mod checks;
 mod public;
+mod texts;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,7 +15,8 @@ use serde::ser::{Error as _, SerializeMap};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-pub use public::{Announcement, Site, site};
+pub use public::{Announcement, Site, announcement, site};
+pub use texts::{SettingText, announced, texts};
 
 use super::error::refusals;
 use super::values::check;

@@ -1,5 +1,6 @@
 //! The settings anybody may see.
 
+use actors::vocabulary::Settings;
 use actors::vocabulary::settings::AnnouncementMode;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -43,15 +44,8 @@ pub struct Announcement {
 /// What anybody may know about this site.
 pub fn site(services: &Services) -> Site {
     let settings = services.settings.settings();
-    let announcement = settings.announcement_enabled.then_some(Announcement {
-        mode: match settings.announcement_mode {
-            AnnouncementMode::Marquee => "marquee",
-            AnnouncementMode::Modal => "modal",
-        },
-        title: settings.announcement_title,
-        html: settings.announcement_html.map(|html| harmless(&html)),
-    });
     Site {
+        announcement: announcement(&settings),
         site_name: settings.site_name,
         site_url: settings.site_url,
         site_logo_url: settings.site_logo_url,
@@ -59,6 +53,17 @@ pub fn site(services: &Services) -> Site {
         registration_enabled: settings.registration_enabled,
         maintenance_message: settings.maintenance_message.filter(|_| settings.maintenance_mode),
         maintenance_mode: settings.maintenance_mode,
-        announcement,
     }
+}
+
+/// What these settings announce; nothing where that is switched off, or where there is nothing to say.
+pub fn announcement(settings: &Settings) -> Option<Announcement> {
+    settings.announcement_enabled.then(|| Announcement {
+        mode: match settings.announcement_mode {
+            AnnouncementMode::Marquee => "marquee",
+            AnnouncementMode::Modal => "modal",
+        },
+        title: settings.announcement_title.clone(),
+        html: settings.announcement_html.as_deref().map(harmless),
+    })
 }

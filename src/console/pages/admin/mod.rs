@@ -1,6 +1,13 @@
 //! What admins run the gateway from.
 
+mod data;
 mod gift_cards;
+mod mappings;
+mod models;
+mod price_import;
+mod prices;
+mod settings;
+mod several;
 mod system;
 
 use actix_web::web::{self, ServiceConfig};
@@ -9,4 +16,10 @@ use actix_web::web::{self, ServiceConfig};
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.route("/admin/system", web::get().to(system::page));
     gift_cards::routes(config);
+    data::routes(config);
+    settings::routes(config);
+    models::routes(config);
+    mappings::routes(config);
+    price_import::routes(config);
+    prices::routes(config);
 }

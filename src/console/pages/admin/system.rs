@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use minijinja::context;
 
+use crate::console::format;
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn};
 use crate::services::system;
@@ -13,6 +14,19 @@ pub(super) async fn page(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
     let parts = &*visit.console.system.0;
     let readiness = system::readiness(visit.services(), parts).await;
     let info = system::info(visit.services(), parts).await;
-    let memory = info.figures.memory_bytes.map(|bytes| bytes >> 20);
-    visit.page(StatusCode::OK, "admin/system.html", context! { relays => readiness.ready, info => shown(&info), memory })
+    let minutes = info.uptime_sec / 60;
+    let values = context! {
+        relays => readiness.ready,
+        memory => info.figures.memory_bytes.map(|bytes| bytes >> 20),
+        latency => info.database_latency_us.map(in_milliseconds),
+        size => info.database_bytes.map(|bytes| format!("{} KiB", format::grouped(bytes >> 10))),
+        uptime => context! { days => minutes / 1_440, hours => minutes / 60 % 24, minutes => minutes % 60 },
+        info => shown(&info),
+    };
+    visit.page(StatusCode::OK, "admin/system.html", values)
+}
+
+/// Microseconds as milliseconds with two decimals.
+fn in_milliseconds(us: i64) -> String {
+    format!("{}.{:02} ms", format::grouped(us / 1_000), us % 1_000 / 10)
 }

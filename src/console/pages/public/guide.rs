@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use minijinja::context;
 
-use crate::console::pages::snippets;
+use super::snippets;
 use crate::console::visit::Visit;
 use crate::services::catalogue::{SquareModel, model_square};
 use crate::services::{Served, accounts};
@@ -31,7 +31,7 @@ async fn show_front(visit: &Visit) -> Served<HttpResponse> {
     let models = model_square(visit.services()).await?.models;
     let values = context! {
         base => snippets::base_url(visit),
-        key => snippets::PLACEHOLDER,
+        key => snippets::KEY,
         many => models.len(),
         names => models.iter().map(|model| model.model.clone()).take(12).collect::<Vec<_>>(),
         claude => chat_model(&models, "claude").unwrap_or(CLAUDE_MODEL),
@@ -45,7 +45,7 @@ async fn show_docs(visit: &Visit) -> Served<HttpResponse> {
     let embedding = models.iter().find(|model| embeds(model)).map(|model| model.model.as_str());
     let values = context! {
         base => snippets::base_url(visit),
-        key => snippets::PLACEHOLDER,
+        key => snippets::KEY,
         claude => chat_model(&models, "claude").unwrap_or(CLAUDE_MODEL),
         openai => chat_model(&models, "openai").unwrap_or(OPENAI_MODEL),
         embedding => embedding.unwrap_or(EMBEDDING_MODEL),
