@@ -21,6 +21,8 @@ pub struct Span {
     pub user_id: Option<i64>,
     /// One key's requests alone.
     pub key_id: Option<i64>,
+    /// One channel's requests alone.
+    pub channel_id: Option<i64>,
 }
 
 /// Sums of one group.
@@ -157,7 +159,7 @@ pub async fn report(db: &Db, span: &Span, most: i64) -> Stored<Report> {
     }))
 }
 
-/// Everything of a span in one sum.
+/// The sums of a span alone.
 ///
 /// # Errors
 /// When the database is ill.
@@ -254,5 +256,6 @@ pub(super) fn whole_hours(span: &Span) -> (i64, i64) {
 pub(super) fn only(span: &Span) -> String {
     let user = span.user_id.map(|id| format!(" AND user_id = {id}")).unwrap_or_default();
     let key = span.key_id.map(|id| format!(" AND key_id = {id}")).unwrap_or_default();
-    user + &key
+    let channel = span.channel_id.map(|id| format!(" AND channel_id = {id}")).unwrap_or_default();
+    user + &key + &channel
 }

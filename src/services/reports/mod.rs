@@ -16,4 +16,5 @@ pub(super) use logs::log_filter;
 pub use logs::{LogPage, LogQuery, log, logs};
 pub use numbers::{ChannelNumbers, KeyNumbers, ModelNumbers, Numbers, Point, Stats, StatsQuery, stats, totals};
 pub use rankings::{Ranked, RankingQuery, Rankings, rankings};
+pub(super) use traffic::percentile;
 pub use traffic::{ErrorNumbers, Latency, ProtocolNumbers};

@@ -191,7 +191,7 @@ fn wanted(services: &Services, actor: &Actor, query: &StatsQuery, name: &str) ->
     }
     let range = range::read(services, name, (query.from, query.to))?;
     let user_id = if actor.is_admin() { query.user_id } else { Some(actor.id.0) };
-    let span = Span { from: range.from, to: range.to, now: services.now(), user_id, key_id: None };
+    let span = Span { from: range.from, to: range.to, now: services.now(), user_id, key_id: None, channel_id: None };
     Ok((range, span))
 }
 

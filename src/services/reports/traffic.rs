@@ -119,7 +119,7 @@ fn succeeded(sums: &TrafficSums) -> bool {
 }
 
 /// The smallest value that `percent` of all are not above.
-fn percentile(sorted: &[i64], percent: usize) -> Option<i64> {
+pub(in crate::services) fn percentile(sorted: &[i64], percent: usize) -> Option<i64> {
     sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied()
 }
 

@@ -93,26 +93,13 @@ pub(super) struct HourRow<'r> {
     pub(super) sums: [i64; 8],
 }
 
-/// What one hour gains by way of asking and ending.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct TrafficRow {
-    pub(super) hour: i64,
-    pub(super) user_id: i64,
-    pub(super) protocol: &'static str,
-    pub(super) upstream_protocol: &'static str,
-    pub(super) ending: &'static str,
-    pub(super) status: i64,
-    pub(super) requests: i64,
-}
-
-/// What one hour gains by way of time taken.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct LatencyRow {
-    pub(super) hour: i64,
-    pub(super) user_id: i64,
-    pub(super) measure: &'static str,
-    pub(super) up_to_ms: i64,
-    pub(super) requests: i64,
+/// What one half hour of a channel gains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ActivityRow {
+    pub(super) slot: i64,
+    pub(super) channel_id: i64,
+    /// Answered, failed, throttled.
+    pub(super) sums: [i64; 3],
 }
 
 /// The tables booking writes to.
@@ -132,10 +119,8 @@ pub(super) trait BookingTables: Send {
     async fn set_key_totals(&mut self, keys: &[KeyRow]) -> Stored<()>;
     /// Adds to the hourly sums.
     async fn add_hours(&mut self, hours: &[HourRow<'_>]) -> Stored<()>;
-    /// Adds to the hourly counts of protocols and endings.
-    async fn add_traffic(&mut self, rows: &[TrafficRow]) -> Stored<()>;
-    /// Adds to the hourly counts of times taken.
-    async fn add_latencies(&mut self, rows: &[LatencyRow]) -> Stored<()>;
+    /// Adds to what channels did.
+    async fn add_activity(&mut self, slots: &[ActivityRow]) -> Stored<()>;
 }
 
 const INSERT_LOG: &str = "INSERT INTO request_log (id, request_id, client_request_id, ts, user_id, username, key_id, \
@@ -150,18 +135,14 @@ const ON_HOUR: &str = " ON CONFLICT (hour, user_id, key_id, channel_id, model) D
     cache_read_tokens = usage_hourly.cache_read_tokens + excluded.cache_read_tokens, \
     cache_creation_tokens = usage_hourly.cache_creation_tokens + excluded.cache_creation_tokens, \
     cost_nanos = usage_hourly.cost_nanos + excluded.cost_nanos, duration_ms = usage_hourly.duration_ms + excluded.duration_ms";
-const ADD_TRAFFIC: &str =
-    "INSERT INTO traffic_hourly (hour, user_id, protocol, upstream_protocol, ending, status, requests) ";
-const ON_TRAFFIC: &str = " ON CONFLICT (hour, user_id, protocol, upstream_protocol, ending, status) DO UPDATE SET \
-    requests = traffic_hourly.requests + excluded.requests";
-const ADD_LATENCIES: &str = "INSERT INTO latency_hourly (hour, user_id, measure, up_to_ms, requests) ";
-const ON_LATENCY: &str =
-    " ON CONFLICT (hour, user_id, measure, up_to_ms) DO UPDATE SET requests = latency_hourly.requests + excluded.requests";
+const ADD_ACTIVITY: &str = "INSERT INTO channel_activity (slot, channel_id, answered, failed, throttled) ";
+const ON_ACTIVITY: &str = " ON CONFLICT (slot, channel_id) DO UPDATE SET answered = channel_activity.answered + excluded.answered, \
+    failed = channel_activity.failed + excluded.failed, throttled = channel_activity.throttled + excluded.throttled";
 const SET_KEYS: &str = "UPDATE api_keys SET used_nanos = v.column2, used_requests = v.column3, day_start = v.column4, \
     day_tokens = v.column5, last_used_at = v.column6 FROM (";
 
 /// `rows` in pieces for one statement each: of the sizes above where statements are `kept`.
-fn pieces<T>(mut rows: &[T], kept: bool) -> impl Iterator<Item = &[T]> {
+pub(super) fn pieces<T>(mut rows: &[T], kept: bool) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
         let (piece, rest) = rows.split_at(if kept { size } else { rows.len().min(SIZES[0]) });
@@ -321,38 +302,19 @@ macro_rules! booking_tables {
                 Ok::<(), StoreError>(())
             }
 
-            async fn add_traffic(&mut self, rows: &[TrafficRow]) -> Stored<()> {
-                for chunk in pieces(rows, $kept) {
-                    let mut upsert = QueryBuilder::<$database>::new(ADD_TRAFFIC);
-                    upsert.push_values(chunk, |mut row, traffic| {
-                        row.push_bind(traffic.hour)
-                            .push_bind(traffic.user_id)
-                            .push_bind(traffic.protocol)
-                            .push_bind(traffic.upstream_protocol)
-                            .push_bind(traffic.ending)
-                            .push_bind(traffic.status)
-                            .push_bind(traffic.requests);
+            async fn add_activity(&mut self, slots: &[ActivityRow]) -> Stored<()> {
+                for chunk in pieces(slots, $kept) {
+                    let mut upsert = QueryBuilder::<$database>::new(ADD_ACTIVITY);
+                    upsert.push_values(chunk, |mut row, slot| {
+                        row.push_bind(slot.slot).push_bind(slot.channel_id);
+                        for sum in slot.sums {
+                            row.push_bind(sum);
+                        }
                     });
-                    upsert.push(ON_TRAFFIC);
+                    upsert.push(ON_ACTIVITY);
                     upsert.build().persistent($kept).execute(&mut *self).await?;
                 }
-                Ok(())
-            }
-
-            async fn add_latencies(&mut self, rows: &[LatencyRow]) -> Stored<()> {
-                for chunk in pieces(rows, $kept) {
-                    let mut upsert = QueryBuilder::<$database>::new(ADD_LATENCIES);
-                    upsert.push_values(chunk, |mut row, latency| {
-                        row.push_bind(latency.hour)
-                            .push_bind(latency.user_id)
-                            .push_bind(latency.measure)
-                            .push_bind(latency.up_to_ms)
-                            .push_bind(latency.requests);
-                    });
-                    upsert.push(ON_LATENCY);
-                    upsert.build().persistent($kept).execute(&mut *self).await?;
-                }
-                Ok(())
+                Ok::<(), StoreError>(())
             }
         }
     };

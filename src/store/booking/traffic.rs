@@ -3,10 +3,95 @@
 use std::collections::BTreeMap;
 
 use actors::vocabulary::{Ending, Receipt};
+use async_trait::async_trait;
+use sqlx::QueryBuilder;
 
-use super::tables::{LatencyRow, TrafficRow};
+use super::tables::pieces;
+use crate::store::db::Stored;
 
 const HOUR_MS: i64 = 3_600_000;
+const ADD_TRAFFIC: &str = "INSERT INTO traffic_hourly (hour, user_id, protocol, upstream_protocol, ending, status, requests) ";
+const ON_TRAFFIC: &str = " ON CONFLICT (hour, user_id, protocol, upstream_protocol, ending, status) DO UPDATE SET \
+    requests = traffic_hourly.requests + excluded.requests";
+const ADD_LATENCIES: &str = "INSERT INTO latency_hourly (hour, user_id, measure, up_to_ms, requests) ";
+const ON_LATENCY: &str =
+    " ON CONFLICT (hour, user_id, measure, up_to_ms) DO UPDATE SET requests = latency_hourly.requests + excluded.requests";
+
+/// What one hour gains by way of asking and ending.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TrafficRow {
+    hour: i64,
+    user_id: i64,
+    protocol: &'static str,
+    upstream_protocol: &'static str,
+    ending: &'static str,
+    status: i64,
+    requests: i64,
+}
+
+/// What one hour gains by way of time taken.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LatencyRow {
+    hour: i64,
+    user_id: i64,
+    measure: &'static str,
+    up_to_ms: i64,
+    requests: i64,
+}
+
+/// The tables of these counts.
+#[async_trait]
+pub(super) trait TrafficTables: Send {
+    /// Adds to the hourly counts of protocols and endings.
+    async fn add_traffic(&mut self, rows: &[TrafficRow]) -> Stored<()>;
+    /// Adds to the hourly counts of times taken.
+    async fn add_latencies(&mut self, rows: &[LatencyRow]) -> Stored<()>;
+}
+
+/// One body for both databases; `$kept` as for the other tables of booking.
+macro_rules! traffic_tables {
+    ($database:ty, $connection:ty, $kept:literal) => {
+        #[async_trait]
+        impl TrafficTables for $connection {
+            async fn add_traffic(&mut self, rows: &[TrafficRow]) -> Stored<()> {
+                for chunk in pieces(rows, $kept) {
+                    let mut upsert = QueryBuilder::<$database>::new(ADD_TRAFFIC);
+                    upsert.push_values(chunk, |mut row, traffic| {
+                        row.push_bind(traffic.hour)
+                            .push_bind(traffic.user_id)
+                            .push_bind(traffic.protocol)
+                            .push_bind(traffic.upstream_protocol)
+                            .push_bind(traffic.ending)
+                            .push_bind(traffic.status)
+                            .push_bind(traffic.requests);
+                    });
+                    upsert.push(ON_TRAFFIC);
+                    upsert.build().persistent($kept).execute(&mut *self).await?;
+                }
+                Ok(())
+            }
+
+            async fn add_latencies(&mut self, rows: &[LatencyRow]) -> Stored<()> {
+                for chunk in pieces(rows, $kept) {
+                    let mut upsert = QueryBuilder::<$database>::new(ADD_LATENCIES);
+                    upsert.push_values(chunk, |mut row, latency| {
+                        row.push_bind(latency.hour)
+                            .push_bind(latency.user_id)
+                            .push_bind(latency.measure)
+                            .push_bind(latency.up_to_ms)
+                            .push_bind(latency.requests);
+                    });
+                    upsert.push(ON_LATENCY);
+                    upsert.build().persistent($kept).execute(&mut *self).await?;
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+traffic_tables!(sqlx::Sqlite, sqlx::SqliteConnection, true);
+traffic_tables!(sqlx::Postgres, sqlx::PgConnection, false);
 
 /// Requests by what was spoken on either side and how they ended, in the order of their primary key.
 pub(super) fn traffic_of(receipts: &[&Receipt]) -> Vec<TrafficRow> {

@@ -1,5 +1,6 @@
 //! What admins run the gateway from.
 
+mod channels;
 mod data;
 mod gift_cards;
 mod mappings;
@@ -22,4 +23,5 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     mappings::routes(config);
     price_import::routes(config);
     prices::routes(config);
+    channels::routes(config);
 }
