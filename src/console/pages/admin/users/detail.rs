@@ -13,12 +13,12 @@ use crate::console::lists;
 use crate::console::pages::{id, overview};
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
-use crate::services::{Kind, Served};
 use crate::services::keys::{self, KeyListFilter};
 use crate::services::ledger::{self, LedgerFilter, LedgerView};
 use crate::services::reports::StatsQuery;
 use crate::services::users;
 use crate::services::values::ListQuery;
+use crate::services::{Kind, Served};
 
 /// Rows of keys and of the ledger on the user's page.
 const FEW: i64 = 10;
@@ -37,7 +37,7 @@ async fn one(SignedIn { visit, actor }: &SignedIn, id: UserId) -> Served<HttpRes
     let services = visit.services();
     let user = users::get(services, id).await?;
     let range = StatsQuery { user_id: Some(id.0), ..overview::wanted(visit, "30d") };
-    let figures = overview::figures(visit, actor, range).await?;
+    let (_, figures) = overview::figures(visit, actor, range).await?;
     let latest = |sort: &str| ListQuery { page_size: Some(FEW), sort: Some(sort.to_owned()), ..ListQuery::default() };
     let filter = KeyListFilter { user_id: Some(id.0), status: None };
     let keys = keys::list(services, actor, &latest("createdAt"), filter).await?;
