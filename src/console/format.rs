@@ -39,6 +39,14 @@ pub(super) fn exact(amount: i128, scale: u32) -> String {
     format!("{sign}${}", shown.get(..end).unwrap_or(&shown))
 }
 
+/// A price: all its decimals, at least two.
+pub(super) fn price(amount: Nanos) -> String {
+    let whole = dollars(amount, 9);
+    let least = whole.len() - 7;
+    let end = whole.trim_end_matches('0').len().max(least);
+    whole.get(..end).unwrap_or(&whole).to_owned()
+}
+
 fn fixed(amount: i128, decimals: u32) -> String {
     let one = 10_i128.pow(decimals);
     let whole = grouped(i64::try_from(amount / one).unwrap_or(i64::MAX));
@@ -89,6 +97,8 @@ mod tests {
         assert_eq!(dollars(Nanos(39_618_499), 6), "$0.039618");
         assert_eq!(dollars(Nanos(-500), 6), "−$0.000001");
         assert_eq!(dollars(Nanos(-499), 6), "$0.000000");
+        assert_eq!((price(Nanos(3_000_000_000)).as_str(), price(Nanos(75_000_000)).as_str()), ("$3.00", "$0.075"));
+        assert_eq!((price(Nanos(15_000_000_001)).as_str(), price(Nanos(0)).as_str()), ("$15.000000001", "$0.00"));
         assert_eq!(exact(11_490_000_000_000, 15), "$0.011490");
         assert_eq!(exact(-1, 15), "−$0.000000000000001");
     }

@@ -19,6 +19,15 @@ pub(super) fn asked(visit: &Visit) -> ListQuery {
     }
 }
 
+/// [`asked`], in ascending order of `field` where the address names no order.
+pub(super) fn asked_by(visit: &Visit, field: &str) -> ListQuery {
+    let asked = asked(visit);
+    if asked.sort.is_some() {
+        return asked;
+    }
+    ListQuery { sort: Some(field.to_owned()), sort_dir: Some("asc".to_owned()), ..asked }
+}
+
 /// Where this page stands in its list.
 pub(super) fn view<T>(asked: &ListQuery, page: &Page<T>) -> Value {
     let shown = i64::try_from(page.rows.len()).unwrap_or(i64::MAX);

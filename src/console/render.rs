@@ -84,6 +84,7 @@ fn environment(texts: &Arc<Texts>) -> Environment<'static> {
     environment.add_filter("usd", |value: Value, decimals: Option<u32>| {
         money(&value).map_or_else(none, |amount| format::dollars(amount, decimals.unwrap_or(2)))
     });
+    environment.add_filter("price", |value: Value| money(&value).map_or_else(none, format::price));
     environment.add_filter("plain", |value: Value| money(&value).map_or_else(String::new, |amount| amount.to_string()));
     environment.add_filter("duration", |value: Value| i64::try_from(value).map_or_else(|_| none(), format::duration));
     environment.add_filter("percent", |value: Value| f64::try_from(value).map_or_else(|_| none(), format::percent));

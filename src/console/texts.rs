@@ -13,6 +13,8 @@ macro_rules! catalogue {
         catalogue!($tag:
             "account", "data", "everywhere", "fields", "gate", "keys", "logs", "navigation", "notices", "overview",
             "settings", "system",
+            "account", "catalogue", "everywhere", "fields", "gate", "keys", "logs", "mappings", "models", "navigation", "overview",
+            "prices", "public", "square", "system",
         )
     };
     ($tag:literal: $($file:literal),+ $(,)?) => {

@@ -69,15 +69,6 @@ pub async fn list(db: &Db, filter: &ModelFilter, window: &Window) -> Stored<(Vec
     })
 }
 
-/// Visible, enabled models by name, at most 5,000.
-///
-/// # Errors
-/// When the database is ill.
-pub async fn shown(db: &Db) -> Stored<Vec<ModelRow>> {
-    const SQL: &str = "SELECT * FROM catalogue_models WHERE visible AND enabled ORDER BY provider, model LIMIT 5000";
-    Ok(read!(db, conn => sqlx::query_as(SQL).fetch_all(&mut *conn).await?))
-}
-
 /// One model.
 ///
 /// # Errors
@@ -97,6 +88,28 @@ pub async fn insert(db: &Db, row: &ModelRow, trail: &Trail) -> Stored<()> {
         tx.leave(trail).await?;
     });
     Ok(())
+}
+
+/// Adds many models in one transaction; those that are there already stay as they are. Returns how many are new.
+///
+/// # Errors
+/// When the database is ill; then nothing is written.
+pub async fn add(db: &Db, rows: &[ModelRow], trail: &Trail) -> Stored<u64> {
+    const THERE: &str = "SELECT CAST(count(*) AS BIGINT) FROM catalogue_models WHERE provider = $1 AND model = $2";
+    write!(db, tx => {
+        let mut added = 0;
+        for row in rows {
+            let there: i64 = sqlx::query_scalar(THERE).bind(&row.provider).bind(&row.model).fetch_one(&mut *tx).await?;
+            if there == 0 {
+                tx.put_model(row, true).await?;
+                added += 1;
+            }
+        }
+        if added > 0 {
+            tx.leave(trail).await?;
+        }
+        Ok(added)
+    })
 }
 
 /// Writes a model over; `false` when it is gone.

@@ -13,6 +13,9 @@ pub const SORTS: Sorts = &[
     ("provider", "provider"),
     ("inputPricePerMTok", "input_price"),
     ("outputPricePerMTok", "output_price"),
+    ("cacheReadPricePerMTok", "cache_read_price"),
+    ("cacheCreationPricePerMTok", "cache_creation_price"),
+    ("cacheCreation1hPricePerMTok", "coalesce(cache_creation_1h_price, cache_creation_price)"),
     ("updatedAt", "updated_at"),
 ];
 

@@ -4,6 +4,7 @@ import { copying } from './copy.js';
 import { live } from './live.js';
 import { notices } from './notices.js';
 import { settings } from './settings.js';
+import { several } from './several.js';
 import { sheets } from './sheets.js';
 import { theme } from './theme.js';
 
@@ -12,6 +13,7 @@ copying();
 live();
 notices();
 settings();
+several();
 sheets();
 theme();
 

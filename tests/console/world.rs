@@ -2,8 +2,18 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::books::Books;
 use crate::browser::Browser;
+use crate::visitor::Visitor;
+
+/// Longest wait for a request's row in the log, in looks.
+const LOOKS: usize = 400;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 
 /// Somebody who can sign in.
 #[derive(Clone, Debug)]
@@ -18,7 +28,14 @@ pub struct World {
     pub admin: Login,
     pub user: Login,
     process: Child,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
+}
+
+/// What came of a request through `/v1`.
+#[derive(Clone, Debug)]
+pub struct Relayed {
+    pub status: u16,
+    pub request_id: String,
 }
 
 impl World {
@@ -43,8 +60,77 @@ impl World {
             admin: login().unwrap(),
             user: login().unwrap(),
             process,
-            _data: data,
+            data,
         }
+    }
+
+    /// Somebody whom nobody knows.
+    pub fn stranger(&self) -> Visitor {
+        Visitor::stranger(&self.site)
+    }
+
+    pub async fn admin(&self) -> Visitor {
+        Visitor::signed_in(&self.site, &self.admin).await
+    }
+
+    pub async fn user(&self) -> Visitor {
+        Visitor::signed_in(&self.site, &self.user).await
+    }
+
+    /// A user beside the demo's, with $3 and without a key.
+    pub async fn other_user(&self) -> Visitor {
+        let login = Login { account: "other".to_owned(), password: "another long password".to_owned() };
+        self.add_user(&login, "3").await;
+        Visitor::signed_in(&self.site, &login).await
+    }
+
+    /// Makes an account with some money; its id.
+    pub async fn add_user(&self, login: &Login, usd: &str) -> i64 {
+        let admin = self.admin().await;
+        let Login { account, password } = login;
+        let wish = json!({ "username": account, "email": format!("{account}@example.com"), "password": password });
+        let id = admin.api(Method::POST, "/api/users", wish).await["id"].as_i64().unwrap();
+        let money = json!({ "adjustUsd": serde_json::from_str::<Value>(usd).unwrap(), "reason": "test" });
+        admin.api(Method::PATCH, &format!("/api/users/{id}/quota"), money).await;
+        id
+    }
+
+    /// What is there, by SQL.
+    pub fn books(&self) -> Books {
+        Books::of(self.data.path())
+    }
+
+    /// Where the scripted provider is, for channels of one's own.
+    pub async fn provider(&self) -> String {
+        let channels = self.admin().await.api(Method::GET, "/api/channels", Value::Null).await;
+        channels["rows"][0]["baseUrl"].as_str().unwrap().to_owned()
+    }
+
+    /// One request through `/v1/messages`, whole; `mock` tells the scripted provider what to do, null = as it likes.
+    /// Returns when it is in the log.
+    pub async fn relays(&self, key: &str, model: &str, mock: Value) -> Relayed {
+        let mut asked = json!({ "model": model, "max_tokens": 64, "messages": [{ "role": "user", "content": "hello" }] });
+        if !mock.is_null() {
+            asked["x_mock"] = mock;
+        }
+        let request = self.stranger().request(Method::POST, "/v1/messages").header("x-api-key", key);
+        let answer = request.json(&asked).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let request_id = answer.headers()["request-id"].to_str().unwrap().to_owned();
+        answer.text().await.unwrap();
+        self.is_booked(&request_id).await;
+        Relayed { status, request_id }
+    }
+
+    async fn is_booked(&self, request_id: &str) {
+        let (books, row) = (self.books(), format!("SELECT count(*) FROM request_log WHERE request_id = '{request_id}'"));
+        for _ in 0..LOOKS {
+            if books.number(&row).await == 1 {
+                return;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        panic!("{request_id} never came into the log")
     }
 
     /// Opens a page with this language and these colours.

@@ -1,17 +1,18 @@
 //! Imports prices: a plain list of rows, or the price file of the LiteLLM project. All or nothing.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use actors::ports::Changed;
-use actors::vocabulary::Price as PricePerMTok;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::price_file::{self, Skipped, read};
 use super::prices::{NewPrice, Price, checked_figures, refused};
+use super::reach::Reach;
 use crate::services::error::NOT_JSON;
-use crate::services::values::{Usd, check};
+use crate::services::values::check;
 use crate::services::{Actor, Deed, Served, ServiceError, Services};
 use crate::store::channels;
 use crate::store::prices::{self, PriceRow};
@@ -23,6 +24,16 @@ const MOST: usize = 10_000;
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub struct ImportBody(Box<RawValue>);
+
+impl ImportBody {
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// `invalid_request` when it is no JSON.
+    pub fn of(text: String) -> Served<Self> {
+        RawValue::from_string(text).map(Self).map_err(|error| ServiceError::new(&NOT_JSON).with("detail", error))
+    }
+}
 
 impl JsonSchema for ImportBody {
     fn schema_name() -> Cow<'static, str> {
@@ -72,6 +83,54 @@ pub struct ImportDiff {
     pub skipped: usize,
 }
 
+/// Which rows of a file are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct PreviewFilter {
+    /// Those of one family; prices of single channels stay.
+    pub provider: Option<String>,
+    /// Those the catalogue, a channel or a price names already; prices of single channels stay.
+    pub known_only: bool,
+}
+
+/// What an import would change, to be looked through before anything is written.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImportPreview {
+    /// What it would change.
+    #[serde(flatten)]
+    pub diff: ImportDiff,
+    /// Entries of the file that are of no use here, by the reason.
+    pub passed_over: Vec<Skipped>,
+    /// Rows that the filter left out.
+    pub left_out: usize,
+    /// All rows of the file, as rows that can be imported.
+    #[serde(skip)]
+    pub rows: Vec<NewPrice>,
+}
+
+/// Tells what importing the rows of a file would change. Writes nothing.
+///
+/// # Errors
+/// `invalid_request` that names the first row at fault.
+pub async fn preview(services: &Services, body: &ImportBody, filter: &PreviewFilter) -> Served<ImportPreview> {
+    let read = read(body.0.get())?;
+    not_too_many(&read.rows)?;
+    let rows = read.rows.clone();
+    let mut checked = checked(services, read.rows).await?;
+    let all = checked.len();
+    let reach = Reach::load(services).await?;
+    checked.retain(|row| {
+        row.provider.as_deref().is_none_or(|family| {
+            filter.provider.as_deref().is_none_or(|wanted| wanted == family)
+                && (!filter.known_only || reach.knows(family, &row.model))
+        })
+    });
+    let left_out = all - checked.len();
+    let mut diff = compared(checked, prices::all(&services.db).await?).told;
+    diff.skipped = price_file::count(&read.skipped);
+    Ok(ImportPreview { diff, passed_over: read.skipped, left_out, rows })
+}
+
 /// Imports prices, or tells what would change.
 ///
 /// # Errors
@@ -79,13 +138,11 @@ pub struct ImportDiff {
 pub async fn import(services: &Services, actor: &Actor, body: ImportBody, options: ImportOptions) -> Served<ImportDiff> {
     let read = read(body.0.get())?;
     let dry_run = options.dry_run.or(read.dry_run).unwrap_or(false);
-    if read.rows.len() > MOST {
-        return Err(check::bad("rows", format_args!("at most {MOST}")));
-    }
+    not_too_many(&read.rows)?;
     let rows = checked(services, read.rows).await?;
     let mut diff = compared(rows, prices::all(&services.db).await?);
     diff.told.dry_run = dry_run;
-    diff.told.skipped = read.skipped;
+    diff.told.skipped = price_file::count(&read.skipped);
     if dry_run || diff.write.is_empty() {
         return Ok(diff.told);
     }
@@ -96,86 +153,8 @@ pub async fn import(services: &Services, actor: &Actor, body: ImportBody, option
     Ok(diff.told)
 }
 
-struct Read {
-    rows: Vec<NewPrice>,
-    dry_run: Option<bool>,
-    skipped: usize,
-}
-
-fn read(text: &str) -> Served<Read> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Envelope {
-        rows: Vec<NewPrice>,
-        dry_run: Option<bool>,
-    }
-    let wrong = |error: serde_json::Error| check::bad("rows", error);
-    if text.trim_start().starts_with('[') {
-        return Ok(Read { rows: serde_json::from_str(text).map_err(wrong)?, dry_run: None, skipped: 0 });
-    }
-    let entries: BTreeMap<String, &RawValue> =
-        serde_json::from_str(text).map_err(|error| ServiceError::new(&NOT_JSON).with("detail", error))?;
-    if entries.contains_key("rows") {
-        let envelope: Envelope = serde_json::from_str(text).map_err(wrong)?;
-        return Ok(Read { rows: envelope.rows, dry_run: envelope.dry_run, skipped: 0 });
-    }
-    let mut read = Read { rows: Vec::new(), dry_run: None, skipped: 0 };
-    for (model, entry) in entries {
-        match litellm_row(&model, entry.get())? {
-            Some(row) => read.rows.push(row),
-            None => read.skipped += 1,
-        }
-    }
-    Ok(read)
-}
-
-/// An entry of LiteLLM's file, as far as it is of Anthropic or OpenAI themselves and priced by token.
-fn litellm_row(model: &str, entry: &str) -> Served<Option<NewPrice>> {
-    #[derive(Deserialize)]
-    struct Entry<'a> {
-        litellm_provider: Option<Cow<'a, str>>,
-        #[serde(borrow)]
-        input_cost_per_token: Option<&'a RawValue>,
-        #[serde(borrow)]
-        output_cost_per_token: Option<&'a RawValue>,
-        #[serde(borrow)]
-        cache_read_input_token_cost: Option<&'a RawValue>,
-        #[serde(borrow)]
-        cache_creation_input_token_cost: Option<&'a RawValue>,
-        #[serde(borrow)]
-        cache_creation_input_token_cost_above_1hr: Option<&'a RawValue>,
-    }
-    let Ok(entry) = serde_json::from_str::<Entry<'_>>(entry) else { return Ok(None) };
-    let provider = match entry.litellm_provider.as_deref() {
-        Some("anthropic") => "claude",
-        Some("openai") => "openai",
-        _ => return Ok(None),
-    };
-    let Some(input) = entry.input_cost_per_token else { return Ok(None) };
-    let usd = |cost: Option<&RawValue>| cost.map(|cost| per_million(model, cost.get())).transpose();
-    Ok(Some(NewPrice {
-        provider: Some(provider.to_owned()),
-        channel_id: None,
-        model: model
-            .split_once('/')
-            .filter(|(owner, _)| ["anthropic", "openai"].contains(owner))
-            .map_or(model, |(_, name)| name)
-            .to_owned(),
-        input_price_per_m_tok: per_million(model, input.get())?,
-        output_price_per_m_tok: usd(entry.output_cost_per_token)?.unwrap_or_default(),
-        cache_read_price_per_m_tok: usd(entry.cache_read_input_token_cost)?,
-        cache_creation_price_per_m_tok: usd(entry.cache_creation_input_token_cost)?,
-        cache_creation1h_price_per_m_tok: usd(entry.cache_creation_input_token_cost_above_1hr)?,
-    }))
-}
-
-/// USD per token, as text, to USD per million tokens, without a float in between.
-fn per_million(model: &str, cost: &str) -> Served<Usd> {
-    let wrong = |detail: &dyn std::fmt::Display| check::bad(model, format_args!("cost {cost}: {detail}"));
-    let (mantissa, exponent) = cost.split_once(['e', 'E']).unwrap_or((cost, "0"));
-    let exponent: i32 = exponent.parse().map_err(|error| wrong(&error))?;
-    let price = format!("{mantissa}e{}", exponent.saturating_add(6)).parse::<PricePerMTok>();
-    price.map(Usd::from).map_err(|error| wrong(&error))
+fn not_too_many(rows: &[NewPrice]) -> Served<()> {
+    if rows.len() > MOST { Err(check::bad("rows", format_args!("at most {MOST}"))) } else { Ok(()) }
 }
 
 async fn checked(services: &Services, given: Vec<NewPrice>) -> Served<Vec<PriceRow>> {
@@ -231,37 +210,4 @@ fn compared(rows: Vec<PriceRow>, stored: Vec<PriceRow>) -> Diff {
 
 fn place(row: &PriceRow) -> (Option<String>, Option<i64>, String) {
     (row.provider.clone(), row.channel_id, row.model.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use actors::vocabulary::Nanos;
-
-    use super::*;
-
-    #[test]
-    fn a_cost_per_token_becomes_a_price_per_million_exactly() {
-        for (cost, nanos) in [
-            ("3e-06", 3_000_000_000),
-            ("0.000015", 15_000_000_000),
-            ("1.25e-7", 125_000_000),
-            ("0", 0),
-            ("2.5E-06", 2_500_000_000),
-        ] {
-            assert_eq!(per_million("m", cost).unwrap(), Usd(Nanos(nanos)), "{cost}");
-        }
-        assert!(per_million("m", "\"free\"").is_err());
-    }
-
-    #[test]
-    fn only_the_makers_own_models_are_taken_from_the_file() {
-        let file = r#"{"sample_spec": {"input_cost_per_token": 0, "litellm_provider": "one of"},
-            "claude-x": {"litellm_provider": "anthropic", "input_cost_per_token": 3e-06, "output_cost_per_token": 1.5e-05,
-                "cache_creation_input_token_cost": 3.75e-06, "cache_creation_input_token_cost_above_1hr": 6e-06, "mode": "chat"},
-            "bedrock/claude-x": {"litellm_provider": "bedrock", "input_cost_per_token": 3e-06},
-            "tts": {"litellm_provider": "openai", "input_cost_per_character": 1e-06}}"#;
-        let read = read(file).unwrap();
-        assert_eq!((read.rows.len(), read.skipped), (1, 3));
-        assert_eq!(read.rows[0].cache_creation1h_price_per_m_tok, Some(Usd(Nanos(6_000_000_000))));
-    }
 }

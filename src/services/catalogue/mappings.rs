@@ -142,6 +142,14 @@ pub async fn create(services: &Services, actor: &Actor, new: NewMapping) -> Serv
     Ok(made)
 }
 
+/// One mapping.
+///
+/// # Errors
+/// `not_found`.
+pub async fn one(services: &Services, id: i64) -> Served<Mapping> {
+    find(services, id).await.map(Mapping::from)
+}
+
 /// Changes a mapping.
 ///
 /// # Errors

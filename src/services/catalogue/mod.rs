@@ -3,10 +3,14 @@
 mod import;
 pub mod mappings;
 pub mod models;
+mod price_file;
 pub mod prices;
+pub mod reach;
 mod square;
 
-pub use import::{ImportBody, ImportDiff, ImportOptions, PriceChange, import};
+pub use import::{ImportBody, ImportDiff, ImportOptions, ImportPreview, PreviewFilter, PriceChange, import, preview};
+pub use price_file::{SkipReason, Skipped};
+pub use reach::Reach;
 pub use square::{ModelSquare, SquareModel, model_square};
 
 use crate::services::{Served, values::check};

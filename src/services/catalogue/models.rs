@@ -115,6 +115,27 @@ pub async fn create(services: &Services, actor: &Actor, new: NewModel) -> Served
     Ok(made)
 }
 
+/// Adds many models at once; those that are there already stay as they are. Returns how many are new.
+///
+/// # Errors
+/// `invalid_request`; then nothing is added.
+pub async fn create_all(services: &Services, actor: &Actor, new: Vec<NewModel>) -> Served<u64> {
+    let rows = new.into_iter().map(|new| checked(services, new)).collect::<Served<Vec<_>>>()?;
+    let names: Vec<&str> = rows.iter().map(|row| row.model.as_str()).collect();
+    let trail = services.trail(&actor.by(), Deed::new("model.add", None).after(&names), Some(Changed::Catalogue));
+    let added = models::add(&services.db, &rows, &trail).await.map_err(taken)?;
+    services.news.changed(Changed::Catalogue).await;
+    Ok(added)
+}
+
+/// One model.
+///
+/// # Errors
+/// `not_found`.
+pub async fn one(services: &Services, id: i64) -> Served<Model> {
+    find(services, id).await.map(Model::from)
+}
+
 /// Changes a model.
 ///
 /// # Errors

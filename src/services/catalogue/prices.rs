@@ -63,7 +63,7 @@ impl From<PriceRow> for Price {
 }
 
 /// New prices, USD per million tokens: of a `provider` or of a channel.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewPrice {
     /// All channels of this family; either this or `channelId`.
@@ -82,6 +82,21 @@ pub struct NewPrice {
     pub cache_creation_price_per_m_tok: Option<Usd>,
     /// Input written to the one-hour cache; absent = as for five minutes.
     pub cache_creation1h_price_per_m_tok: Option<Usd>,
+}
+
+impl From<&Price> for NewPrice {
+    fn from(price: &Price) -> Self {
+        Self {
+            provider: price.provider.clone(),
+            channel_id: price.channel_id,
+            model: price.model.clone(),
+            input_price_per_m_tok: price.input_price_per_m_tok,
+            output_price_per_m_tok: price.output_price_per_m_tok,
+            cache_read_price_per_m_tok: Some(price.cache_read_price_per_m_tok),
+            cache_creation_price_per_m_tok: Some(price.cache_creation_price_per_m_tok),
+            cache_creation1h_price_per_m_tok: price.cache_creation1h_price_per_m_tok,
+        }
+    }
 }
 
 /// Changes to prices.
@@ -137,6 +152,14 @@ pub async fn create(services: &Services, actor: &Actor, new: NewPrice) -> Served
     prices::insert(&services.db, &row, &trail).await.map_err(refused)?;
     services.news.changed(Changed::Catalogue).await;
     Ok(made)
+}
+
+/// One model's prices.
+///
+/// # Errors
+/// `not_found`.
+pub async fn one(services: &Services, id: i64) -> Served<Price> {
+    find(services, id).await.map(Price::from)
 }
 
 /// Changes prices. Rows of the log keep the prices they were billed with.

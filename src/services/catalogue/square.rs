@@ -1,15 +1,14 @@
 //! The public list of models with what they cost.
 
-use std::collections::HashMap;
-
 use actors::vocabulary::{Family, Multiplier, Nanos, Settings};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::reach::Reach;
 use crate::services::values::Usd;
 use crate::services::{Served, Services};
+use crate::store::models::ModelRow;
 use crate::store::prices::PriceRow;
-use crate::store::{models, prices};
 
 /// A model anybody may see. Prices are USD per million tokens with the multipliers in force.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -42,39 +41,46 @@ pub struct ModelSquare {
     pub models: Vec<SquareModel>,
 }
 
-/// Visible, enabled models with their provider's prices. A model priced at single channels alone shows
-/// the dearest of them, so that nobody pays more than what stands here.
+/// Visible, enabled models with what they cost: at the dearest channel that may be asked, so that nobody pays more than
+/// what stands here; where no channel serves a model, what it would cost.
 ///
 /// # Errors
 /// When the database is ill.
 pub async fn model_square(services: &Services) -> Served<ModelSquare> {
     let settings = services.settings.settings();
-    let mut by_model: HashMap<(Option<String>, String), PriceRow> = HashMap::new();
-    for row in prices::all(&services.db).await? {
-        let place = (row.provider.clone(), row.model.clone());
-        match by_model.get(&place) {
-            Some(known) if known.output_price >= row.output_price => {}
-            _ => drop(by_model.insert(place, row)),
-        }
-    }
-    let shown = |row: models::ModelRow| {
-        let own = by_model.get(&(Some(row.provider.clone()), row.model.clone()));
-        let price = own.or_else(|| by_model.get(&(None, row.model.clone())));
-        let pays = |nanos: i64| Some(Usd(multiplied(nanos, &settings, &row.provider)));
-        SquareModel {
-            unpriced: price.is_none(),
-            input_price_per_m_tok: price.and_then(|price| pays(price.input_price)),
-            output_price_per_m_tok: price.and_then(|price| pays(price.output_price)),
-            cache_read_price_per_m_tok: price.and_then(|price| pays(price.cache_read_price)),
-            cache_creation_price_per_m_tok: price.and_then(|price| pays(price.cache_creation_price)),
-            cache_creation1h_price_per_m_tok: price
-                .and_then(|p| pays(p.cache_creation_1h_price.unwrap_or(p.cache_creation_price))),
-            provider: row.provider,
-            model: row.model,
-            display_name: row.display_name,
-        }
+    let reach = Reach::load(services).await?;
+    let shown = reach.models.iter().filter(|row| row.visible && row.enabled);
+    Ok(ModelSquare { models: shown.map(|row| priced(row, &reach, &settings)).collect() })
+}
+
+fn priced(row: &ModelRow, reach: &Reach, settings: &Settings) -> SquareModel {
+    let bills = bills(row, reach);
+    let dearest = |figure: fn(&PriceRow) -> i64| {
+        bills.iter().map(|(family, price)| Usd(multiplied(figure(price), settings, family))).max()
     };
-    Ok(ModelSquare { models: models::shown(&services.db).await?.into_iter().map(shown).collect() })
+    SquareModel {
+        provider: row.provider.clone(),
+        model: row.model.clone(),
+        display_name: row.display_name.clone(),
+        unpriced: bills.is_empty(),
+        input_price_per_m_tok: dearest(|price| price.input_price),
+        output_price_per_m_tok: dearest(|price| price.output_price),
+        cache_read_price_per_m_tok: dearest(|price| price.cache_read_price),
+        cache_creation_price_per_m_tok: dearest(|price| price.cache_creation_price),
+        cache_creation1h_price_per_m_tok: dearest(|price| price.cache_creation_1h_price.unwrap_or(price.cache_creation_price)),
+    }
+}
+
+/// The prices that a request may be billed with, each with the family whose multiplier goes with it.
+fn bills<'a>(row: &'a ModelRow, reach: &'a Reach) -> Vec<(&'a str, &'a PriceRow)> {
+    let routes = reach.routes(&row.provider, &row.model);
+    let billed: Vec<_> = routes.iter().filter_map(|route| Some((route.channel.name.kind.as_str(), route.price?))).collect();
+    if !routes.is_empty() {
+        return billed;
+    }
+    let of_provider = reach.provider_price(&row.provider, &row.model).map(|price| (row.provider.as_str(), price));
+    let at_channels = || reach.channel_prices(&row.model).filter_map(|price| Some((reach.family_of(price.channel_id?)?, price)));
+    of_provider.map_or_else(|| at_channels().collect(), |price| vec![price])
 }
 
 /// A price as it is billed, rounded half up for show; bills themselves are rounded once, at their end.

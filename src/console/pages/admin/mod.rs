@@ -2,6 +2,11 @@
 
 mod data;
 mod settings;
+mod mappings;
+mod models;
+mod price_import;
+mod prices;
+mod several;
 mod system;
 
 use actix_web::web::{self, ServiceConfig};
@@ -11,4 +16,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config.route("/admin/system", web::get().to(system::page));
     data::routes(config);
     settings::routes(config);
+    models::routes(config);
+    mappings::routes(config);
+    price_import::routes(config);
+    prices::routes(config);
 }

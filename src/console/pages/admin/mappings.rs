@@ -1,0 +1,178 @@
+//! Mappings: what is asked of channels for the names clients use.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Path, ServiceConfig};
+use minijinja::{Value, context};
+
+use super::several;
+use crate::console::fields::{Fields, Problem};
+use crate::console::lists;
+use crate::console::pages::id;
+use crate::console::render::shown;
+use crate::console::visit::{Admin, SignedIn, Visit, status_of};
+use crate::services::catalogue::Reach;
+use crate::services::catalogue::mappings::{self, Mapping, MappingPatch, MappingQuery, NewMapping};
+use crate::services::values::Patch;
+use crate::services::{Actor, Served, ServiceError};
+
+const LIST: &str = "/admin/mappings";
+
+/// Registers the pages.
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/admin/mappings", web::get().to(list))
+        .route("/admin/mappings", web::post().to(create))
+        .route("/admin/mappings/new", web::get().to(new))
+        .route("/admin/mappings/several", web::post().to(act))
+        .route("/admin/mappings/{id}", web::get().to(edit))
+        .route("/admin/mappings/{id}", web::post().to(update))
+        .route("/admin/mappings/{id}/remove", web::get().to(ask_remove));
+}
+
+/// `GET /admin/mappings`
+async fn list(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
+    rows(&visit).await.unwrap_or_else(|error| visit.failure(&error))
+}
+
+async fn rows(visit: &Visit) -> Served<HttpResponse> {
+    let asked = lists::asked_by(visit, "upstreamModel");
+    let query = MappingQuery {
+        provider: visit.asked("provider"),
+        enabled: visit.asked("enabled").and_then(|word| word.parse().ok()),
+        channel_id: visit.asked("channel").and_then(|id| id.parse().ok()),
+    };
+    let filtered = query.provider.is_some() || query.enabled.is_some() || query.channel_id.is_some() || asked.query.is_some();
+    let page = mappings::list(visit.services(), &asked, query).await?;
+    let reach = Reach::load(visit.services()).await?;
+    let values = context! {
+        list => lists::view(&asked, &page),
+        page => shown(&page),
+        channels => shown(&reach.channels()),
+        filtered,
+        done => several::done(visit),
+    };
+    Ok(visit.page(StatusCode::OK, "mappings/list.html", values))
+}
+
+/// `GET /admin/mappings/new`
+async fn new(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
+    form(&visit, None, &Fields::default(), None).await
+}
+
+/// `POST /admin/mappings`
+async fn create(Admin(SignedIn { visit, actor }): Admin, fields: Fields) -> HttpResponse {
+    let wish = NewMapping {
+        provider: fields.text("provider").to_owned(),
+        target_provider: fields.filled("targetProvider").map(str::to_owned),
+        inbound_models: fields.list("inboundModels").value().unwrap_or_default(),
+        upstream_model: fields.text("upstreamModel").to_owned(),
+        channel_ids: Some(channels(&fields)),
+        enabled: Some(fields.ticked("enabled")),
+    };
+    match mappings::create(visit.services(), &actor, wish).await {
+        Ok(_) => several::back(&visit, &fields, LIST, "added", 1),
+        Err(error) => form(&visit, None, &fields, Some(&error)).await,
+    }
+}
+
+/// `GET /admin/mappings/{id}`
+async fn edit(Admin(SignedIn { visit, .. }): Admin, path: Path<String>) -> HttpResponse {
+    match mappings::one(visit.services(), id(&path)).await {
+        Ok(mapping) => form(&visit, Some(&mapping), &Fields::default(), None).await,
+        Err(error) => visit.failure(&error),
+    }
+}
+
+/// `POST /admin/mappings/{id}`
+async fn update(Admin(SignedIn { visit, actor }): Admin, path: Path<String>, fields: Fields) -> HttpResponse {
+    let mapping = match mappings::one(visit.services(), id(&path)).await {
+        Ok(mapping) => mapping,
+        Err(error) => return visit.failure(&error),
+    };
+    let patch = MappingPatch {
+        provider: Some(fields.text("provider").to_owned()),
+        target_provider: fields.filled("targetProvider").map_or(Patch::Null, |word| Patch::Value(word.to_owned())),
+        inbound_models: Some(fields.list("inboundModels").value().unwrap_or_default()),
+        upstream_model: Some(fields.text("upstreamModel").to_owned()),
+        channel_ids: Patch::Value(channels(&fields)),
+        enabled: Patch::Value(fields.ticked("enabled")),
+    };
+    match mappings::update(visit.services(), &actor, mapping.id, patch).await {
+        Ok(_) => several::back(&visit, &fields, LIST, "saved", 1),
+        Err(error) => form(&visit, Some(&mapping), &fields, Some(&error)).await,
+    }
+}
+
+fn channels(fields: &Fields) -> Vec<i64> {
+    fields.all("channelIds").iter().filter_map(|id| id.parse().ok()).collect()
+}
+
+async fn form(visit: &Visit, mapping: Option<&Mapping>, fields: &Fields, error: Option<&ServiceError>) -> HttpResponse {
+    let reach = match Reach::load(visit.services()).await {
+        Ok(reach) => reach,
+        Err(error) => return visit.failure(&error),
+    };
+    let values = context! {
+        mapping => mapping.map(shown),
+        channels => shown(&reach.channels()),
+        suggestions => shown(&reach.upstream_models()),
+        typed => error.map_or_else(|| Value::from(()), |_| fields.typed()),
+        ticked => error.map_or_else(|| shown(&mapping.map(|mapping| &mapping.channel_ids)), |_| shown(&channels(fields))),
+        problem => error.map(|error| shown(&Problem::of(visit, error))),
+    };
+    visit.page(error.map_or(StatusCode::OK, status_of), "mappings/form.html", values)
+}
+
+/// `GET /admin/mappings/{id}/remove`
+async fn ask_remove(Admin(SignedIn { visit, .. }): Admin, path: Path<String>) -> HttpResponse {
+    match mappings::one(visit.services(), id(&path)).await {
+        Ok(mapping) => question(&visit, &[mapping], &Fields::default()),
+        Err(error) => visit.failure(&error),
+    }
+}
+
+fn question(visit: &Visit, mappings: &[Mapping], fields: &Fields) -> HttpResponse {
+    let values = context! { mappings => shown(&mappings), back => fields.text("back") };
+    visit.page(StatusCode::OK, "mappings/remove.html", values)
+}
+
+/// `POST /admin/mappings/several {id…, act}`: does the same to all that were chosen. Deleting asks once.
+async fn act(Admin(signed_in): Admin, fields: Fields) -> HttpResponse {
+    to_several(&signed_in, &fields).await.unwrap_or_else(|error| signed_in.visit.failure(&error))
+}
+
+async fn to_several(SignedIn { visit, actor }: &SignedIn, fields: &Fields) -> Served<HttpResponse> {
+    let chosen = several::chosen(fields);
+    if chosen.is_empty() {
+        return Ok(several::back(visit, fields, LIST, "none", 0));
+    }
+    let enabled = match fields.text("act") {
+        "remove" => return remove(visit, actor, fields, &chosen).await,
+        "enable" => true,
+        "disable" => false,
+        _ => return Err(several::no_such_act()),
+    };
+    let patch = MappingPatch { enabled: Patch::Value(enabled), ..MappingPatch::default() };
+    let mut changed = 0;
+    for id in chosen {
+        changed += several::count(mappings::update(visit.services(), actor, id, patch.clone()).await)?;
+    }
+    Ok(several::back(visit, fields, LIST, if enabled { "enabled" } else { "disabled" }, changed))
+}
+
+async fn remove(visit: &Visit, actor: &Actor, fields: &Fields, chosen: &[i64]) -> Served<HttpResponse> {
+    let services = visit.services();
+    let mut removed = 0;
+    if fields.ticked("sure") {
+        for id in chosen {
+            removed += several::count(mappings::delete(services, actor, *id).await)?;
+        }
+        return Ok(several::back(visit, fields, LIST, "removed", removed));
+    }
+    let mut found = Vec::new();
+    for id in chosen {
+        found.extend(mappings::one(services, *id).await.ok());
+    }
+    Ok(question(visit, &found, fields))
+}

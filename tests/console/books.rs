@@ -1,0 +1,48 @@
+//! The gateway's database, read beside it: what pages say is compared with what is there.
+
+use std::path::Path;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Row, TypeInfo, ValueRef};
+
+/// The database of a demo.
+pub struct Books(SqliteConnectOptions);
+
+impl Books {
+    pub fn of(data_dir: &Path) -> Self {
+        Self(SqliteConnectOptions::new().filename(data_dir.join("demo/api-proxy.db")).read_only(true))
+    }
+
+    /// Every cell of every row as a text; nothing for null.
+    pub async fn rows(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let mut connection = self.0.connect().await.unwrap();
+        let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await.unwrap();
+        rows.iter().map(|row| (0..row.columns().len()).map(|at| cell(row, at)).collect()).collect()
+    }
+
+    /// The only cell.
+    pub async fn text(&self, sql: &str) -> String {
+        let rows = self.rows(sql).await;
+        assert!(rows.len() == 1 && rows[0].len() == 1, "{sql}: {rows:?}");
+        rows[0][0].clone().unwrap_or_else(|| panic!("{sql}: null"))
+    }
+
+    /// The only cell, a number.
+    pub async fn number(&self, sql: &str) -> i64 {
+        self.text(sql).await.parse().unwrap()
+    }
+}
+
+fn cell(row: &SqliteRow, at: usize) -> Option<String> {
+    let value = row.try_get_raw(at).unwrap();
+    if value.is_null() {
+        return None;
+    }
+    let kind = value.type_info();
+    Some(match kind.name() {
+        "INTEGER" => row.get_unchecked::<i64, _>(at).to_string(),
+        "REAL" => row.get_unchecked::<f64, _>(at).to_string(),
+        "BOOLEAN" => row.get_unchecked::<bool, _>(at).to_string(),
+        _ => row.get_unchecked::<String, _>(at),
+    })
+}

@@ -1,0 +1,5 @@
+# Pages for anybody
+
+public-models = Models
+public-docs = Documentation
+public-console = Open the console
