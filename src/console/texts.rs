@@ -11,10 +11,8 @@ use crate::services::Language;
 macro_rules! catalogue {
     ($tag:literal) => {
         catalogue!($tag:
-            "account", "data", "everywhere", "fields", "gate", "keys", "logs", "navigation", "notices", "overview",
-            "settings", "system",
-            "account", "catalogue", "everywhere", "fields", "gate", "keys", "logs", "mappings", "models", "navigation", "overview",
-            "prices", "public", "square", "system",
+            "account", "catalogue", "data", "everywhere", "fields", "gate", "keys", "logs", "mappings", "models", "navigation",
+            "notices", "overview", "prices", "public", "settings", "square", "system",
         )
     };
     ($tag:literal: $($file:literal),+ $(,)?) => {

@@ -179,7 +179,10 @@ mod tests {
         let read = read(file).unwrap();
         let skipped: Vec<_> = read.skipped.iter().map(|group| (group.reason, group.count)).collect();
         assert_eq!(read.rows.len(), 1);
-        assert_eq!(skipped, [(SkipReason::OtherProvider, 2), (SkipReason::NoTokenPrice, 1), (SkipReason::BadPrice, 1), (SkipReason::Twice, 1)]);
+        assert_eq!(
+            skipped,
+            [(SkipReason::OtherProvider, 2), (SkipReason::NoTokenPrice, 1), (SkipReason::BadPrice, 1), (SkipReason::Twice, 1)]
+        );
         assert_eq!(read.rows[0].cache_creation1h_price_per_m_tok, Some(Usd(Nanos(6_000_000_000))));
     }
 }
