@@ -4,9 +4,13 @@
 
 mod books;
 mod browser;
+mod data;
 mod no_scripts;
+mod notices;
 mod page;
 mod pages;
+mod settings;
+mod system;
 mod texts;
 mod visitor;
 mod world;

@@ -7,7 +7,7 @@ use crate::world::World;
 
 const OUTSIDE: [&str; 2] = ["/sign-in", "/register"];
 const OWN: [&str; 5] = ["/console", "/console/keys", "/console/keys/new", "/console/logs", "/console/account"];
-const OF_ALL: [&str; 3] = ["/admin", "/admin/logs", "/admin/system"];
+const OF_ALL: [&str; 6] = ["/admin", "/admin/logs", "/admin/system", "/admin/settings", "/admin/announcement", "/admin/data"];
 
 /// Opens pages in every language, colour and width; each must be whole, and the browser have nothing to say.
 async fn look_at(world: &World, browser: &Browser, pages: &[&str]) {
