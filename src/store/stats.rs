@@ -21,6 +21,8 @@ pub struct Span {
     pub user_id: Option<i64>,
     /// One key's requests alone.
     pub key_id: Option<i64>,
+    /// One channel's requests alone.
+    pub channel_id: Option<i64>,
 }
 
 /// Sums of one group.
@@ -157,6 +159,15 @@ pub async fn report(db: &Db, span: &Span, most: i64) -> Stored<Report> {
     }))
 }
 
+/// The sums of a span alone.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn totals(db: &Db, span: &Span) -> Stored<Sums> {
+    let totals = Source::of(span).select(SUMS, "");
+    Ok(read!(db, conn => sqlx::query_as(AssertSqlSafe(totals)).fetch_one(&mut *conn).await?))
+}
+
 /// The largest users, keys, models or channels of a span.
 ///
 /// # Errors
@@ -245,5 +256,6 @@ fn whole_hours(span: &Span) -> (i64, i64) {
 fn only(span: &Span) -> String {
     let user = span.user_id.map(|id| format!(" AND user_id = {id}")).unwrap_or_default();
     let key = span.key_id.map(|id| format!(" AND key_id = {id}")).unwrap_or_default();
-    user + &key
+    let channel = span.channel_id.map(|id| format!(" AND channel_id = {id}")).unwrap_or_default();
+    user + &key + &channel
 }

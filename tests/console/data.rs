@@ -19,7 +19,7 @@ async fn file(visitor: &Visitor, path: &str) -> (String, String, String) {
 }
 
 async fn preview(admin: &Visitor, content: &str) -> crate::page::Page {
-    admin.post_file("/admin/data/config", &[], &File { field: "file", name: "config.json", content }).await
+    admin.post_file("/admin/data/config", &[], &File { field: "configFile", name: "config.json", content }).await
 }
 
 async fn configuration(admin: &Visitor) -> Value {
@@ -119,7 +119,7 @@ async fn a_configuration_goes_out_without_secrets_and_in_after_a_look() {
     for forged in ["", "v1.x.y", &kept[..kept.len() - 2]] {
         let refused = admin.post("/admin/data/config/import", &[("kept", forged)]).await;
         assert_eq!(refused.status, 422);
-        assert!(refused.problem("file").is_some(), "{refused}");
+        assert!(refused.problem("configFile").is_some(), "{refused}");
     }
 }
 
@@ -129,10 +129,10 @@ async fn a_file_that_is_wrong_says_where_and_changes_nothing() {
     let admin = world.admin().await;
     let before = configuration(&admin).await;
     let empty = preview(&admin, "").await;
-    assert_eq!((empty.status, empty.problem("file").as_deref()), (422, Some("Choose a configuration file.")));
+    assert_eq!((empty.status, empty.problem("configFile").as_deref()), (422, Some("Choose a configuration file.")));
     let broken = preview(&admin, "{\n  \"version\": 1,\n  \"models\": oops\n}").await;
     assert_eq!(broken.status, 422);
-    assert!(broken.problem("file").unwrap().starts_with("Line 3, column 1"), "{broken}");
+    assert!(broken.problem("configFile").unwrap().starts_with("Line 3, column 1"), "{broken}");
     let mut wrong = before.clone();
     wrong["models"][1]["provider"] = json!("acme");
     let refused = preview(&admin, &wrong.to_string()).await;
@@ -142,7 +142,7 @@ async fn a_file_that_is_wrong_says_where_and_changes_nothing() {
     let refused = preview(&admin, &wrong.to_string()).await;
     assert!(refused.alarm().unwrap().contains("models[1]"), "{refused}");
     let refused = preview(&admin, "[").await;
-    assert!(refused.problem("file").unwrap().starts_with("第 1 行第 1 列"), "{refused}");
+    assert!(refused.problem("configFile").unwrap().starts_with("第 1 行第 1 列"), "{refused}");
     assert_eq!(configuration(&admin).await, before);
 }
 

@@ -4,12 +4,20 @@
 
 mod books;
 mod browser;
+mod catalogue;
+mod channels;
+mod crawl;
 mod data;
+mod live;
 mod no_scripts;
 mod notices;
 mod page;
 mod pages;
+mod prices;
+mod router;
+mod seed;
 mod settings;
+mod square;
 mod system;
 mod texts;
 mod visitor;

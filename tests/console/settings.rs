@@ -214,7 +214,7 @@ async fn the_site_is_admins_alone() {
     for (path, field) in [
         ("/admin/settings/site", ("siteName", "mine")),
         ("/admin/announcement", ("announcementTitle", "mine")),
-        ("/admin/data/config", ("file", "{\"version\":1,\"models\":[]}")),
+        ("/admin/data/config", ("configFile", "{\"version\":1,\"models\":[]}")),
         ("/admin/data/config/import", ("kept", "v1.x.y")),
         ("/admin/data/archive/remove", ("before", "2020-01-01")),
     ] {

@@ -7,13 +7,39 @@ use std::path::{Path, PathBuf};
 use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
 
 /// Texts named by a part that only running shows: the beginning of their names.
-const FAMILIES: [&str; 13] = [
-    "field-", "wrong-", "ending-", "range-", "cost-", "setting-", "group-", "choice-", "right-", "unit-", "table-", "loses-",
+const FAMILIES: &[&str] = &[
+    "cell-",
+    "choice-",
+    "cost-",
+    "ending-",
+    "field-",
+    "group-",
+    "loses-",
     "owns-",
+    "range-",
+    "right-",
+    "setting-",
+    "standing-",
+    "table-",
+    "unit-",
+    "wrong-",
 ];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The names of texts that are not what they say themselves: a page that shows one is not translated.
+pub fn names(language: &str) -> BTreeSet<String> {
+    let (mut sources, mut names) = (Vec::new(), BTreeSet::new());
+    files(&root().join("texts").join(language), &mut sources);
+    for line in sources.iter().flat_map(|source| source.lines()) {
+        let Some((name, said)) = line.split_once(" = ") else { continue };
+        if !name.starts_with([' ', '#']) && name != said {
+            names.insert(name.to_owned());
+        }
+    }
+    names
 }
 
 /// Each text's name with its parameters.

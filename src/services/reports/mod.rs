@@ -13,5 +13,6 @@ pub use key_usage::{KeyUsage, KeyUsageQuery, UsageByModel, UsageSummary, key_usa
 pub use log::{Log, LogAttempt, LogDetail, LogPrices, LogTimings};
 pub(super) use logs::log_filter;
 pub use logs::{LogPage, LogQuery, log, logs};
+pub(super) use numbers::percentile;
 pub use numbers::{ChannelNumbers, KeyNumbers, Latency, ModelNumbers, Numbers, Point, Stats, StatsQuery, stats};
 pub use rankings::{Ranked, RankingQuery, Rankings, rankings};

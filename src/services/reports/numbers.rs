@@ -169,7 +169,7 @@ pub async fn stats(services: &Services, actor: &Actor, query: StatsQuery) -> Ser
     let name = query.range.unwrap_or_else(|| "today".to_owned());
     let range = range::read(services, &name, (query.from, query.to))?;
     let user_id = if actor.is_admin() { query.user_id } else { Some(actor.id.0) };
-    let span = Span { from: range.from, to: range.to, now: services.now(), user_id, key_id: None };
+    let span = Span { from: range.from, to: range.to, now: services.now(), user_id, key_id: None, channel_id: None };
     let report = stats::report(&services.db, &span, MOST_GROUPS).await?;
     let durations = stats::durations(&services.db, &span).await?;
     Ok(Stats {
@@ -236,7 +236,7 @@ fn latency(rows: Vec<(i64, Option<i64>)>) -> Latency {
 }
 
 /// The smallest value that `percent` of all are not above.
-fn percentile(sorted: &[i64], percent: usize) -> Option<i64> {
+pub(in crate::services) fn percentile(sorted: &[i64], percent: usize) -> Option<i64> {
     sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied()
 }
 

@@ -1,7 +1,7 @@
-//! Books finished requests exactly once: log rows, ledger rows, balances, key totals, hourly sums, in one transaction.
+//! Books finished requests exactly once: log rows, ledger rows, balances, key totals, sums over time, in one transaction.
 //!
 //! Everything follows from which log rows were new: the row's id is the receipt's, and a second booking
-//! finds it taken. Rows are locked in one order everywhere (log rows, users, keys, hours, each by id), so
+//! finds it taken. Rows are locked in one order everywhere (log rows, users, keys, hours, half hours of channels, each by id), so
 //! that two processes booking the same receipts wait for each other instead of deadlocking.
 
 mod sums;
@@ -14,7 +14,7 @@ use actors::ports::{Clock, Faults, LedgerStore, StorageIll};
 use actors::vocabulary::{IdMaker, Receipt};
 use async_trait::async_trait;
 
-use self::sums::{Balances, KeyTotals, hours_of, keys_of, payers_of};
+use self::sums::{Balances, KeyTotals, activity_of, hours_of, keys_of, payers_of};
 use self::tables::{BookingTables, LogRow};
 use super::db::{Db, Stored, write};
 
@@ -66,7 +66,8 @@ impl Booking {
             totals.count(new);
             tx.set_key_totals(&totals.changed()).await?;
         }
-        tx.add_hours(&hours_of(new)).await
+        tx.add_hours(&hours_of(new)).await?;
+        tx.add_activity(&activity_of(new)).await
     }
 }
 
