@@ -147,7 +147,7 @@ async fn a_channel_is_made_changed_and_removed_and_its_secrets_never_come_back()
     let removed = admin.submit(&ask, "form.question", &[]).await;
     assert_eq!(removed.location.as_deref(), Some("/admin/channels?done=removed"), "{removed}");
     assert_eq!(admin.submit(&ask, "form.question", &[]).await.status, 404);
-    let deeds = world.books().rows("SELECT action FROM audit_log WHERE action LIKE 'channel.%' ORDER BY id").await;
+    let deeds = world.books().rows("SELECT action FROM audit WHERE action LIKE 'channel.%' ORDER BY id").await;
     let deeds: Vec<_> = deeds.iter().skip(2).map(|row| row[0].clone().unwrap()).collect();
     assert_eq!(deeds, ["channel.create", "channel.update", "channel.update", "channel.update", "channel.delete"]);
 }
@@ -261,9 +261,9 @@ async fn figures_are_those_of_the_database_also_where_another_channel_answered()
 #[actix_web::test]
 async fn tests_are_shown_beside_their_channel_and_all_at_once() {
     let world = World::start();
-    let (admin, books) = (world.admin().await, world.books());
+    let (admin, books, provider) = (world.admin().await, world.books(), world.provider().await);
     let dead = made(&admin, "dead", &[("baseUrl", "http://127.0.0.1:9"), ("models", "m")]).await;
-    let good = made(&admin, "good", &[("baseUrl", &world.provider().await), ("models", "claude-haiku-4-5")]).await;
+    let good = made(&admin, "good", &[("baseUrl", &provider), ("models", "claude-haiku-4-5")]).await;
     let off = made(&admin, "off", &[("baseUrl", "http://127.0.0.1:9"), ("models", "m")]).await;
     admin.post(&format!("/admin/channels/{off}/status"), &[("status", "disabled")]).await;
 
@@ -295,7 +295,7 @@ async fn tests_are_shown_beside_their_channel_and_all_at_once() {
     let page = admin.follow(&closed.location.unwrap()).await.shown();
     assert_eq!((page.text(".toast"), page.has(".health form")), ("The channel takes requests again.".into(), false));
     assert!(page.text(".health").starts_with("Test failed"), "{page}");
-    assert_eq!(books.number("SELECT count(*) FROM audit_log WHERE action = 'channel.close_circuit'").await, 1);
+    assert_eq!(books.number("SELECT count(*) FROM audit WHERE action = 'channel.close_circuit'").await, 1);
     books.text(&format!("SELECT count(*) FROM channel_tests WHERE channel_id = {dead}")).await;
     assert_eq!(page.texts(".foot").pop().unwrap(), "1–13 of 13");
 }
