@@ -4,10 +4,17 @@
 
 mod books;
 mod browser;
+mod catalogue;
 mod channels;
+mod crawl;
+mod live;
 mod no_scripts;
 mod page;
 mod pages;
+mod prices;
+mod router;
+mod seed;
+mod square;
 mod texts;
 mod visitor;
 mod world;

@@ -29,6 +29,19 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The names of texts that are not what they say themselves: a page that shows one is not translated.
+pub fn names(language: &str) -> BTreeSet<String> {
+    let (mut sources, mut names) = (Vec::new(), BTreeSet::new());
+    files(&root().join("texts").join(language), &mut sources);
+    for line in sources.iter().flat_map(|source| source.lines()) {
+        let Some((name, said)) = line.split_once(" = ") else { continue };
+        if !name.starts_with([' ', '#']) && name != said {
+            names.insert(name.to_owned());
+        }
+    }
+    names
+}
+
 /// Each text's name with its parameters.
 fn catalogue(name: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut sources = Vec::new();

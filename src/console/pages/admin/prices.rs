@@ -20,7 +20,7 @@ use crate::services::{Served, ServiceError};
 
 pub(super) const LIST: &str = "/admin/prices";
 /// Models without a price that are shown above the list.
-const UNPRICED: usize = 8;
+const UNPRICED: usize = 5;
 
 /// Registers the pages.
 pub(super) fn routes(config: &mut ServiceConfig) {
