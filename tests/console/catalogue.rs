@@ -78,7 +78,10 @@ async fn a_model_is_added_changed_switched_and_deleted_without_scripts() {
     let list = admin.follow(&made.location.unwrap()).await;
     assert_eq!(list.text(".toast"), "The model was added.");
     let row = list.rows().into_iter().find(|row| row.cells()[1].starts_with("mine/one")).unwrap();
-    assert_eq!((row.cell("Provider"), row.cell("Status"), row.cell("Shown"), row.cell("Prices")), ("OpenAI", "Active", "Shown", "No price"));
+    assert_eq!(
+        (row.cell("Provider"), row.cell("Status"), row.cell("Shown"), row.cell("Prices")),
+        ("OpenAI", "Active", "Shown", "No price")
+    );
     assert_eq!(row.cell("Channels"), "Scripted OpenAI");
 
     let twice = admin.submit(&form, "form.panel", &[("provider", "openai"), ("model", "mine/one")]).await;
@@ -87,13 +90,15 @@ async fn a_model_is_added_changed_switched_and_deleted_without_scripts() {
     let id = id_of(&list, "mine/one");
     let edit = admin.get(&format!("/admin/models/{id}")).await.shown();
     assert_eq!((edit.value("model").as_deref(), edit.value("displayName").as_deref()), (Some("mine/one"), Some("Mine")));
-    let saved = admin.post(&format!("/admin/models/{id}"), &[("provider", "openai"), ("model", "mine/one"), ("displayName", "")]).await;
+    let saved =
+        admin.post(&format!("/admin/models/{id}"), &[("provider", "openai"), ("model", "mine/one"), ("displayName", "")]).await;
     assert_eq!(saved.location.as_deref(), Some("/admin/models?done=saved.1"));
     let stored = admin.api(Method::GET, "/api/models?query=mine/one", Value::Null).await;
     let row = &stored["rows"][0];
     assert_eq!((&row["displayName"], &row["visible"], &row["enabled"]), (&json!("mine/one"), &json!(false), &json!(false)));
 
-    let several = |act: &'static str| [("id", id.clone()), ("act", act.to_owned()), ("back", "/admin/models?query=mine".to_owned())];
+    let several =
+        |act: &'static str| [("id", id.clone()), ("act", act.to_owned()), ("back", "/admin/models?query=mine".to_owned())];
     for (act, said, field) in [("enable", "The model was enabled.", "enabled"), ("show", "The model is shown now.", "visible")] {
         let fields = several(act);
         let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -108,6 +113,9 @@ async fn a_model_is_added_changed_switched_and_deleted_without_scripts() {
     assert_eq!(admin.get(&format!("/admin/models/{id}")).await.status, 404);
     let elsewhere = admin.post("/admin/models/several", &[("id", &id), ("act", "hide"), ("back", "//evil.example")]).await;
     assert_eq!(elsewhere.location.as_deref(), Some("/admin/models?done=hidden.0"));
+    let fields = [("provider", "openai"), ("model", "another"), ("back", "/admin/models?query=an&done=added.1&page=2")];
+    let back = admin.post("/admin/models", &fields).await;
+    assert_eq!(back.location.as_deref(), Some("/admin/models?query=an&page=2&done=added.1"), "back to where it was opened");
     assert_eq!(admin.post("/admin/models/several", &[("id", "1"), ("act", "sell")]).await.status, 422);
 }
 
@@ -116,7 +124,8 @@ async fn models_are_filtered_sorted_and_paged_by_the_address() {
     let world = World::start();
     let admin = world.admin().await;
     for at in 0..60 {
-        let body = json!({ "provider": "openai", "model": format!("many-{at:02}"), "visible": at % 2 == 0, "enabled": at % 3 == 0 });
+        let body =
+            json!({ "provider": "openai", "model": format!("many-{at:02}"), "visible": at % 2 == 0, "enabled": at % 3 == 0 });
         admin.api(Method::POST, "/api/models", body).await;
     }
     let names = |page: &Page| page.texts("table.picks td.main-cell a");
@@ -178,7 +187,10 @@ async fn mappings_are_made_changed_and_switched_several_at_once() {
     let refused = admin.submit(&form, "form.panel", &wrong).await;
     assert_eq!((refused.status, refused.values("channelIds")), (422, vec![other.clone()]));
     assert!(refused.problem("channelIds").unwrap().contains("channel type"), "{refused}");
-    assert_eq!((refused.values("inboundModels"), refused.value("upstreamModel").unwrap()), (vec!["a\nb".to_owned()], "gpt-up".to_owned()));
+    assert_eq!(
+        (refused.values("inboundModels"), refused.value("upstreamModel").unwrap()),
+        (vec!["a\nb".to_owned()], "gpt-up".to_owned())
+    );
     let empty = admin.submit(&refused, "form.panel", &[("channelIds", &one), ("inboundModels", "")]).await;
     assert_eq!((empty.status, empty.problem("inboundModels").as_deref()), (422, Some("Inbound models is required")));
     let made = admin.submit(&empty, "form.panel", &[("channelIds", &one), ("inboundModels", "a, b c\nd")]).await;
@@ -192,7 +204,13 @@ async fn mappings_are_made_changed_and_switched_several_at_once() {
     let first = id_of(&list, "a, b");
     let edit = admin.get(&format!("/admin/mappings/{first}")).await.shown();
     assert_eq!((edit.values("channelIds"), edit.value("targetProvider").as_deref()), (vec![one.clone()], Some("openai")));
-    let fields = [("provider", "claude"), ("targetProvider", ""), ("inboundModels", "z"), ("upstreamModel", "claude-up"), ("enabled", "on")];
+    let fields = [
+        ("provider", "claude"),
+        ("targetProvider", ""),
+        ("inboundModels", "z"),
+        ("upstreamModel", "claude-up"),
+        ("enabled", "on"),
+    ];
     admin.post(&format!("/admin/mappings/{first}"), &fields).await;
     let second = [("provider", "openai"), ("inboundModels", "y"), ("upstreamModel", "claude-up"), ("enabled", "on")];
     admin.post("/admin/mappings", &second).await;
@@ -204,7 +222,10 @@ async fn mappings_are_made_changed_and_switched_several_at_once() {
     let none = admin.follow(&admin.post("/admin/mappings/several", &[("act", "enable")]).await.location.unwrap()).await;
     assert!(none.alarm().unwrap().contains("Nothing was chosen"), "{none}");
 
-    let asked = admin.post("/admin/mappings/several", &[("id", &first), ("id", &second), ("act", "remove"), ("back", "/admin/mappings")]).await.shown();
+    let asked = admin
+        .post("/admin/mappings/several", &[("id", &first), ("id", &second), ("act", "remove"), ("back", "/admin/mappings")])
+        .await
+        .shown();
     assert_eq!(asked.text("h1"), "Delete 2 mappings?");
     assert_eq!(world.books().number("SELECT count(*) FROM model_mappings").await, 2, "it asks first");
     let removed = admin.submit(&asked, "main form[method=post]", &[]).await;

@@ -17,7 +17,7 @@ const FILE: &str = r#"{
     "tts": {"litellm_provider": "openai", "input_cost_per_character": 3e-06}}"#;
 
 fn file(content: &str) -> File<'_> {
-    File { field: "file", name: "prices.json", content }
+    File { field: "priceList", name: "prices.json", content }
 }
 
 fn figures(page: &Page) -> Vec<String> {
@@ -40,7 +40,10 @@ async fn a_price_is_made_changed_and_deleted_without_scripts() {
     model(&admin, "claude", "claude-new").await;
     let list = admin.get("/admin/prices").await.shown();
     let missing = &list.rows_of("section[aria-labelledby=unpriced] table")[0];
-    assert_eq!((missing.cells()[0], missing.cell("Channels"), missing.cell("Requests, 7 days")), ("claude-new", "Scripted Claude", "—"));
+    assert_eq!(
+        (missing.cells()[0], missing.cell("Channels"), missing.cell("Requests, 7 days")),
+        ("claude-new", "Scripted Claude", "—")
+    );
     let form = admin.get(&list.attribute("section[aria-labelledby=unpriced] a.btn", "href").unwrap()).await.shown();
     assert_eq!((form.value("model").as_deref(), form.value("provider").as_deref()), (Some("claude-new"), Some("claude")));
     let typed = [("inputPricePerMTok", "3"), ("outputPricePerMTok", "much"), ("cacheReadPricePerMTok", "0.300000001")];
@@ -54,7 +57,8 @@ async fn a_price_is_made_changed_and_deleted_without_scripts() {
     let list = admin.follow(&made.location.unwrap()).await;
     assert_eq!((list.text(".toast").as_str(), list.has("section[aria-labelledby=unpriced]")), ("The price was created.", false));
     let row = list.rows_of("#list table").into_iter().find(|row| row.cells()[0] == "claude-new").unwrap();
-    let told = [row.cell("Applies to"), row.cell("Input"), row.cell("Output"), row.cell("Cache read"), row.cell("Cache write, 5 min")];
+    let told =
+        [row.cell("Applies to"), row.cell("Input"), row.cell("Output"), row.cell("Cache read"), row.cell("Cache write, 5 min")];
     assert_eq!(told, ["All Claude channels", "$3.00", "$15.50", "$0.300000001", "$0.00"]);
 
     let twice = admin.submit(&form, "form.panel", &[("inputPricePerMTok", "1"), ("outputPricePerMTok", "1")]).await;
@@ -90,7 +94,9 @@ async fn every_price_on_the_page_is_the_one_that_is_stored() {
     assert_eq!(rows.len(), told["rows"].as_array().unwrap().len());
     for (row, price) in rows.iter().zip(told["rows"].as_array().unwrap()) {
         assert_eq!(row.cells()[0], price["model"].as_str().unwrap());
-        for (head, field) in [("Input", "inputPricePerMTok"), ("Output", "outputPricePerMTok"), ("Cache read", "cacheReadPricePerMTok")] {
+        for (head, field) in
+            [("Input", "inputPricePerMTok"), ("Output", "outputPricePerMTok"), ("Cache read", "cacheReadPricePerMTok")]
+        {
             let exact: f64 = row.cell(head).trim_start_matches('$').parse().unwrap();
             assert!((exact - price[field].as_f64().unwrap()).abs() < 1e-12, "{head} of {}", price["model"]);
         }
@@ -103,7 +109,7 @@ async fn an_import_is_looked_through_and_exactly_what_was_chosen_is_written() {
     let admin = world.admin().await;
     model(&admin, "openai", "gpt-served").await;
     let before = stored(&world).await;
-    assert!(admin.get("/admin/prices/import").await.shown().has("input[type=file][name=file]"));
+    assert!(admin.get("/admin/prices/import").await.shown().has("input[type=file][name=priceList]"));
     let seen = admin.post_file("/admin/prices/import", &[("known", "on")], &file(FILE)).await.shown();
     assert_eq!(figures(&seen), ["1", "1", "0", "2", "2"], "changed, new, unchanged, left out, not usable");
     assert_eq!(seen.rows_of("section[aria-labelledby=changed] table")[0].cell("Output"), "$6.00before:$5.00");
@@ -114,16 +120,20 @@ async fn an_import_is_looked_through_and_exactly_what_was_chosen_is_written() {
     assert_eq!(figures(&of_one), ["1", "1", "0", "2", "2"]);
     assert_eq!(stored(&world).await, before, "nothing is written before it is confirmed");
 
-    let chosen: Vec<String> = all.values("row").into_iter().filter(|row| !row.contains("gpt-foreign") && !row.contains("claude-new")).collect();
+    let chosen: Vec<String> =
+        all.values("row").into_iter().filter(|row| !row.contains("gpt-foreign") && !row.contains("claude-new")).collect();
     let fields: Vec<(&str, &str)> = chosen.iter().map(|row| ("row", row.as_str())).collect();
     assert_eq!(fields.len(), 2);
     let done = admin.post("/admin/prices/import/apply", &fields).await;
     assert_eq!(admin.follow(&done.location.unwrap()).await.text(".toast"), "2 prices were imported.");
     let after = stored(&world).await;
     assert_eq!(after.len(), before.len() + 1);
-    assert_eq!(world.books().number("SELECT output_price FROM model_prices WHERE model = 'claude-haiku-4-5'").await, 6_000_000_000);
+    assert_eq!(
+        world.books().number("SELECT output_price FROM model_prices WHERE model = 'claude-haiku-4-5'").await,
+        6_000_000_000
+    );
     assert_eq!(world.books().number("SELECT input_price FROM model_prices WHERE model = 'gpt-served'").await, 50_000_000);
-    assert_eq!(world.books().number("SELECT count(*) FROM audit_log WHERE action = 'price.import'").await, 1);
+    assert_eq!(world.books().number("SELECT count(*) FROM audit WHERE action = 'price.import'").await, 1);
     let again = admin.post_file("/admin/prices/import", &[("known", "on")], &file(FILE)).await.shown();
     assert_eq!(figures(&again), ["0", "0", "2", "2", "2"]);
     assert!(again.text(".chosen-rows .empty").contains("Nothing would change"), "{again}");
@@ -143,7 +153,7 @@ async fn an_import_that_is_wrong_says_so_at_the_file_and_writes_nothing() {
     ] {
         let refused = admin.post_file("/admin/prices/import", &[("provider", "claude")], &file(content)).await;
         assert_eq!((refused.status, refused.value("provider").as_deref()), (422, Some("claude")), "{refused}");
-        assert!(refused.problem("file").unwrap().contains(said), "{content}: {refused}");
+        assert!(refused.problem("priceList").unwrap().contains(said), "{content}: {refused}");
     }
     let nothing = admin.post("/admin/prices/import/apply", &[]).await;
     assert_eq!(nothing.status, 422);

@@ -32,7 +32,11 @@ async fn anybody_sees_the_models_with_what_they_cost_and_nothing_else() {
             assert_eq!(row.cells()[2], "No price yet");
             continue;
         }
-        for (head, field) in [("Input", "inputPricePerMTok"), ("Output", "outputPricePerMTok"), ("Cache write, 1 h", "cacheCreation1hPricePerMTok")] {
+        for (head, field) in [
+            ("Input", "inputPricePerMTok"),
+            ("Output", "outputPricePerMTok"),
+            ("Cache write, 1 h", "cacheCreation1hPricePerMTok"),
+        ] {
             let shown: f64 = row.cell(head).trim_start_matches('$').parse().unwrap();
             assert!((shown - model[field].as_f64().unwrap()).abs() < 1e-12, "{head} of {name}");
         }
@@ -85,7 +89,10 @@ async fn sample_calls_are_in_the_right_protocol_and_work() {
     let (stranger, admin) = (world.stranger(), world.admin().await);
     admin.api(Method::POST, "/api/models", json!({ "provider": "openai", "model": "odd'/\"name" })).await;
     let page = |provider: &str, name: &str| {
-        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("provider", provider).append_pair("name", name).finish();
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("provider", provider)
+            .append_pair("name", name)
+            .finish();
         format!("/model-square/model?{query}")
     };
     for (provider, name, route) in [

@@ -73,7 +73,8 @@ fn messages(base: &str, key: &str, model: &str) -> (String, String, String) {
 }
 
 fn chat(base: &str, key: &str, model: &str) -> (String, String, String) {
-    let body = quoted(&format!("{{\n    \"model\": {model},\n    \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]\n  }}"));
+    let body =
+        quoted(&format!("{{\n    \"model\": {model},\n    \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]\n  }}"));
     (
         format!(
             "curl {base}/v1/chat/completions \\\n  -H 'authorization: Bearer {key}' \\\n  \

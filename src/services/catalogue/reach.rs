@@ -284,7 +284,8 @@ impl Reach {
             if self.disabled.contains(&(family.to_owned(), name.clone())) {
                 continue;
             }
-            for route in self.routes(family, name).into_iter().filter(|route| route.price.is_none() && self.is_meant(route, name)) {
+            for route in self.routes(family, name).into_iter().filter(|route| route.price.is_none() && self.is_meant(route, name))
+            {
                 let (channels, asked) = found.entry((route.channel.name.kind.as_str(), route.model)).or_default();
                 channels.insert(&route.channel.name);
                 asked.insert(name);

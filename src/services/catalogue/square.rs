@@ -55,9 +55,8 @@ pub async fn model_square(services: &Services) -> Served<ModelSquare> {
 
 fn priced(row: &ModelRow, reach: &Reach, settings: &Settings) -> SquareModel {
     let bills = bills(row, reach);
-    let dearest = |figure: fn(&PriceRow) -> i64| {
-        bills.iter().map(|(family, price)| Usd(multiplied(figure(price), settings, family))).max()
-    };
+    let dearest =
+        |figure: fn(&PriceRow) -> i64| bills.iter().map(|(family, price)| Usd(multiplied(figure(price), settings, family))).max();
     SquareModel {
         provider: row.provider.clone(),
         model: row.model.clone(),

@@ -1,11 +1,11 @@
 //! What admins run the gateway from.
 
 mod data;
-mod settings;
 mod mappings;
 mod models;
 mod price_import;
 mod prices;
+mod settings;
 mod several;
 mod system;
 
