@@ -8,7 +8,7 @@ const icons = [
   'building-store', 'chevron-right', 'circle-check', 'circle-x', 'copy', 'cube', 'database-export', 'device-desktop',
   'device-laptop', 'dots', 'download', 'external-link', 'eye', 'file-import', 'gift', 'heartbeat', 'history',
   'info-circle', 'key', 'layout-dashboard', 'list-details', 'logout', 'menu-2', 'moon', 'pencil', 'player-pause',
-  'player-play', 'plus', 'power', 'refresh', 'route', 'search', 'server-2', 'settings', 'shield-check',
+  'player-play', 'plug-connected', 'plus', 'power', 'refresh', 'route', 'search', 'server-2', 'settings', 'shield-check',
   'sort-ascending', 'sort-descending', 'speakerphone', 'sun', 'tag', 'terminal-2', 'transfer', 'trash', 'trophy',
   'upload', 'user-circle', 'users', 'wallet', 'x',
 ];

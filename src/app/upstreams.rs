@@ -116,6 +116,7 @@ fn shown(state: actors::channel_health::ChannelState) -> ChannelState {
     ChannelState {
         channel: state.channel,
         circuit,
+        opened_at: state.opened_ms,
         resting_until: state.resting_until_ms.max(open_until),
         in_flight: state.in_flight,
         requests: state.requests,

@@ -21,7 +21,7 @@ use crate::services::values::{Patch, Usd, check};
 use crate::services::{Served, ServiceError};
 
 /// Fields whose names have one of these in them are not shown again.
-const SECRETS: [&str; 3] = ["password", "apikey", "secret"];
+const SECRETS: [&str; 4] = ["password", "apikey", "secret", "headers"];
 /// The largest form.
 const MOST_BYTES: usize = 256 * 1024;
 /// The largest form that sends a file: a list of prices has about 2 MB.

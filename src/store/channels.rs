@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::db::{Db, Stored, on_both, read, write};
-use super::paging::{Sorts, Window};
+use super::paging::{Sorts, Window, contains};
 use super::source::{json, parsed};
 use super::trail::{Leave, Trail};
 use super::{StoreError, base_url};
@@ -129,25 +129,45 @@ pub struct ChannelFilter {
     pub kind: Option<String>,
     /// On or off.
     pub enabled: Option<bool>,
+    /// Those that serve this model: by name, or because they serve all.
+    pub model: Option<String>,
+    /// Among these alone.
+    pub ids: Option<Vec<i64>>,
+}
+
+impl ChannelFilter {
+    /// The WHERE clause. All that is put into its text are numbers.
+    fn clause(&self) -> String {
+        let Some(ids) = &self.ids else { return MATCHES.to_owned() };
+        let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+        if ids.is_empty() { "1 = 0 AND ".to_owned() + MATCHES } else { format!("id IN ({}) AND {MATCHES}", ids.join(", ")) }
+    }
+
+    /// The pattern of a list of models that has the wanted one.
+    fn model_pattern(&self) -> Option<String> {
+        self.model.as_deref().map(|model| contains(&serde_json::Value::from(model).to_string()))
+    }
 }
 
 const MATCHES: &str = "(CAST($1 AS TEXT) IS NULL OR kind = $1) AND (CAST($2 AS BOOLEAN) IS NULL OR enabled = $2) \
      AND (CAST($3 AS TEXT) IS NULL OR lower(name) LIKE $3 ESCAPE '\\' OR lower(base_url) LIKE $3 ESCAPE '\\' \
-     OR lower(models) LIKE $3 ESCAPE '\\')";
+     OR lower(models) LIKE $3 ESCAPE '\\') \
+     AND (CAST($4 AS TEXT) IS NULL OR models IN ('[]', '[\"*\"]') OR lower(models) LIKE $4 ESCAPE '\\')";
 
 /// One page, and how many match in all.
 ///
 /// # Errors
 /// When the database is ill.
 pub async fn list(db: &Db, filter: &ChannelFilter, window: &Window) -> Stored<(Vec<ChannelRow>, i64)> {
-    let rows = format!("SELECT * FROM channels WHERE {MATCHES}{}", window.tail("id"));
-    let count = format!("SELECT CAST(count(*) AS BIGINT) FROM channels WHERE {MATCHES}");
-    let pattern = window.pattern();
+    let matches = filter.clause();
+    let rows = format!("SELECT * FROM channels WHERE {matches}{}", window.tail("id"));
+    let count = format!("SELECT CAST(count(*) AS BIGINT) FROM channels WHERE {matches}");
+    let (pattern, model) = (window.pattern(), filter.model_pattern());
     read!(db, conn => {
         let found = sqlx::query_as(AssertSqlSafe(rows))
-            .bind(&filter.kind).bind(filter.enabled).bind(&pattern).fetch_all(&mut *conn).await?;
+            .bind(&filter.kind).bind(filter.enabled).bind(&pattern).bind(&model).fetch_all(&mut *conn).await?;
         let total = sqlx::query_scalar(AssertSqlSafe(count))
-            .bind(&filter.kind).bind(filter.enabled).bind(&pattern).fetch_one(&mut *conn).await?;
+            .bind(&filter.kind).bind(filter.enabled).bind(&pattern).bind(&model).fetch_one(&mut *conn).await?;
         Ok((found, total))
     })
 }

@@ -9,6 +9,7 @@ pub mod base_url;
 pub mod booking;
 pub mod catalogue;
 pub mod changes;
+pub mod channel_activity;
 pub mod channel_tests;
 pub mod channels;
 mod conditions;
@@ -30,6 +31,7 @@ pub mod sessions;
 pub mod settings;
 pub mod source;
 pub mod stats;
+pub mod traffic;
 pub mod trail;
 pub mod users;
 

@@ -26,6 +26,15 @@ pub async fn delete_channel_tests(db: &Db, before_ms: i64) -> Stored<u64> {
     Ok(write!(db, tx => sqlx::query(SQL).bind(before_ms).bind(BATCH).execute(&mut *tx).await?.rows_affected()))
 }
 
+/// Deletes what channels did in half hours before `before_ms`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn delete_channel_activity(db: &Db, before_ms: i64) -> Stored<u64> {
+    const SQL: &str = "DELETE FROM channel_activity WHERE slot < $1";
+    Ok(write!(db, tx => sqlx::query(SQL).bind(before_ms).execute(&mut *tx).await?.rows_affected()))
+}
+
 /// How many log rows arrived before `before_ms`.
 ///
 /// # Errors

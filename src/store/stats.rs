@@ -21,6 +21,8 @@ pub struct Span {
     pub user_id: Option<i64>,
     /// One key's requests alone.
     pub key_id: Option<i64>,
+    /// One channel's requests alone.
+    pub channel_id: Option<i64>,
 }
 
 /// Sums of one group.
@@ -157,6 +159,15 @@ pub async fn report(db: &Db, span: &Span, most: i64) -> Stored<Report> {
     }))
 }
 
+/// The sums of a span alone.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn totals(db: &Db, span: &Span) -> Stored<Sums> {
+    let totals = Source::of(span).select(SUMS, "");
+    Ok(read!(db, conn => sqlx::query_as(AssertSqlSafe(totals)).fetch_one(&mut *conn).await?))
+}
+
 /// The largest users, keys, models or channels of a span.
 ///
 /// # Errors
@@ -236,14 +247,15 @@ impl Source {
 }
 
 /// The whole hours inside a span: first, and first after. A span that reaches to now includes the running hour.
-fn whole_hours(span: &Span) -> (i64, i64) {
+pub(super) fn whole_hours(span: &Span) -> (i64, i64) {
     let floor = |ms: i64| ms - ms.rem_euclid(HOUR_MS);
     let ceiling = |ms: i64| floor(ms + HOUR_MS - 1);
     (ceiling(span.from), if span.to >= span.now { ceiling(span.to) } else { floor(span.to) })
 }
 
-fn only(span: &Span) -> String {
+pub(super) fn only(span: &Span) -> String {
     let user = span.user_id.map(|id| format!(" AND user_id = {id}")).unwrap_or_default();
     let key = span.key_id.map(|id| format!(" AND key_id = {id}")).unwrap_or_default();
-    user + &key
+    let channel = span.channel_id.map(|id| format!(" AND channel_id = {id}")).unwrap_or_default();
+    user + &key + &channel
 }

@@ -1,16 +1,20 @@
 // What pages do beyond links and forms: all of it is a convenience, nothing needs it.
+import { channels } from './channels.js';
 import { charts } from './chart.js';
 import { copying } from './copy.js';
 import { live } from './live.js';
+import { saving } from './save.js';
 import { notices } from './notices.js';
 import { settings } from './settings.js';
 import { several } from './several.js';
 import { sheets } from './sheets.js';
 import { theme } from './theme.js';
 
+channels();
 charts();
 copying();
 live();
+saving();
 notices();
 settings();
 several();

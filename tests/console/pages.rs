@@ -61,13 +61,19 @@ pub const PAGES: &[Page] = &[
     page("/admin", For::Admins),
     page("/admin/logs", For::Admins),
     page("/admin/logs/{id}", For::Admins).of("SELECT min(id) FROM request_log WHERE ending = 'upstream_failed'"),
-    page("/admin/system", For::Admins),
+    page("/admin/channels", For::Admins),
+    page("/admin/channels/new", For::Admins),
+    page("/admin/channels/test", For::Admins),
+    page("/admin/channels/{id}", For::Admins).of("SELECT max(id) FROM channels WHERE enabled"),
+    page("/admin/channels/{id}/edit", For::Admins).of("SELECT max(id) FROM channels"),
+    page("/admin/channels/{id}/remove", For::Admins).of("SELECT min(id) FROM channels"),
+    page("/admin/channel-status", For::Admins),
     page("/admin/models", For::Admins),
     page("/admin/models", For::Admins).asking("?query=nothing-like-it&done=none"),
     page("/admin/models/new", For::Admins),
     page("/admin/models/discover", For::Admins),
     page("/admin/models/{id}", For::Admins).of("SELECT min(id) FROM catalogue_models"),
-    page("/admin/models/{id}/remove", For::Admins).of("SELECT min(id) FROM catalogue_models"),
+    page("/admin/models/{id}/remove", For::Admins).of("SELECT max(id) FROM catalogue_models"),
     page("/admin/mappings", For::Admins),
     page("/admin/mappings/new", For::Admins),
     page("/admin/mappings/{id}", For::Admins).of("SELECT min(id) FROM model_mappings"),
@@ -78,11 +84,22 @@ pub const PAGES: &[Page] = &[
     page("/admin/prices/import", For::Admins),
     page("/admin/prices/{id}", For::Admins).of("SELECT min(id) FROM model_prices"),
     page("/admin/prices/{id}/remove", For::Admins).of("SELECT min(id) FROM model_prices"),
+    page("/admin/settings", For::Admins),
+    page("/admin/announcement", For::Admins),
+    page("/admin/data", For::Admins),
+    page("/admin/data/archive/remove", For::Admins).asking("?before=2025-01-01"),
+    page("/admin/system", For::Admins),
 ];
 
 /// What is opened by GET and is no page.
-const NO_PAGES: &[(&str, &str)] =
-    &[("/", "sends on to where the visitor belongs"), ("/console/logs/live", "events"), ("/admin/logs/live", "events")];
+const NO_PAGES: &[(&str, &str)] = &[
+    ("/", "sends on to where the visitor belongs"),
+    ("/console/logs/live", "events"),
+    ("/admin/logs/live", "events"),
+    ("/admin/data/export", "a file"),
+    ("/admin/data/config", "a file"),
+    ("/admin/data/archive", "a file"),
+];
 
 const fn page(route: &'static str, whom: For) -> Page {
     Page { route, whom, query: "", id: "" }

@@ -7,9 +7,22 @@ use std::path::{Path, PathBuf};
 use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
 
 /// Texts named by a part that only running shows: the beginning of their names.
-const FAMILIES: [&str; 13] = [
-    "field-", "wrong-", "ending-", "range-", "cost-", "setting-", "group-", "choice-", "right-", "unit-", "table-", "loses-",
+const FAMILIES: &[&str] = &[
+    "cell-",
+    "choice-",
+    "cost-",
+    "ending-",
+    "field-",
+    "group-",
+    "loses-",
     "owns-",
+    "range-",
+    "right-",
+    "setting-",
+    "standing-",
+    "table-",
+    "unit-",
+    "wrong-",
 ];
 
 fn root() -> PathBuf {

@@ -55,7 +55,11 @@ impl World {
             .unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
         let said: Vec<String> = lines.take_while(|line| !line.starts_with("Stop with")).collect();
-        let after = |start: &str| said.iter().find_map(|line| line.strip_prefix(start)).unwrap().trim().to_owned();
+        let after = |start: &str| {
+            let found = said.iter().find_map(|line| line.strip_prefix(start));
+            let said = || panic!("the demo did not start: {}", fs::read_to_string(data.path().join(COMPLAINTS)).unwrap());
+            found.unwrap_or_else(said).trim().to_owned()
+        };
         let mut logins = said.iter().filter_map(|line| line.trim().strip_prefix("sign in as ")?.split_once(" with password "));
         let mut login = || logins.next().map(|(account, password)| Login { account: account.into(), password: password.into() });
         Self {
@@ -107,6 +111,11 @@ impl World {
     /// What is there, by SQL.
     pub fn books(&self) -> Books {
         Books::of(self.data.path())
+    }
+
+    /// Changes what is there, behind the gateway's back.
+    pub async fn alter(&self, sql: &str) {
+        self.books().alter(sql).await;
     }
 
     /// Where the scripted provider is, for channels of one's own.

@@ -57,7 +57,7 @@ async fn sums_take_whole_hours_from_the_roll_ups_and_the_rest_from_the_log() {
             at(6, NOON + HOUR / 2, 1, 100_000),
         ];
         d.booking().book(&batch).await.unwrap();
-        let span = |from, to, now| Span { from, to, now, user_id: None, key_id: None };
+        let span = |from, to, now| Span { from, to, now, user_id: None, key_id: None, channel_id: None };
         let cost = async |span: Span| stats::report(&d.db, &span, 10).await.unwrap().totals.cost_nanos;
         assert_eq!(cost(span(NOON - 3 * HOUR, NOON + HOUR, NOON + HOUR)).await, 111_111);
         assert_eq!(cost(span(NOON - 3 * HOUR + 2, NOON + 2, NOON + HOUR)).await, 11_110);

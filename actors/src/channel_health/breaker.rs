@@ -73,6 +73,11 @@ impl Breaker {
         }
     }
 
+    /// When the rest under way, or the last one of a half-open circuit, began.
+    pub(super) fn opened_ms(&self, rules: &Rules) -> Option<i64> {
+        self.open_until.filter(|_| rules.enabled).map(|until_ms| until_ms.saturating_sub(self.cooldown_ms))
+    }
+
     /// Whether a request may pass now: always when closed, one at a time when half-open.
     pub(super) fn admits(&self, rules: &Rules, now_ms: i64) -> bool {
         match self.circuit(rules, now_ms) {
@@ -169,10 +174,12 @@ mod tests {
         assert_eq!(breaker.circuit(&RULES, 0), Circuit::Closed);
         breaker.failed(&RULES, 0, false);
         assert_eq!(breaker.circuit(&RULES, 0), Circuit::Open { until_ms: 10_000 });
+        assert_eq!(breaker.opened_ms(&RULES), Some(0));
         assert!(breaker.begin(&RULES, 10_000), "the first request after the rest decides");
         assert!(!breaker.admits(&RULES, 10_000), "and no other passes meanwhile");
         breaker.succeeded(10_100, true);
         assert_eq!(breaker.circuit(&RULES, 10_100), Circuit::Closed);
+        assert_eq!(breaker.opened_ms(&RULES), None);
     }
 
     #[test]

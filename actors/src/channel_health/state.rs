@@ -68,6 +68,8 @@ pub struct ChannelState {
     pub channel: ChannelId,
     /// Its circuit.
     pub circuit: Circuit,
+    /// When its circuit opened last, epoch milliseconds; `None` when it is closed.
+    pub opened_ms: Option<i64>,
     /// End of the rest it asked for itself (`Retry-After`), epoch milliseconds.
     pub resting_until_ms: Option<i64>,
     /// Attempts under way.
@@ -244,6 +246,7 @@ impl Health {
             ChannelState {
                 channel: *channel,
                 circuit: patient.breaker.circuit(rules, now_ms),
+                opened_ms: patient.breaker.opened_ms(rules),
                 resting_until_ms: Some(patient.resting_until).filter(|until| *until > now_ms && rules.enabled),
                 in_flight: patient.in_flight.load(Ordering::Acquire),
                 requests,

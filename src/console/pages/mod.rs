@@ -2,12 +2,15 @@
 
 mod account;
 mod admin;
+mod balance;
 mod bill;
+mod charts;
 mod gate;
 mod keys;
 mod live;
 mod logs;
 mod overview;
+mod people;
 mod preferences;
 mod public;
 mod snippets;
@@ -32,6 +35,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     keys::routes(config);
     logs::routes(config);
     account::routes(config);
+    balance::routes(config);
     admin::routes(config);
     public::routes(config);
     config

@@ -311,7 +311,7 @@ impl Reach {
 /// When the database is ill.
 pub async fn unpriced(services: &Services, reach: &Reach) -> Served<Vec<Unpriced>> {
     let now = services.now();
-    let span = Span { from: now - IN_USE_MS, to: now, now, user_id: None, key_id: None };
+    let span = Span { from: now - IN_USE_MS, to: now, now, user_id: None, key_id: None, channel_id: None };
     let ranking = stats::ranking(&services.db, &span, RankOf::Models, RankBy::Requests, MOST_IN_USE).await?;
     let used = ranking.rows.into_iter().filter(|row| row.sums.successes > 0);
     let used = used.filter_map(|row| Some((row.name?, row.sums.requests))).collect();

@@ -1,16 +1,26 @@
 //! Channels: validation, sealing of their secrets, permission, audit.
 
+mod activity;
 mod checks;
+mod draft;
 mod import;
+mod one;
 mod probes;
+mod standing;
+mod status;
 mod upstreams;
 mod values;
 
+pub use activity::{Activity, Cell, CellState};
+pub use draft::{Draft, draft_models, test_draft};
 pub(super) use import::imported;
+pub use one::{Doings, Failure, doings, one};
 pub use probes::{
-    ChannelStatus, ChannelStatusList, ChannelTest, ChannelTestLog, CircuitChange, Probed, TestAllResult, TestRequest,
-    UpstreamModels, change_circuit, probe_due, status, test, test_all, test_logs, upstream_models,
+    ChannelTest, ChannelTestLog, CircuitChange, Probed, TestAllResult, TestRequest, UpstreamModels, change_circuit, probe_due,
+    test, test_all, test_logs, upstream_models,
 };
+pub use standing::{Grade, Standing};
+pub use status::{ChannelOverview, ChannelStatus, ChannelStatusList, GradeCounts, ListedChannel, overview, status};
 pub use upstreams::{ChannelState, CircuitState, TestResult, Upstreams, UpstreamsHandle};
 pub use values::{Channel, ChannelPatch, ChannelQuery, NewChannel};
 
@@ -29,9 +39,13 @@ use crate::store::{StoreError, base_url as urls};
 /// # Errors
 /// `invalid_request`.
 pub async fn list(services: &Services, asked: &ListQuery, query: ChannelQuery) -> Served<Page<Channel>> {
-    let filter = ChannelFilter { kind: query.kind, enabled: query.enabled };
+    let filter = filter(query, None);
     let found = channels::list(&services.db, &filter, &asked.window(channels::SORTS)?).await?;
     Ok(Page::new(asked, found, Channel::from))
+}
+
+fn filter(query: ChannelQuery, ids: Option<Vec<i64>>) -> ChannelFilter {
+    ChannelFilter { kind: query.kind, enabled: query.enabled, model: query.model, ids }
 }
 
 /// Adds a channel.
@@ -39,10 +53,20 @@ pub async fn list(services: &Services, asked: &ListQuery, query: ChannelQuery) -
 /// # Errors
 /// `invalid_request`, `conflict`.
 pub async fn create(services: &Services, actor: &Actor, new: NewChannel) -> Served<Channel> {
-    let (id, now) = (services.id(), services.now());
+    let row = row_of(services, services.id(), new)?;
+    let made = Channel::from(row.clone());
+    let trail = services.trail(&actor.by(), Deed::new("channel.create", row.id).after(&made), Some(Changed::Catalogue));
+    channels::insert(&services.db, &row, &trail).await.map_err(refused)?;
+    services.news.changed(Changed::Catalogue).await;
+    Ok(made)
+}
+
+/// The channel as it would be stored.
+fn row_of(services: &Services, id: i64, new: NewChannel) -> Served<ChannelRow> {
+    let now = services.now();
     let given_headers = headers(new.headers.unwrap_or_default())?;
     let api_key = checks::api_key(&new.api_key)?;
-    let row = ChannelRow {
+    Ok(ChannelRow {
         id,
         name: check::name("name", &new.name, 100)?,
         kind: checks::kind(&new.kind)?,
@@ -61,12 +85,7 @@ pub async fn create(services: &Services, actor: &Actor, new: NewChannel) -> Serv
         enabled: new.enabled.unwrap_or(true),
         created_at: now,
         updated_at: now,
-    };
-    let made = Channel::from(row.clone());
-    let trail = services.trail(&actor.by(), Deed::new("channel.create", id).after(&made), Some(Changed::Catalogue));
-    channels::insert(&services.db, &row, &trail).await.map_err(refused)?;
-    services.news.changed(Changed::Catalogue).await;
-    Ok(made)
+    })
 }
 
 /// Changes a channel. A new `baseUrl` needs the `apiKey` with it: a stored key only ever goes to the host
@@ -76,6 +95,19 @@ pub async fn create(services: &Services, actor: &Actor, new: NewChannel) -> Serv
 /// `invalid_request`, `not_found`, `conflict`.
 pub async fn update(services: &Services, actor: &Actor, id: ChannelId, patch: ChannelPatch) -> Served<Channel> {
     let old = find(services, id).await?;
+    let row = patched(services, &old, patch)?;
+    let made = Channel::from(row.clone());
+    let deed = Deed::new("channel.update", id.0).before(&Channel::from(old)).after(&made);
+    let trail = services.trail(&actor.by(), deed, Some(Changed::Catalogue));
+    if !channels::update(&services.db, &row, &trail).await.map_err(refused)? {
+        return Err(ServiceError::new(&NOT_FOUND));
+    }
+    services.news.changed(Changed::Catalogue).await;
+    Ok(made)
+}
+
+/// The channel as it would become.
+fn patched(services: &Services, old: &ChannelRow, patch: ChannelPatch) -> Served<ChannelRow> {
     let mut row = old.clone();
     apply_address(services, &mut row, &patch)?;
     if let Some(name) = &patch.name {
@@ -94,19 +126,12 @@ pub async fn update(services: &Services, actor: &Actor, id: ChannelId, patch: Ch
     row.monitor_interval_ms = patch.monitor_interval_sec.try_map(monitor_interval)?.over(row.monitor_interval_ms, None);
     if patch.headers.is_given() {
         let given = headers(patch.headers.value().unwrap_or_default())?;
-        row.headers_sealed = sealed(services, HEADERS, id.0, &given.text)?;
+        row.headers_sealed = sealed(services, HEADERS, row.id, &given.text)?;
         row.header_names = given.names;
     }
     row.enabled = patch.enabled.over(row.enabled, true);
     row.updated_at = services.now();
-    let made = Channel::from(row.clone());
-    let deed = Deed::new("channel.update", id.0).before(&Channel::from(old)).after(&made);
-    let trail = services.trail(&actor.by(), deed, Some(Changed::Catalogue));
-    if !channels::update(&services.db, &row, &trail).await.map_err(refused)? {
-        return Err(ServiceError::new(&NOT_FOUND));
-    }
-    services.news.changed(Changed::Catalogue).await;
-    Ok(made)
+    Ok(row)
 }
 
 fn apply_address(services: &Services, row: &mut ChannelRow, patch: &ChannelPatch) -> Served<()> {

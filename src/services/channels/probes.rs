@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::find;
-use super::upstreams::{ChannelState, TestResult, Upstreams};
+use super::upstreams::{TestResult, Upstreams};
 use crate::services::error::{BAD_CHOICE, refusals};
 use crate::services::values::{ListQuery, Page, check};
 use crate::services::{Actor, Deed, Served, ServiceError, Services};
@@ -80,6 +80,21 @@ pub struct ChannelTestLog {
     pub error: Option<String>,
 }
 
+impl From<ChannelTestRow> for ChannelTestLog {
+    fn from(row: ChannelTestRow) -> Self {
+        Self {
+            id: row.id,
+            ts: row.ts,
+            origin: row.origin,
+            model: row.model,
+            reachable: row.reachable,
+            latency_ms: row.latency_ms,
+            status: row.status,
+            error: row.error,
+        }
+    }
+}
+
 /// The models a provider lists.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct UpstreamModels {
@@ -92,33 +107,6 @@ pub struct UpstreamModels {
 pub struct CircuitChange {
     /// `closed`: the only state that can be set.
     pub state: String,
-}
-
-/// A channel and how it does.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ChannelStatus {
-    /// The channel.
-    pub channel_id: i64,
-    /// Its name.
-    pub name: String,
-    /// `claude` or `openai`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Whether it takes requests.
-    pub enabled: bool,
-    /// Requests at the same time; null = unlimited.
-    pub max_concurrency: Option<i64>,
-    /// How it does.
-    #[serde(flatten)]
-    pub state: ChannelState,
-}
-
-/// How all channels do.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct ChannelStatusList {
-    /// By name.
-    pub channels: Vec<ChannelStatus>,
 }
 
 /// Tests a channel, enabled or not, with one tiny request.
@@ -156,17 +144,7 @@ pub async fn test_all(services: &Services, upstreams: &dyn Upstreams) -> Served<
 pub async fn test_logs(services: &Services, id: ChannelId, asked: &ListQuery) -> Served<Page<ChannelTestLog>> {
     find(services, id).await?;
     let found = channel_tests::list(&services.db, id, &asked.window(channel_tests::SORTS)?).await?;
-    let log = |row: ChannelTestRow| ChannelTestLog {
-        id: row.id,
-        ts: row.ts,
-        origin: row.origin,
-        model: row.model,
-        reachable: row.reachable,
-        latency_ms: row.latency_ms,
-        status: row.status,
-        error: row.error,
-    };
-    Ok(Page::new(asked, found, log))
+    Ok(Page::new(asked, found, ChannelTestLog::from))
 }
 
 /// The models a channel's provider lists. The stored key goes to the stored URL and nowhere else.
@@ -175,8 +153,12 @@ pub async fn test_logs(services: &Services, id: ChannelId, asked: &ListQuery) ->
 /// `not_found`, `unreadable_channel`, `upstream_error`.
 pub async fn upstream_models(services: &Services, upstreams: &dyn Upstreams, id: ChannelId) -> Served<UpstreamModels> {
     let channel = opened(services, find(services, id).await?)?;
+    listed(upstreams, &channel).await
+}
+
+pub(super) async fn listed(upstreams: &dyn Upstreams, channel: &OpenChannel) -> Served<UpstreamModels> {
     let mut models =
-        upstreams.models(&channel).await.map_err(|detail| ServiceError::new(&UPSTREAM_FAILED).with("detail", detail))?;
+        upstreams.models(channel).await.map_err(|detail| ServiceError::new(&UPSTREAM_FAILED).with("detail", detail))?;
     models.sort_unstable();
     models.dedup();
     Ok(UpstreamModels { models })
@@ -202,25 +184,7 @@ pub async fn change_circuit(
     Ok(note_deed(&services.db, &trail).await?)
 }
 
-/// How all channels do.
-///
-/// # Errors
-/// When the database is ill.
-pub async fn status(services: &Services, upstreams: &dyn Upstreams) -> Served<ChannelStatusList> {
-    let mut states: HashMap<i64, ChannelState> =
-        upstreams.health().await.into_iter().map(|state| (state.channel.0, state)).collect();
-    let channels = channels::all(&services.db).await?.into_iter().map(|row| ChannelStatus {
-        channel_id: row.id,
-        state: states.remove(&row.id).unwrap_or_else(|| ChannelState::unknown(ChannelId(row.id))),
-        name: row.name,
-        kind: row.kind,
-        enabled: row.enabled,
-        max_concurrency: row.max_concurrency,
-    });
-    Ok(ChannelStatusList { channels: channels.collect() })
-}
-
-fn opened(services: &Services, row: ChannelRow) -> Served<OpenChannel> {
+pub(super) fn opened(services: &Services, row: ChannelRow) -> Served<OpenChannel> {
     row.opened(&services.sealer).map_err(|detail| ServiceError::new(&UNREADABLE_CHANNEL).with("detail", detail))
 }
 

@@ -43,6 +43,8 @@ pub struct ChannelState {
     pub channel: ChannelId,
     /// Its circuit.
     pub circuit: CircuitState,
+    /// Epoch milliseconds since which its circuit has not been closed; null when it is.
+    pub opened_at: Option<i64>,
     /// Epoch milliseconds until which it rests; null when it does not.
     pub resting_until: Option<i64>,
     /// Requests under way.
@@ -67,6 +69,7 @@ impl ChannelState {
         Self {
             channel,
             circuit: CircuitState::Closed,
+            opened_at: None,
             resting_until: None,
             in_flight: 0,
             requests: 0,

@@ -153,4 +153,6 @@ pub struct ChannelQuery {
     pub kind: Option<String>,
     /// On or off.
     pub enabled: Option<bool>,
+    /// Those that serve this model.
+    pub model: Option<String>,
 }

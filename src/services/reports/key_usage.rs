@@ -109,7 +109,7 @@ pub async fn key_usage(services: &Services, key: &str, ip: Option<IpAddr>, query
     let (id, key_name) = found.ok_or_else(|| ServiceError::new(&UNKNOWN_KEY))?;
     services.throttles.key_address.give_back(&bucket);
     let range = range::read(services, &name, (None, None))?;
-    let span = Span { from: range.from, to: range.to, now: services.now(), user_id: None, key_id: Some(id) };
+    let span = Span { from: range.from, to: range.to, now: services.now(), user_id: None, key_id: Some(id), channel_id: None };
     let report = stats::report(&services.db, &span, MOST_MODELS).await?;
     let of_model = |model: ModelSums| UsageByModel { summary: UsageSummary::from(&model.sums), model: model.name };
     Ok(KeyUsage {

@@ -79,7 +79,7 @@ pub async fn rankings(services: &Services, actor: &Actor, query: RankingQuery) -
     let counted = choice("sort", &sort, &[("cost", RankBy::Cost), ("tokens", RankBy::Tokens), ("requests", RankBy::Requests)])?;
     let most = check::range("limit", query.limit.unwrap_or(20), 1, 100)?;
     let range = range::read(services, query.range.as_deref().unwrap_or("today"), (query.from, query.to))?;
-    let span = Span { from: range.from, to: range.to, now: services.now(), user_id: None, key_id: None };
+    let span = Span { from: range.from, to: range.to, now: services.now(), user_id: None, key_id: None, channel_id: None };
     let found = stats::ranking(&services.db, &span, of, counted, most).await?;
     let whole = amount(&found.totals, counted);
     Ok(Rankings {

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use actors::vocabulary::{Ending, Receipt, Usage};
+use actors::vocabulary::{Attempt, Ending, Receipt, Usage};
 
-use super::tables::{HourRow, KeyRow, LedgerRow, UserRow, clean};
+use super::tables::{ActivityRow, HourRow, KeyRow, LedgerRow, UserRow, clean};
+use crate::store::channel_activity::SLOT_MS;
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -129,4 +130,34 @@ pub(super) fn hours_of<'r>(receipts: &[&'r Receipt]) -> Vec<HourRow<'r>> {
         }
     }
     hours.into_values().collect()
+}
+
+/// What an attempt was for its channel: answered, failed, throttled. Nothing where the caller or the model is at fault.
+fn judged(receipt: &Receipt, attempt: &Attempt) -> Option<[i64; 3]> {
+    let failed_later = matches!(receipt.ending, Ending::UpstreamFailed | Ending::TimedOut);
+    match (&attempt.error, attempt.status) {
+        (_, Some(429)) => Some([0, 0, 1]),
+        (Some(_), Some(404)) => None,
+        (Some(_), _) => Some([0, 1, 0]),
+        (None, Some(status)) if status >= 400 => None,
+        (None, _) if receipt.ending == Ending::Killed => None,
+        (None, _) if failed_later => Some([0, 1, 0]),
+        (None, _) => Some([1, 0, 0]),
+    }
+}
+
+/// Attempts by half hour and channel, in the order of their primary key.
+pub(super) fn activity_of(receipts: &[&Receipt]) -> Vec<ActivityRow> {
+    let mut slots: BTreeMap<(i64, i64), [i64; 3]> = BTreeMap::new();
+    for receipt in receipts {
+        for attempt in &receipt.attempts {
+            let Some(counted) = judged(receipt, attempt) else { continue };
+            let began = receipt.ts.saturating_add(attempt.started_ms);
+            let sums = slots.entry((began - began.rem_euclid(SLOT_MS), attempt.channel_id.0)).or_default();
+            for (sum, one) in sums.iter_mut().zip(counted) {
+                *sum += one;
+            }
+        }
+    }
+    slots.into_iter().map(|((slot, channel_id), sums)| ActivityRow { slot, channel_id, sums }).collect()
 }

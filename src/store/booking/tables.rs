@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use crate::store::db::Stored;
 
 /// Rows per statement, the larger ones first: few sizes, so that SQLite keeps the statements it has prepared. The
-/// largest has 256 × 35 parameters, of which SQLite takes 32,766.
+/// largest has 256 × 36 parameters, of which SQLite takes 32,766.
 const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 /// Longest text from outside that is stored; longer ones would not fit PostgreSQL's indexes.
 const LONGEST_TEXT: usize = 512;
@@ -93,6 +93,15 @@ pub(super) struct HourRow<'r> {
     pub(super) sums: [i64; 8],
 }
 
+/// What one half hour of a channel gains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ActivityRow {
+    pub(super) slot: i64,
+    pub(super) channel_id: i64,
+    /// Answered, failed, throttled.
+    pub(super) sums: [i64; 3],
+}
+
 /// The tables booking writes to.
 #[async_trait]
 pub(super) trait BookingTables: Send {
@@ -110,11 +119,13 @@ pub(super) trait BookingTables: Send {
     async fn set_key_totals(&mut self, keys: &[KeyRow]) -> Stored<()>;
     /// Adds to the hourly sums.
     async fn add_hours(&mut self, hours: &[HourRow<'_>]) -> Stored<()>;
+    /// Adds to what channels did.
+    async fn add_activity(&mut self, slots: &[ActivityRow]) -> Stored<()>;
 }
 
 const INSERT_LOG: &str = "INSERT INTO request_log (id, request_id, client_request_id, ts, user_id, username, key_id, \
     key_name, key_prefix, protocol, model, upstream_model, channel_id, channel_name, status, ending, stream, converted, \
-    ttft_ms, duration_ms, tokens_in, tokens_out, cache_read_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens, \
+    upstream_protocol, ttft_ms, duration_ms, tokens_in, tokens_out, cache_read_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens, \
     reasoning_tokens, estimated, unpriced, cost_nanos, error, tariff, timings, attempts, client_ip, details) ";
 const ADD_HOURS: &str = "INSERT INTO usage_hourly (hour, user_id, key_id, channel_id, model, requests, successes, tokens_in, \
     tokens_out, cache_read_tokens, cache_creation_tokens, cost_nanos, duration_ms) ";
@@ -124,11 +135,14 @@ const ON_HOUR: &str = " ON CONFLICT (hour, user_id, key_id, channel_id, model) D
     cache_read_tokens = usage_hourly.cache_read_tokens + excluded.cache_read_tokens, \
     cache_creation_tokens = usage_hourly.cache_creation_tokens + excluded.cache_creation_tokens, \
     cost_nanos = usage_hourly.cost_nanos + excluded.cost_nanos, duration_ms = usage_hourly.duration_ms + excluded.duration_ms";
+const ADD_ACTIVITY: &str = "INSERT INTO channel_activity (slot, channel_id, answered, failed, throttled) ";
+const ON_ACTIVITY: &str = " ON CONFLICT (slot, channel_id) DO UPDATE SET answered = channel_activity.answered + excluded.answered, \
+    failed = channel_activity.failed + excluded.failed, throttled = channel_activity.throttled + excluded.throttled";
 const SET_KEYS: &str = "UPDATE api_keys SET used_nanos = v.column2, used_requests = v.column3, day_start = v.column4, \
     day_tokens = v.column5, last_used_at = v.column6 FROM (";
 
 /// `rows` in pieces for one statement each: of the sizes above where statements are `kept`.
-fn pieces<T>(mut rows: &[T], kept: bool) -> impl Iterator<Item = &[T]> {
+pub(super) fn pieces<T>(mut rows: &[T], kept: bool) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
         let (piece, rest) = rows.split_at(if kept { size } else { rows.len().min(SIZES[0]) });
@@ -168,6 +182,7 @@ macro_rules! booking_tables {
                             .push_bind(receipt.ending.as_str())
                             .push_bind(receipt.stream)
                             .push_bind(receipt.converted)
+                            .push_bind(receipt.upstream_protocol.map(|protocol| protocol.as_str()))
                             .push_bind(receipt.ttft_ms())
                             .push_bind(receipt.timings.ended_ms)
                             .push_bind(receipt.usage.input)
@@ -282,6 +297,21 @@ macro_rules! booking_tables {
                         }
                     });
                     upsert.push(ON_HOUR);
+                    upsert.build().persistent($kept).execute(&mut *self).await?;
+                }
+                Ok::<(), StoreError>(())
+            }
+
+            async fn add_activity(&mut self, slots: &[ActivityRow]) -> Stored<()> {
+                for chunk in pieces(slots, $kept) {
+                    let mut upsert = QueryBuilder::<$database>::new(ADD_ACTIVITY);
+                    upsert.push_values(chunk, |mut row, slot| {
+                        row.push_bind(slot.slot).push_bind(slot.channel_id);
+                        for sum in slot.sums {
+                            row.push_bind(sum);
+                        }
+                    });
+                    upsert.push(ON_ACTIVITY);
                     upsert.build().persistent($kept).execute(&mut *self).await?;
                 }
                 Ok::<(), StoreError>(())
