@@ -5,6 +5,9 @@
 mod books;
 mod browser;
 mod catalogue;
+mod crawl;
+mod live;
+mod no_scripts;
 mod channels;
 mod crawl;
 mod data;
@@ -18,6 +21,7 @@ mod prices;
 mod records;
 mod router;
 mod seed;
+mod square;
 mod settings;
 mod square;
 mod system;
