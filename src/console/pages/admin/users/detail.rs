@@ -37,7 +37,7 @@ async fn one(SignedIn { visit, actor }: &SignedIn, id: UserId) -> Served<HttpRes
     let services = visit.services();
     let user = users::get(services, id).await?;
     let range = StatsQuery { user_id: Some(id.0), ..overview::wanted(visit, "30d") };
-    let figures = overview::figures(visit, actor, range).await?;
+    let (_, figures) = overview::figures(visit, actor, range).await?;
     let latest = |sort: &str| ListQuery { page_size: Some(FEW), sort: Some(sort.to_owned()), ..ListQuery::default() };
     let filter = KeyListFilter { user_id: Some(id.0), status: None };
     let keys = keys::list(services, actor, &latest("createdAt"), filter).await?;
@@ -46,7 +46,7 @@ async fn one(SignedIn { visit, actor }: &SignedIn, id: UserId) -> Served<HttpRes
         user => shown(&user),
         defaults => defaults(visit),
         keys => shown(&keys),
-        names => shown(&names(visit, &ledger.rows).await?),
+        names => shown(&names(visit, &ledger.page.rows).await?),
         ledger => shown(&ledger),
         now => services.now(),
     };
@@ -56,13 +56,13 @@ async fn one(SignedIn { visit, actor }: &SignedIn, id: UserId) -> Served<HttpRes
 async fn whole_ledger(visit: &Visit, id: UserId) -> Served<HttpResponse> {
     let asked = lists::asked(visit);
     let user = users::get(visit.services(), id).await?;
-    let filter = LedgerFilter { kind: visit.asked("kind") };
+    let filter = LedgerFilter { kind: visit.asked("kind"), ..LedgerFilter::default() };
     let filtered = filter.kind.is_some() || asked.query.is_some();
     let page = ledger::list(visit.services(), id.0, &asked, &filter).await?;
     let values = context! {
         user => shown(&user),
-        list => lists::view(&asked, &page),
-        names => shown(&names(visit, &page.rows).await?),
+        list => lists::view(&asked, &page.page),
+        names => shown(&names(visit, &page.page.rows).await?),
         page => shown(&page),
         filtered,
     };
