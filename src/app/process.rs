@@ -70,8 +70,6 @@ impl System for Process {
             running: traffic.running as u64,
             waiting: traffic.waiting as u64,
             held_usd: Usd(traffic.held),
-            requests_last_minute: traffic.requests,
-            tokens_last_minute: traffic.tokens,
         }
     }
 }

@@ -4,6 +4,9 @@
 
 mod books;
 mod browser;
+mod figures;
+mod guide;
+mod money;
 mod no_scripts;
 mod page;
 mod pages;

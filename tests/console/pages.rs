@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::browser::Browser;
 use crate::world::World;
 
-const OUTSIDE: [&str; 2] = ["/sign-in", "/register"];
+const OUTSIDE: [&str; 4] = ["/", "/docs", "/sign-in", "/register"];
 const OWN: [&str; 5] = ["/console", "/console/keys", "/console/keys/new", "/console/logs", "/console/account"];
 const OF_ALL: [&str; 3] = ["/admin", "/admin/logs", "/admin/system"];
 

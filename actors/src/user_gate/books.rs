@@ -134,10 +134,6 @@ pub struct Traffic {
     pub waiting: usize,
     /// Money held for them.
     pub held: Nanos,
-    /// Requests in the last 60 seconds.
-    pub requests: i64,
-    /// Tokens in the last 60 seconds, running requests with what they may take.
-    pub tokens: i64,
 }
 
 impl Traffic {
@@ -147,8 +143,6 @@ impl Traffic {
             running: self.running + more.running,
             waiting: self.waiting + more.waiting,
             held: self.held.plus(more.held),
-            requests: self.requests + more.requests,
-            tokens: self.tokens + more.tokens,
         }
     }
 }
@@ -304,15 +298,9 @@ impl Books {
     }
 
     /// What is under way.
-    pub(super) fn traffic(&self, now_ms: i64) -> Traffic {
-        let mut pages = self.lock();
-        Traffic {
-            running: pages.holds.len(),
-            waiting: pages.waiting,
-            held: pages.user.money,
-            requests: pages.user.requests.total(now_ms),
-            tokens: pages.user.tokens.total(now_ms),
-        }
+    pub(super) fn traffic(&self) -> Traffic {
+        let pages = self.lock();
+        Traffic { running: pages.holds.len(), waiting: pages.waiting, held: pages.user.money }
     }
 
     /// Everything, for the system page and for tests.
