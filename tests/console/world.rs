@@ -113,6 +113,11 @@ impl World {
         Books::of(self.data.path())
     }
 
+    /// Changes what is there, behind the gateway's back.
+    pub async fn alter(&self, sql: &str) {
+        self.books().alter(sql).await;
+    }
+
     /// Where the scripted provider is, for channels of one's own.
     pub async fn provider(&self) -> String {
         let channels = self.admin().await.api(Method::GET, "/api/channels", Value::Null).await;
