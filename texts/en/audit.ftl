@@ -57,6 +57,7 @@ audit-deed-channel-update = Changed a channel
 audit-deed-channel-delete = Deleted a channel
 audit-deed-channel-close_circuit = Closed a channel’s circuit
 audit-deed-model-create = Added a model
+audit-deed-model-add = Added models
 audit-deed-model-update = Changed a model
 audit-deed-model-delete = Deleted a model
 audit-deed-mapping-create = Added a mapping

@@ -51,6 +51,7 @@ audit-deed-channel-update = 修改渠道
 audit-deed-channel-delete = 删除渠道
 audit-deed-channel-close_circuit = 恢复渠道熔断
 audit-deed-model-create = 添加模型
+audit-deed-model-add = 批量添加模型
 audit-deed-model-update = 修改模型
 audit-deed-model-delete = 删除模型
 audit-deed-mapping-create = 添加模型映射
