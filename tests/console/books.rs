@@ -5,12 +5,12 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, TypeInfo, ValueRef};
 
-/// The database of a demo.
+/// A gateway's database.
 pub struct Books(SqliteConnectOptions);
 
 impl Books {
-    pub fn of(data_dir: &Path) -> Self {
-        Self(SqliteConnectOptions::new().filename(data_dir.join("demo/api-proxy.db")).read_only(true))
+    pub fn of(file: &Path) -> Self {
+        Self(SqliteConnectOptions::new().filename(file).read_only(true))
     }
 
     /// Every cell of every row as a text; nothing for null.

@@ -74,7 +74,6 @@ import-settings = { $count ->
  }
 import-apply = Import
 import-back = Back to data
-field-file = Configuration file
 field-from = From
 field-to = To
 field-before = Before

@@ -67,7 +67,6 @@ import-settings = { $count ->
  }
 import-apply = 导入
 import-back = 返回数据页
-field-file = 配置文件
 field-from = 开始日期
 field-to = 结束日期
 field-before = 此日期之前
