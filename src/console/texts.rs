@@ -13,6 +13,9 @@ macro_rules! catalogue {
         catalogue!($tag:
             "account", "catalogue", "channels", "data", "everywhere", "fields", "gate", "keys", "logs", "mappings",
             "models", "navigation", "notices", "overview", "prices", "public", "settings", "square", "system",
+            "account", "audit", "catalogue", "data", "everywhere", "fields", "gate", "keys", "logs", "mappings", "models",
+            "navigation", "notices", "overview", "prices", "public", "rankings", "settings", "square", "system", "tokens",
+            "users",
         )
     };
     ($tag:literal: $($file:literal),+ $(,)?) => {

@@ -45,6 +45,9 @@ pub(super) struct SignedIn {
     pub(super) actor: Actor,
 }
 
+/// Somebody who may be in the area of the page: anybody signed in at `/console`, admins at `/admin`.
+pub(super) struct InArea(pub(super) SignedIn);
+
 /// An admin.
 pub(super) struct Admin(pub(super) SignedIn);
 
@@ -211,6 +214,20 @@ impl FromRequest for Admin {
                 Err(error) => Err(turned_away(signed_in.visit.failure(&error))),
             }
         })
+    }
+}
+
+impl FromRequest for InArea {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if request.path().starts_with("/admin") {
+            let admin = Admin::from_request(request, payload);
+            return Box::pin(async move { admin.await.map(|Admin(signed_in)| Self(signed_in)) });
+        }
+        let signed_in = SignedIn::from_request(request, payload);
+        Box::pin(async move { signed_in.await.map(Self) })
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod books;
 mod browser;
+mod channels;
 mod catalogue;
 mod crawl;
 mod gateway;

@@ -8,6 +8,7 @@ mod keys;
 mod live;
 mod logs;
 mod overview;
+mod people;
 mod preferences;
 mod public;
 mod snippets;

@@ -11,10 +11,10 @@ use crate::console::format;
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::reports::{self, Stats, StatsQuery};
-use crate::services::{Served, accounts};
+use crate::services::{Actor, Served, accounts};
 
 /// The ranges that are offered by name.
-const RANGES: [&str; 4] = ["today", "24h", "7d", "30d"];
+pub(super) const RANGES: [&str; 4] = ["today", "24h", "7d", "30d"];
 /// Rows in a table of models, keys or channels.
 const ROWS: usize = 10;
 
@@ -34,36 +34,41 @@ async fn of_all(Admin(signed_in): Admin) -> HttpResponse {
 }
 
 async fn show(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
-    let services = visit.services();
     let user_id = (!visit.of_all()).then_some(actor.id.0);
-    let stats = reports::stats(services, actor, StatsQuery { user_id, ..wanted(visit) }).await?;
+    let figures = figures(visit, actor, StatsQuery { user_id, ..wanted(visit, "24h") }).await?;
+    let me = accounts::me(visit.services(), actor).await?;
+    Ok(visit.page(StatusCode::OK, "overview.html", context! { account => shown(&me), ..figures }))
+}
+
+/// The figures of a range beside those of the range before, as `figures/` shows them.
+pub(super) async fn figures(visit: &Visit, actor: &Actor, query: StatsQuery) -> Served<Value> {
+    let services = visit.services();
+    let user_id = query.user_id;
+    let stats = reports::stats(services, actor, query).await?;
     let length = stats.to - stats.from;
     let before =
         StatsQuery { range: Some("custom".to_owned()), from: Some((stats.from - length).max(0)), to: Some(stats.from), user_id };
     let before = reports::stats(services, actor, before).await?;
-    let me = accounts::me(services, actor).await?;
-    let values = context! {
+    Ok(context! {
         stats => shown(&stats),
-        account => shown(&me),
         ranges => shown(&RANGES),
         changes => changes(&stats, &before),
         cached => share(stats.totals.cache_read_tokens, input(&stats)),
         tokens => input(&stats) + stats.totals.tokens_out,
         chart => chart(visit, &stats),
         rows => ROWS,
-    };
-    Ok(visit.page(StatusCode::OK, "overview.html", values))
+    })
 }
 
-/// The range in the address: a named one, or two days with the last one whole.
-fn wanted(visit: &Visit) -> StatsQuery {
+/// The range in the address: a named one, or two days with the last one whole; else `usual`.
+pub(super) fn wanted(visit: &Visit, usual: &str) -> StatsQuery {
     let zone = format::zone(&visit.services().settings.settings().timezone);
     let day = |name, time| visit.asked(name).and_then(|day| format::read_moment(&format!("{day}T{time}"), &zone));
     if let (Some(from), Some(to)) = (day("from", "00:00"), day("to", "23:59:59.999")) {
         return StatsQuery { range: Some("custom".to_owned()), from: Some(from), to: Some(to + 1), ..StatsQuery::default() };
     }
     let range = visit.asked("range").filter(|range| RANGES.contains(&range.as_str()));
-    StatsQuery { range: Some(range.unwrap_or_else(|| "24h".to_owned())), ..StatsQuery::default() }
+    StatsQuery { range: Some(range.unwrap_or_else(|| usual.to_owned())), ..StatsQuery::default() }
 }
 
 /// All input tokens, cached or not.
