@@ -11,11 +11,9 @@ use crate::services::Language;
 macro_rules! catalogue {
     ($tag:literal) => {
         catalogue!($tag:
-            "account", "catalogue", "channels", "data", "everywhere", "fields", "gate", "keys", "logs", "mappings",
-            "models", "navigation", "notices", "overview", "prices", "public", "settings", "square", "system",
-            "account", "audit", "catalogue", "data", "everywhere", "fields", "gate", "keys", "logs", "mappings", "models",
-            "navigation", "notices", "overview", "prices", "public", "rankings", "settings", "square", "system", "tokens",
-            "users",
+            "account", "audit", "catalogue", "channels", "data", "everywhere", "fields", "gate", "keys", "logs", "mappings",
+            "models", "navigation", "notices", "overview", "prices", "public", "rankings", "settings", "square", "system",
+            "tokens", "users",
         )
     };
     ($tag:literal: $($file:literal),+ $(,)?) => {

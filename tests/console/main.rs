@@ -4,8 +4,8 @@
 
 mod books;
 mod browser;
-mod channels;
 mod catalogue;
+mod channels;
 mod crawl;
 mod gateway;
 mod live;

@@ -1,7 +1,7 @@
 //! What admins run the gateway from.
 
-mod channels;
 mod audit;
+mod channels;
 mod data;
 mod mappings;
 mod models;
