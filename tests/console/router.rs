@@ -80,13 +80,16 @@ impl Visit<'_> for Found {
         syn::visit::visit_expr_for_loop(self, around);
     }
 
-    /// `|path| format!("/admin/users{path}")`
+    /// `|path| format!("/admin/users{path}")`, or `"{area}/keys{path}"` in a loop over areas.
     fn visit_expr_closure(&mut self, closure: &ExprClosure) {
         if let Expr::Macro(format) = &*closure.body
             && let Ok(pattern) = format.mac.parse_body::<syn::LitStr>()
-            && let Some(area) = pattern.value().strip_suffix("{path}").filter(|area| area.starts_with('/'))
+            && let Some(start) = pattern.value().strip_suffix("{path}")
         {
-            self.areas = vec![area.to_owned()];
+            self.areas = match start.strip_prefix("{area}") {
+                Some(room) => self.areas.iter().map(|area| format!("{area}{room}")).collect(),
+                None => vec![start.to_owned()],
+            };
         }
         syn::visit::visit_expr_closure(self, closure);
     }
