@@ -6,7 +6,7 @@ use super::extract::{Body, Id, Query};
 use super::guard::{Guarded, SignedIn};
 use super::reply::Reply;
 use crate::services::accounts::{self, NewPassword, ProfileChange, SessionView, UserView};
-use crate::services::ledger::{self, LedgerFilter, LedgerView};
+use crate::services::ledger::{self, LedgerFilter, LedgerPage};
 use crate::services::values::{Done, ListQuery, Page};
 use crate::services::{Served, Services};
 
@@ -57,6 +57,6 @@ pub(super) async fn ledger(
     services: Data<Services>,
     asked: Query<ListQuery>,
     filter: Query<LedgerFilter>,
-) -> Served<Reply<Page<LedgerView>>> {
+) -> Served<Reply<LedgerPage>> {
     ledger::list(&services, caller.who.id.0, &asked.0, &filter.0).await.map(Reply::new)
 }

@@ -13,6 +13,7 @@ use crate::services::error::NOT_FOUND;
 use crate::services::reports::{
     self, KeyUsage, KeyUsageQuery, LogDetail, LogPage, LogQuery, RankingQuery, Rankings, Stats, StatsQuery,
 };
+use crate::services::system::{self, SystemHandle, Traffic, TrafficQuery};
 use crate::services::values::{ListQuery, Secret};
 use crate::services::{Served, ServiceError, Services};
 use crate::session::Client;
@@ -32,6 +33,14 @@ pub(super) async fn log(by: Guarded<SignedIn>, s: Data<Services>, id: Id<i64>) -
 
 pub(super) async fn stats(by: Guarded<SignedIn>, s: Data<Services>, query: Query<StatsQuery>) -> Served<Reply<Stats>> {
     reports::stats(&s, &by.who, query.0).await.map(Reply::new)
+}
+
+pub(super) async fn traffic(
+    by: Guarded<SignedIn>,
+    system: Data<SystemHandle>,
+    query: Query<TrafficQuery>,
+) -> Served<Reply<Traffic>> {
+    system::traffic(&*system.0, &by.who, &query.0).map(Reply::new)
 }
 
 pub(super) async fn rankings(by: Guarded<Admin>, s: Data<Services>, query: Query<RankingQuery>) -> Served<Reply<Rankings>> {

@@ -90,6 +90,7 @@ fn records(table: &mut RouteTable) {
         .get("/logs/stream", "Log rows as they happen (server-sent events)", live::live)
         .get("/logs/{id}", "One request with prices, timings and, for admins, attempts", reports::log)
         .get("/stats", "Sums of a range", reports::stats)
+        .get("/traffic", "What is under way now: my own, or for admins everybody's", reports::traffic)
         .get("/rankings", "Who used most", reports::rankings)
         .get("/export", "Download a table as CSV or JSON; users their own requests and ledger", downloads::export)
         .get("/settings/archive", "What an archive before a date would hold", downloads::preview)

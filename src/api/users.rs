@@ -7,7 +7,7 @@ use super::extract::{Body, Id, Query};
 use super::guard::{Admin, Guarded};
 use super::reply::{Created, Reply};
 use crate::services::accounts::UserView;
-use crate::services::ledger::{self, LedgerFilter, LedgerView};
+use crate::services::ledger::{self, LedgerFilter, LedgerPage};
 use crate::services::users::{self, NewUser, QuotaChange, QuotaView, UserChange, UserListFilter};
 use crate::services::values::{Done, ListQuery, Page};
 use crate::services::{Served, Services};
@@ -55,7 +55,7 @@ pub(super) async fn ledger(
     id: Id<UserId>,
     asked: Query<ListQuery>,
     filter: Query<LedgerFilter>,
-) -> Served<Reply<Page<LedgerView>>> {
+) -> Served<Reply<LedgerPage>> {
     ledger::list(&services, id.0.0, &asked.0, &filter.0).await.map(Reply::new)
 }
 

@@ -11,7 +11,7 @@ use actors::vocabulary::{Nanos, UserId};
 use async_trait::async_trait;
 
 use crate::services::News;
-use crate::services::system::{ActorFigures, Figures, HoldFigures, MOST_HOLDS, System};
+use crate::services::system::{ActorFigures, Figures, HoldFigures, MOST_HOLDS, System, Traffic};
 use crate::services::values::Usd;
 
 /// Puts changes in force through the actors.
@@ -61,6 +61,17 @@ impl System for Process {
             holds: gates.iter().map(|(_, gate)| gate.holds.len() as u64).sum(),
             held_usd: Usd(gates.iter().fold(Nanos::ZERO, |sum, (_, gate)| sum.plus(gate.held))),
             oldest_holds: oldest(gates),
+        }
+    }
+
+    fn traffic(&self, user: Option<UserId>) -> Traffic {
+        let traffic = self.cellar.gates.traffic(user);
+        Traffic {
+            running: traffic.running as u64,
+            waiting: traffic.waiting as u64,
+            held_usd: Usd(traffic.held),
+            requests_last_minute: traffic.requests,
+            tokens_last_minute: traffic.tokens,
         }
     }
 }

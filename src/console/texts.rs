@@ -11,9 +11,9 @@ use crate::services::Language;
 macro_rules! catalogue {
     ($tag:literal) => {
         catalogue!($tag:
-            "account", "audit", "catalogue", "channels", "data", "everywhere", "fields", "gate", "keys", "logs", "mappings",
-            "models", "navigation", "notices", "overview", "prices", "public", "rankings", "settings", "square", "system",
-            "tokens", "users",
+            "account", "audit", "balance", "catalogue", "channels", "data", "docs", "everywhere", "fields", "gate",
+            "gift_cards", "keys", "landing", "logs", "mappings", "models", "navigation", "notices", "overview", "prices",
+            "public", "rankings", "settings", "square", "system", "tokens", "users",
         )
     };
     ($tag:literal: $($file:literal),+ $(,)?) => {

@@ -12,7 +12,7 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::future::LocalBoxFuture;
 use minijinja::{Value, context};
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use super::Console;
 use super::fields::Problem;
@@ -125,6 +125,7 @@ impl Visit {
         let common = context! {
             notices => notices::of(self, &settings),
             site => settings.site_name,
+            logo => settings.site_logo_url,
             timezone => settings.timezone,
             registration => settings.registration_enabled,
             language => texts::tag(self.language),
@@ -153,12 +154,22 @@ impl Visit {
     pub(super) fn response(&self, status: StatusCode) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(status);
         response
-            .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+            .insert_header((header::CONTENT_SECURITY_POLICY, self.policy()))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .insert_header((header::REFERRER_POLICY, "same-origin"))
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .insert_header((header::VARY, "Accept-Language, Cookie"));
         response
+    }
+
+    /// [`POLICY`]; pictures may come from where the site's logo is, too.
+    fn policy(&self) -> String {
+        let logo = self.services().settings.settings().site_logo_url;
+        let elsewhere = logo.and_then(|logo| Url::parse(&logo).ok()).map(|logo| logo.origin().ascii_serialization());
+        match elsewhere {
+            Some(origin) => POLICY.replace("img-src 'self'", &format!("img-src 'self' {origin}")),
+            None => POLICY.to_owned(),
+        }
     }
 
     /// Sends the browser on.

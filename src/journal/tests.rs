@@ -23,6 +23,7 @@ fn receipt(id: i64) -> Receipt {
         ending: Ending::Completed,
         stream: false,
         converted: false,
+        upstream_protocol: None,
         usage: Usage::default(),
         estimated: false,
         tariff: None,

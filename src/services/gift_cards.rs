@@ -198,6 +198,15 @@ pub async fn list(services: &Services, asked: &ListQuery, query: GiftCardQuery) 
     Ok(Page::new(asked, found, |row| GiftCard::of(row, now)))
 }
 
+/// One card.
+///
+/// # Errors
+/// `not_found`.
+pub async fn one(services: &Services, id: i64) -> Served<GiftCard> {
+    let found = gift_cards::find(&services.db, id).await?;
+    found.map(|row| GiftCard::of(row, services.now())).ok_or_else(|| ServiceError::new(&NOT_FOUND))
+}
+
 /// Revokes a card nobody has redeemed. One that is revoked already stays so.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::error::NOT_FOUND;
 use super::values::{ListQuery, Page, Usd, check};
 use super::{Served, ServiceError, Services};
-use crate::store::ledger::{self, LedgerRow};
+use crate::store::ledger::{self, LedgerRow, ToldLedgerRow};
 use crate::store::{Db, users};
 
 pub use crate::store::ledger::{Difference, Reconciled};
@@ -36,27 +36,61 @@ pub struct LedgerView {
     pub reason: Option<String>,
 }
 
+/// A row with what its kind says of it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LedgerEntry {
+    /// The row.
+    #[serde(flatten)]
+    pub row: LedgerView,
+    /// The last four characters of the card redeemed.
+    pub card_last4: Option<String>,
+    /// The model of the request billed, while the log keeps it.
+    pub model: Option<String>,
+}
+
 /// Which rows are wanted.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 pub struct LedgerFilter {
     /// `usage`, `card`, `adjustment` or `refund`.
     pub kind: Option<String>,
+    /// At or after, epoch milliseconds.
+    pub from: Option<i64>,
+    /// Before, epoch milliseconds.
+    pub to: Option<i64>,
+}
+
+/// One page of a ledger, with the sums of everything that matches.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LedgerPage {
+    /// The rows.
+    #[serde(flatten)]
+    pub page: Page<LedgerEntry>,
+    /// What all rows that match added.
+    pub added_usd: Usd,
+    /// What all rows that match took: not above 0.
+    pub taken_usd: Usd,
 }
 
 /// One page of a user's ledger, the newest first.
 ///
 /// # Errors
 /// `not_found`, `invalid_request`.
-pub async fn list(services: &Services, user: i64, asked: &ListQuery, filter: &LedgerFilter) -> Served<Page<LedgerView>> {
+pub async fn list(services: &Services, user: i64, asked: &ListQuery, filter: &LedgerFilter) -> Served<LedgerPage> {
     const KINDS: [&str; 4] = ["usage", "card", "adjustment", "refund"];
-    let kind = filter.kind.as_deref();
-    if kind.is_some_and(|kind| !KINDS.contains(&kind)) {
+    if filter.kind.as_deref().is_some_and(|kind| !KINDS.contains(&kind)) {
         return Err(check::bad("kind", KINDS.join(", ")));
     }
     let window = asked.window(ledger::SORTS)?;
     users::by_id(&services.db, user).await?.ok_or_else(|| ServiceError::new(&NOT_FOUND))?;
-    let found = ledger::list(&services.db, user, kind, &window).await?;
-    Ok(Page::new(asked, found, LedgerView::from))
+    let wanted = ledger::LedgerFilter { kind: filter.kind.clone(), from: filter.from, to: filter.to };
+    let (rows, sums) = ledger::list(&services.db, user, &wanted, &window).await?;
+    Ok(LedgerPage {
+        page: Page::new(asked, (rows, sums.rows), LedgerEntry::from),
+        added_usd: Usd(Nanos(sums.added_nanos)),
+        taken_usd: Usd(Nanos(sums.taken_nanos)),
+    })
 }
 
 /// Compares every balance with the sum of its ledger, in one reading of the database.
@@ -65,6 +99,12 @@ pub async fn list(services: &Services, user: i64, asked: &ListQuery, filter: &Le
 /// When the database is ill.
 pub async fn reconcile(db: &Db) -> Served<Reconciled> {
     Ok(ledger::reconcile(db).await?)
+}
+
+impl From<ToldLedgerRow> for LedgerEntry {
+    fn from(told: ToldLedgerRow) -> Self {
+        Self { row: LedgerView::from(told.row), card_last4: told.card_last4, model: told.model }
+    }
 }
 
 impl From<LedgerRow> for LedgerView {

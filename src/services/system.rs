@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use actors::vocabulary::UserId;
 use async_trait::async_trait;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::Services;
+use super::error::NOT_ALLOWED;
 use super::values::Usd;
+use super::{Actor, Served, ServiceError, Services};
 use crate::store::{StoreError, api_keys};
 
 /// Holds that are shown one by one; the figures count them all.
@@ -25,6 +27,8 @@ pub trait System: Send + Sync {
     fn can_relay(&self) -> bool;
     /// Figures of the process.
     async fn figures(&self) -> Figures;
+    /// What is under way: one user's requests, or everybody's.
+    fn traffic(&self, user: Option<UserId>) -> Traffic;
 }
 
 /// [`System`] as handlers get it: wired with `web::Data::new(SystemHandle(…))`.
@@ -108,6 +112,30 @@ pub struct HoldFigures {
     pub since: i64,
 }
 
+/// What is under way at this moment.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Traffic {
+    /// Requests that were let in and have not ended.
+    pub running: u64,
+    /// Requests waiting for a slot or for money.
+    pub waiting: u64,
+    /// Money held for running requests until they are billed.
+    pub held_usd: Usd,
+    /// Requests in the last 60 seconds.
+    pub requests_last_minute: i64,
+    /// Tokens in the last 60 seconds; those of running requests as estimated.
+    pub tokens_last_minute: i64,
+}
+
+/// Whose traffic is wanted.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TrafficQuery {
+    /// One user's (admins).
+    pub user_id: Option<i64>,
+}
+
 /// The answer of `/api/health`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Health {
@@ -182,6 +210,18 @@ pub async fn health(services: &Services, system: &dyn System) -> Health {
 pub async fn readiness(services: &Services, system: &dyn System) -> Readiness {
     let health = health(services, system).await;
     Readiness { ready: system.can_relay(), degraded: !health.ok }
+}
+
+/// What is under way: of everybody or one user for admins, of themselves for others.
+///
+/// # Errors
+/// `forbidden` for somebody else's.
+pub fn traffic(system: &dyn System, actor: &Actor, query: &TrafficQuery) -> Served<Traffic> {
+    if !actor.is_admin() && query.user_id.is_some_and(|id| id != actor.id.0) {
+        return Err(ServiceError::new(&NOT_ALLOWED));
+    }
+    let user = if actor.is_admin() { query.user_id.map(UserId) } else { Some(actor.id) };
+    Ok(system.traffic(user))
 }
 
 /// What an operator wants to see.

@@ -154,6 +154,15 @@ pub async fn list(db: &Db, filter: &CardFilter, window: &Window) -> Stored<(Vec<
     })
 }
 
+/// One card.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn find(db: &Db, id: i64) -> Stored<Option<NamedCardRow>> {
+    let select = format!("SELECT {COLUMNS} FROM {FROM} WHERE g.id = $1");
+    Ok(read!(db, conn => sqlx::query_as(AssertSqlSafe(select)).bind(id).fetch_optional(&mut *conn).await?))
+}
+
 fn conditions(filter: &CardFilter, query: Option<&str>) -> Conditions {
     let mut all = Conditions::default();
     all.int("g.batch_id =", filter.batch_id);

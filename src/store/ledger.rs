@@ -2,7 +2,8 @@
 
 use sqlx::{AssertSqlSafe, FromRow};
 
-use super::db::{Db, Stored, on_both, read};
+use super::conditions::{Conditions, bind_all};
+use super::db::{Db, Stored, on_both, read, snapshot};
 use super::paging::{Sorts, Window};
 
 /// A row of the ledger.
@@ -31,24 +32,78 @@ pub struct LedgerRow {
 }
 
 /// What a ledger may be sorted by.
-pub const SORTS: Sorts = &[("ts", "ts")];
+pub const SORTS: Sorts = &[("ts", "l.ts")];
 
-const MATCHES: &str = "user_id = $1 AND (CAST($2 AS TEXT) IS NULL OR kind = $2) \
-     AND (CAST($3 AS TEXT) IS NULL OR lower(reason) LIKE $3 ESCAPE '\\')";
+/// Which rows are wanted; `None` = all.
+#[derive(Clone, Debug, Default)]
+pub struct LedgerFilter {
+    /// Of one kind.
+    pub kind: Option<String>,
+    /// At or after, epoch milliseconds.
+    pub from: Option<i64>,
+    /// Before, epoch milliseconds.
+    pub to: Option<i64>,
+}
 
-/// One page of a user's ledger, of one kind or of all, and how many rows match.
+/// A row with what its kind says of it.
+#[derive(Clone, Debug, FromRow)]
+pub struct ToldLedgerRow {
+    /// The row.
+    #[sqlx(flatten)]
+    pub row: LedgerRow,
+    /// The last four characters of the card redeemed.
+    pub card_last4: Option<String>,
+    /// The model of the request billed, while the log keeps it.
+    pub model: Option<String>,
+}
+
+/// Sums of the rows that match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
+pub struct LedgerSums {
+    /// How many rows.
+    pub rows: i64,
+    /// What was added, in nano-dollars.
+    pub added_nanos: i64,
+    /// What was taken, in nano-dollars: not above 0.
+    pub taken_nanos: i64,
+}
+
+/// One page of a user's ledger, and the sums of all rows that match, of one moment.
 ///
 /// # Errors
 /// When the database is ill.
-pub async fn list(db: &Db, user: i64, kind: Option<&str>, window: &Window) -> Stored<(Vec<LedgerRow>, i64)> {
-    let rows = format!("SELECT * FROM ledger WHERE {MATCHES}{}", window.tail("id"));
-    let count = format!("SELECT count(*) FROM ledger WHERE {MATCHES}");
-    let pattern = window.pattern();
-    read!(db, conn => {
-        let found = sqlx::query_as(AssertSqlSafe(rows)).bind(user).bind(kind).bind(&pattern).fetch_all(&mut *conn).await?;
-        let total = sqlx::query_scalar(AssertSqlSafe(count)).bind(user).bind(kind).bind(&pattern).fetch_one(&mut *conn).await?;
-        Ok((found, total))
-    })
+pub async fn list(db: &Db, user: i64, filter: &LedgerFilter, window: &Window) -> Stored<(Vec<ToldLedgerRow>, LedgerSums)> {
+    let matching = conditions(user, filter, window);
+    let rows = format!(
+        "SELECT l.*, g.code_last4 AS card_last4, r.model FROM ledger l LEFT JOIN gift_cards g ON g.id = l.gift_card_id \
+         LEFT JOIN request_log r ON r.id = l.receipt_id{}{}",
+        matching.sql(),
+        window.tail("l.id")
+    );
+    let sums = format!(
+        "SELECT CAST(count(*) AS BIGINT) AS rows, \
+         CAST(coalesce(sum(CASE WHEN amount_nanos > 0 THEN amount_nanos ELSE 0 END), 0) AS BIGINT) AS added_nanos, \
+         CAST(coalesce(sum(CASE WHEN amount_nanos < 0 THEN amount_nanos ELSE 0 END), 0) AS BIGINT) AS taken_nanos FROM ledger l{}",
+        matching.sql()
+    );
+    Ok(snapshot!(db, tx => {
+        let found = bind_all!(sqlx::query_as(AssertSqlSafe(rows)), &matching.binds).fetch_all(&mut *tx).await?;
+        let sums = bind_all!(sqlx::query_as(AssertSqlSafe(sums)), &matching.binds).fetch_one(&mut *tx).await?;
+        (found, sums)
+    }))
+}
+
+fn conditions(user: i64, filter: &LedgerFilter, window: &Window) -> Conditions {
+    let mut all = Conditions::default();
+    all.int("l.user_id =", Some(user));
+    all.text("l.kind =", filter.kind.as_deref());
+    all.int("l.ts >=", filter.from);
+    all.int("l.ts <", filter.to);
+    if let Some(pattern) = window.pattern() {
+        let place = all.push(pattern);
+        all.and(&format!("lower(l.reason) LIKE {place} ESCAPE '\\'"));
+    }
+    all
 }
 
 /// Enters a row in the transaction that changes the balance: `tx.enter(&row)`.

@@ -31,6 +31,7 @@ pub mod sessions;
 pub mod settings;
 pub mod source;
 pub mod stats;
+pub mod traffic;
 pub mod trail;
 pub mod users;
 

@@ -247,13 +247,13 @@ impl Source {
 }
 
 /// The whole hours inside a span: first, and first after. A span that reaches to now includes the running hour.
-fn whole_hours(span: &Span) -> (i64, i64) {
+pub(super) fn whole_hours(span: &Span) -> (i64, i64) {
     let floor = |ms: i64| ms - ms.rem_euclid(HOUR_MS);
     let ceiling = |ms: i64| floor(ms + HOUR_MS - 1);
     (ceiling(span.from), if span.to >= span.now { ceiling(span.to) } else { floor(span.to) })
 }
 
-fn only(span: &Span) -> String {
+pub(super) fn only(span: &Span) -> String {
     let user = span.user_id.map(|id| format!(" AND user_id = {id}")).unwrap_or_default();
     let key = span.key_id.map(|id| format!(" AND key_id = {id}")).unwrap_or_default();
     let channel = span.channel_id.map(|id| format!(" AND channel_id = {id}")).unwrap_or_default();

@@ -202,6 +202,7 @@ impl<'a> Trip<'a> {
             receipt.upstream_model = Some(offer.upstream_model.to_string());
             receipt.tariff = Some(offer.tariff);
             receipt.converted = !offer.native;
+            receipt.upstream_protocol = Some(offer.protocol);
         });
         let clocks = clocks(&self.route.deadlines, self.by);
         let tried = attempt(self.wire, inbound, offer, clocks, self.route.input_tokens, self.items).await;

@@ -10,6 +10,7 @@ const shown = {
     if (value >= 1e3) return `${+(value / 1e3).toFixed(1)}k`;
     return `${+value.toFixed(1)}`;
   },
+  rate: (value) => (value >= 1e3 ? shown.n(value) : `${+value.toPrecision(3)}`),
   usd: (value) => {
     if (value === 0 || value >= 1) return `$${value.toFixed(2)}`;
     return `$${+value.toPrecision(2)}`;

@@ -3,9 +3,9 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actors::vocabulary::{Channel, ChannelId};
+use actors::vocabulary::{Channel, ChannelId, UserId};
 use api_proxy::services::channels::{ChannelState, CircuitState, TestResult, Upstreams};
-use api_proxy::services::system::{Figures, System};
+use api_proxy::services::system::{Figures, System, Traffic};
 use async_trait::async_trait;
 
 /// Providers that answer unless their name says `down`. Remembers where which key was sent.
@@ -58,5 +58,9 @@ impl System for FakeSystem {
 
     async fn figures(&self) -> Figures {
         Figures { in_flight: 3, ..Figures::default() }
+    }
+
+    fn traffic(&self, user: Option<UserId>) -> Traffic {
+        Traffic { running: user.map_or(5, |_| 2), ..Traffic::default() }
     }
 }

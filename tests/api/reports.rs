@@ -54,6 +54,7 @@ pub fn receipt(app: &TestApp) -> Receipt {
         ending: Ending::Completed,
         stream: true,
         converted: false,
+        upstream_protocol: Some(Protocol::Messages),
         usage: Usage { input: 10, output: 5, cache_creation_5m: 2, cache_creation_1h: 1, ..Usage::default() },
         estimated: false,
         tariff: Some(Tariff { prices: Some(prices), global: Multiplier::ONE, provider: Multiplier(1_500_000_000) }),

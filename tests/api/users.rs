@@ -92,7 +92,9 @@ on_both! {
         people.anna.makes_user("uma", "user").await;
         let asked = api_proxy::services::values::ListQuery::default();
         let window = asked.window(api_proxy::store::ledger::SORTS).unwrap();
-        let (rows, total) = api_proxy::store::ledger::list(&app.services.db, uma, None, &window).await.unwrap();
+        let every = api_proxy::store::ledger::LedgerFilter::default();
+        let (rows, sums) = api_proxy::store::ledger::list(&app.services.db, uma, &every, &window).await.unwrap();
+        let total = sums.rows;
         assert_eq!((rows.len(), total), (1, 1));
     }
 

@@ -150,7 +150,8 @@ async fn a_gateway_is_set_up_used_and_paid_for_in_the_browser() {
     let provider = MockUpstream::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
     let walk = Walk { gateway: Gateway::fresh().await, browser: Browser::open().await, provider };
     let (root, user) = (login("root"), login("user"));
-    walk.go("/register").await;
+    walk.go("/").await;
+    walk.is_at("/register").await;
     walk.browser.until("!document.querySelector('[name=setupCode]')").await;
     walk.registers(&root).await;
     assert_eq!(walk.gateway.books().text("SELECT role FROM users").await, "super_admin");

@@ -151,6 +151,7 @@ pub(crate) fn receipt(id: i64, user: i64, cost: i64) -> Receipt {
         ending: Ending::Completed,
         stream: true,
         converted: false,
+        upstream_protocol: Some(Protocol::Messages),
         usage: Usage { input: 10, output: 5, cache_read: 100, cache_creation_5m: 2, cache_creation_1h: 1, reasoning: 3 },
         estimated: false,
         tariff: Some(Tariff { prices: Some(prices), global: Multiplier::ONE, provider: Multiplier::ONE }),

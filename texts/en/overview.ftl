@@ -26,8 +26,40 @@ tokens-finding = { $total } tokens over the whole range
 cost-finding = { $total } over the whole range
 by-cost = by cost
 gone = deleted
-channels = Channels
 no-channel = None answered
 mean-duration = Mean duration
 overview-none = No requests in this range
 overview-none-hint = Figures appear as soon as a key is used.
+running-now = Running now
+waiting = { $count ->
+    [0] none waiting
+   *[other] { $count } waiting
+}
+last-minute = { $requests ->
+    [one] { $requests } request in the last minute
+   *[other] { $requests } requests in the last minute
+}
+p95-rounded = 95% within { $value }, rounded up
+throughput = Throughput
+per-minute = per minute
+requests-per-minute = Requests per minute
+tokens-per-minute = Tokens per minute
+requests-left = Requests (left)
+tokens-right = Tokens (right)
+throughput-finding = At most { $requests } requests and { $tokens } tokens per minute
+errors-by-kind = Errors by kind
+errors-count = { $count ->
+    [one] { $count } request
+   *[other] { $count } requests
+}
+errors-none = No request failed in this range
+share = Share
+traffic-by-channel = Traffic by channel
+protocols = Protocols
+protocols-hint = what clients spoke, and what the channel was asked in
+protocol-client = Client
+protocol-upstream = Channel
+protocol-how = How
+protocol-count = Token counting
+protocol-converted = converted
+protocol-native = as it came

@@ -106,6 +106,7 @@ impl PendingReceipt {
             ending: Ending::Killed,
             stream: false,
             converted: false,
+            upstream_protocol: None,
             usage: Usage::default(),
             estimated: false,
             tariff: None,

@@ -125,6 +125,34 @@ pub struct GateState {
     pub holds: Vec<OpenHold>,
 }
 
+/// What is under way at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Requests that were let in and have not ended.
+    pub running: usize,
+    /// Requests waiting to be let in.
+    pub waiting: usize,
+    /// Money held for them.
+    pub held: Nanos,
+    /// Requests in the last 60 seconds.
+    pub requests: i64,
+    /// Tokens in the last 60 seconds, running requests with what they may take.
+    pub tokens: i64,
+}
+
+impl Traffic {
+    /// The sum of both.
+    pub(super) fn with(self, more: &Self) -> Self {
+        Self {
+            running: self.running + more.running,
+            waiting: self.waiting + more.waiting,
+            held: self.held.plus(more.held),
+            requests: self.requests + more.requests,
+            tokens: self.tokens + more.tokens,
+        }
+    }
+}
+
 impl Books {
     fn lock(&self) -> MutexGuard<'_, Pages> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
@@ -273,6 +301,18 @@ impl Books {
             day_tokens: key.day_tokens,
         });
         pages.purse.map(|purse| Account { quota: purse.quota, used: purse.used, keys: keys.collect() })
+    }
+
+    /// What is under way.
+    pub(super) fn traffic(&self, now_ms: i64) -> Traffic {
+        let mut pages = self.lock();
+        Traffic {
+            running: pages.holds.len(),
+            waiting: pages.waiting,
+            held: pages.user.money,
+            requests: pages.user.requests.total(now_ms),
+            tokens: pages.user.tokens.total(now_ms),
+        }
     }
 
     /// Everything, for the system page and for tests.

@@ -14,7 +14,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub use books::{GateState, OpenHold};
+pub use books::{GateState, OpenHold, Traffic};
 pub use hold::{Hold, Settlement};
 pub use messages::{Ask, LimitOf, Load, Refusal};
 pub use registry::{GateParts, UserGates};

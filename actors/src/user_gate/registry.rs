@@ -8,7 +8,7 @@ use actix::prelude::*;
 use dashmap::{DashMap, Entry};
 
 use super::actor::UserGate;
-use super::books::{Books, GateState};
+use super::books::{Books, GateState, Traffic};
 use super::hold::Hold;
 use super::messages::{Admit, Answer, Ask, Queued, Refresh, Refusal, Withdraw};
 use super::queue::Queue;
@@ -152,6 +152,18 @@ impl UserGates {
     pub fn observe_all(&self) -> Vec<(UserId, GateState)> {
         let now = self.shelf.clock.now_ms();
         self.shelf.gates.iter().map(|slot| (*slot.key(), slot.books.observe(now))).collect()
+    }
+
+    /// What is under way at this moment: one user's, or everybody's.
+    pub fn traffic(&self, user: Option<UserId>) -> Traffic {
+        let now = self.shelf.clock.now_ms();
+        match user {
+            Some(user) => {
+                let books = self.shelf.gates.get(&user).map(|slot| Arc::clone(&slot.books));
+                books.map(|books| books.traffic(now)).unwrap_or_default()
+            }
+            None => self.shelf.gates.iter().fold(Traffic::default(), |sum, slot| sum.with(&slot.books.traffic(now))),
+        }
     }
 
     /// The gates' counters, summed.

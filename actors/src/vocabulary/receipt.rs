@@ -117,6 +117,8 @@ pub struct Receipt {
     pub stream: bool,
     /// Whether the answer went through conversion.
     pub converted: bool,
+    /// What the channel was asked in.
+    pub upstream_protocol: Option<Protocol>,
     /// Tokens.
     pub usage: Usage,
     /// Whether tokens were counted from text because the upstream named none.

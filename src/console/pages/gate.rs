@@ -13,17 +13,6 @@ use crate::services::values::Secret;
 use crate::services::{Served, ServiceError};
 use crate::session::{COOKIE, no_session_cookie, session_cookie};
 
-/// `GET /`: wherever the visitor belongs.
-pub(super) async fn home(visit: Visit) -> HttpResponse {
-    if visit.actor.is_some() {
-        return visit.to("/console").finish();
-    }
-    match accounts::opening(visit.services()).await {
-        Ok(opening) if opening.first => visit.to("/register").finish(),
-        _ => visit.to("/sign-in").finish(),
-    }
-}
-
 /// `GET /sign-in`
 pub(super) async fn sign_in_form(visit: Visit) -> HttpResponse {
     let next = visit.asked("next");

@@ -2,7 +2,9 @@
 
 mod account;
 mod admin;
+mod balance;
 mod bill;
+mod charts;
 mod gate;
 mod keys;
 mod live;
@@ -33,6 +35,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     keys::routes(config);
     logs::routes(config);
     account::routes(config);
+    balance::routes(config);
     admin::routes(config);
     public::routes(config);
     config

@@ -5,12 +5,13 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, ServiceConfig};
 use minijinja::{Value, context};
 use serde::Serialize;
-use serde_json::json;
 
+use super::charts;
 use crate::console::format;
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
-use crate::services::reports::{self, Stats, StatsQuery};
+use crate::services::reports::{self, Numbers, RankingQuery, Rankings, Stats, StatsQuery};
+use crate::services::system::{self, TrafficQuery};
 use crate::services::{Actor, Served, accounts};
 
 /// The ranges that are offered by name.
@@ -35,29 +36,47 @@ async fn of_all(Admin(signed_in): Admin) -> HttpResponse {
 
 async fn show(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
     let user_id = (!visit.of_all()).then_some(actor.id.0);
-    let figures = figures(visit, actor, StatsQuery { user_id, ..wanted(visit, "24h") }).await?;
-    let me = accounts::me(visit.services(), actor).await?;
-    Ok(visit.page(StatusCode::OK, "overview.html", context! { account => shown(&me), ..figures }))
+    let (stats, figures) = figures(visit, actor, StatsQuery { user_id, ..wanted(visit, "24h") }).await?;
+    let users = if visit.of_all() { Some(largest_users(visit, actor, &stats).await?) } else { None };
+    let values = context! {
+        traffic => shown(&system::traffic(&*visit.console.system.0, actor, &TrafficQuery { user_id })?),
+        account => shown(&accounts::me(visit.services(), actor).await?),
+        users => users.map(|users| shown(&users)),
+        ..figures
+    };
+    Ok(visit.page(StatusCode::OK, "overview.html", values))
 }
 
-/// The figures of a range beside those of the range before, as `figures/` shows them.
-pub(super) async fn figures(visit: &Visit, actor: &Actor, query: StatsQuery) -> Served<Value> {
+/// The figures of a range beside those of the range before, as they are and as `figures/` shows them.
+pub(super) async fn figures(visit: &Visit, actor: &Actor, query: StatsQuery) -> Served<(Stats, Value)> {
     let services = visit.services();
     let user_id = query.user_id;
     let stats = reports::stats(services, actor, query).await?;
-    let length = stats.to - stats.from;
-    let before =
-        StatsQuery { range: Some("custom".to_owned()), from: Some((stats.from - length).max(0)), to: Some(stats.from), user_id };
-    let before = reports::stats(services, actor, before).await?;
-    Ok(context! {
+    let custom = |from, to| StatsQuery { range: Some("custom".to_owned()), from: Some(from), to: Some(to), user_id };
+    let before = custom((stats.from - (stats.to - stats.from)).max(0), stats.from);
+    let before = reports::totals(services, actor, &before).await?;
+    let figures = context! {
         stats => shown(&stats),
         ranges => shown(&RANGES),
-        changes => changes(&stats, &before),
-        cached => share(stats.totals.cache_read_tokens, input(&stats)),
-        tokens => input(&stats) + stats.totals.tokens_out,
-        chart => chart(visit, &stats),
+        changes => changes(&stats.totals, &before),
+        cached => cached(&stats.totals),
+        tokens => tokens(&stats.totals),
+        chart => charts::of(visit, &stats),
         rows => ROWS,
-    })
+    };
+    Ok((stats, figures))
+}
+
+async fn largest_users(visit: &Visit, actor: &Actor, stats: &Stats) -> Served<Rankings> {
+    let limit = i64::try_from(ROWS).ok();
+    let query = RankingQuery {
+        range: Some("custom".to_owned()),
+        from: Some(stats.from),
+        to: Some(stats.to.max(stats.from + 1)),
+        limit,
+        ..RankingQuery::default()
+    };
+    reports::rankings(visit.services(), actor, query).await
 }
 
 /// The range in the address: a named one, or two days with the last one whole; else `usual`.
@@ -72,8 +91,19 @@ pub(super) fn wanted(visit: &Visit, usual: &str) -> StatsQuery {
 }
 
 /// All input tokens, cached or not.
-fn input(stats: &Stats) -> i64 {
-    stats.totals.tokens_in + stats.totals.cache_read_tokens + stats.totals.cache_creation_tokens
+fn input(numbers: &Numbers) -> i64 {
+    numbers.tokens_in + numbers.cache_read_tokens + numbers.cache_creation_tokens
+}
+
+/// All tokens.
+fn tokens(numbers: &Numbers) -> i64 {
+    input(numbers) + numbers.tokens_out
+}
+
+/// The part of the input that came from a cache.
+fn cached(numbers: &Numbers) -> Option<f64> {
+    let all = input(numbers);
+    (all > 0).then(|| numbers.cache_read_tokens as f64 / all as f64)
 }
 
 /// A change against the range before.
@@ -85,8 +115,7 @@ struct Change {
 }
 
 /// What changed against the range before; nothing where there was nothing to compare with.
-fn changes(now: &Stats, before: &Stats) -> Value {
-    let (after, earlier) = (&now.totals, &before.totals);
+fn changes(now: &Numbers, before: &Numbers) -> Value {
     let relative = |now: i64, before: i64| {
         (before > 0).then(|| {
             let tenths = (i128::from(now - before).abs() * 1_000 + i128::from(before) / 2) / i128::from(before);
@@ -97,40 +126,11 @@ fn changes(now: &Stats, before: &Stats) -> Value {
         let change = (now? - before?) * 100.0;
         Some(Change { text: format!("{:.1} pt", change.abs()), up: change > 0.0 })
     };
-    let cached = |stats: &Stats| share(stats.totals.cache_read_tokens, input(stats));
     context! {
-        requests => shown(&relative(after.requests, earlier.requests)),
-        tokens => shown(&relative(input(now) + after.tokens_out, input(before) + earlier.tokens_out)),
-        cost => shown(&relative(after.cost_usd.0.0, earlier.cost_usd.0.0)),
-        success => shown(&points(after.success_rate, earlier.success_rate)),
+        requests => shown(&relative(now.requests, before.requests)),
+        tokens => shown(&relative(tokens(now), tokens(before))),
+        cost => shown(&relative(now.cost_usd.0.0, before.cost_usd.0.0)),
+        success => shown(&points(now.success_rate, before.success_rate)),
         cached => shown(&points(cached(now), cached(before))),
     }
-}
-
-fn share(part: i64, whole: i64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
-}
-
-/// What the charts draw: tokens by kind, and the cost, over time. Figures for the eye alone.
-fn chart(visit: &Visit, stats: &Stats) -> Value {
-    let series = |pick: fn(&reports::Numbers) -> f64| stats.series.iter().map(|point| pick(&point.numbers)).collect::<Vec<_>>();
-    let times: Vec<i64> = stats.series.iter().map(|point| point.ts / 1_000).collect();
-    let zone = visit.services().settings.settings().timezone;
-    let common = json!({ "x": times, "zone": zone, "bucket": stats.bucket });
-    let chart = |kind: &str, series: serde_json::Value| {
-        let mut chart = common.clone();
-        chart["kind"] = json!(kind);
-        chart["series"] = series;
-        chart.to_string()
-    };
-    let tokens = json!([
-        { "name": visit.say("tokens-in"), "c": "c1", "fmt": "n", "y": series(|numbers| (numbers.tokens_in + numbers.cache_creation_tokens) as f64) },
-        { "name": visit.say("cached"), "c": "c3", "fmt": "n", "y": series(|numbers| numbers.cache_read_tokens as f64) },
-        { "name": visit.say("tokens-out"), "c": "c2", "fmt": "n", "y": series(|numbers| numbers.tokens_out as f64) },
-    ]);
-    let cost = json!([
-        { "name": visit.say("cost"), "c": "c1", "fmt": "usd", "fill": true, "y": series(|numbers| numbers.cost_usd.0.0 as f64 / 1e9) },
-        { "name": visit.say("requests"), "c": "c2", "fmt": "n", "axis": "r", "dash": [4, 3], "y": series(|numbers| numbers.requests as f64) },
-    ]);
-    context! { tokens => chart("stack", tokens), cost => chart("line", cost) }
 }

@@ -30,7 +30,7 @@ pub(super) fn base_url(visit: &Visit) -> String {
 }
 
 /// What stands for the key in calls that nobody's key is filled into.
-const KEY: &str = "YOUR_API_KEY";
+pub(super) const KEY: &str = "YOUR_API_KEY";
 
 /// Calls of this model in its provider's own protocol.
 pub(super) fn calls(base: &str, provider: &str, model: &str) -> Vec<Snippet> {

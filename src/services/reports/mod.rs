@@ -8,11 +8,13 @@ mod logs;
 mod numbers;
 mod range;
 mod rankings;
+mod traffic;
 
 pub use key_usage::{KeyUsage, KeyUsageQuery, UsageByModel, UsageSummary, key_usage};
 pub use log::{Log, LogAttempt, LogDetail, LogPrices, LogTimings};
 pub(super) use logs::log_filter;
 pub use logs::{LogPage, LogQuery, log, logs};
-pub(super) use numbers::percentile;
-pub use numbers::{ChannelNumbers, KeyNumbers, Latency, ModelNumbers, Numbers, Point, Stats, StatsQuery, stats};
+pub use numbers::{ChannelNumbers, KeyNumbers, ModelNumbers, Numbers, Point, Stats, StatsQuery, stats, totals};
 pub use rankings::{Ranked, RankingQuery, Rankings, rankings};
+pub(super) use traffic::percentile;
+pub use traffic::{ErrorNumbers, Latency, ProtocolNumbers};

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::range::{self, Range};
+use super::traffic::{self, ErrorNumbers, Latency, ProtocolNumbers};
 use crate::services::error::NOT_ALLOWED;
 use crate::services::values::Usd;
 use crate::services::{Actor, Served, ServiceError, Services};
@@ -117,20 +118,6 @@ pub struct ChannelNumbers {
     pub numbers: Numbers,
 }
 
-/// How long completed requests took, in milliseconds.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Latency {
-    /// Half took at most this.
-    pub duration_p50_ms: Option<i64>,
-    /// 95 of 100 took at most this.
-    pub duration_p95_ms: Option<i64>,
-    /// Half of the streams began by then.
-    pub ttft_p50_ms: Option<i64>,
-    /// 95 of 100 streams began by then.
-    pub ttft_p95_ms: Option<i64>,
-}
-
 /// Sums of a range.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -145,8 +132,8 @@ pub struct Stats {
     pub bucket: &'static str,
     /// Everything.
     pub totals: Numbers,
-    /// Null when there are too many requests to look at one by one.
-    pub latency: Option<Latency>,
+    /// How long completed requests took.
+    pub latency: Latency,
     /// Oldest first, without gaps.
     pub series: Vec<Point>,
     /// Dearest first, at most 50.
@@ -156,6 +143,11 @@ pub struct Stats {
     /// Dearest first, at most 50 (admins).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_channel: Option<Vec<ChannelNumbers>>,
+    /// What did not succeed, by how it ended and by status; the most frequent first.
+    pub by_error: Vec<ErrorNumbers>,
+    /// What clients spoke and what channels were asked in, the most frequent first (admins).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_protocol: Option<Vec<ProtocolNumbers>>,
 }
 
 /// Sums of a range: of everybody or one user for admins, of themselves for others.
@@ -163,27 +155,44 @@ pub struct Stats {
 /// # Errors
 /// `invalid_request`; `forbidden` for another user's figures.
 pub async fn stats(services: &Services, actor: &Actor, query: StatsQuery) -> Served<Stats> {
-    if !actor.is_admin() && query.user_id.is_some_and(|id| id != actor.id.0) {
-        return Err(ServiceError::new(&NOT_ALLOWED));
-    }
-    let name = query.range.unwrap_or_else(|| "today".to_owned());
-    let range = range::read(services, &name, (query.from, query.to))?;
-    let user_id = if actor.is_admin() { query.user_id } else { Some(actor.id.0) };
-    let span = Span { from: range.from, to: range.to, now: services.now(), user_id, key_id: None, channel_id: None };
+    let name = query.range.clone().unwrap_or_else(|| "today".to_owned());
+    let (range, span) = wanted(services, actor, &query, &name)?;
     let report = stats::report(&services.db, &span, MOST_GROUPS).await?;
-    let durations = stats::durations(&services.db, &span).await?;
+    let latency = traffic::latency(services, &span).await?;
+    let asked = crate::store::traffic::traffic(&services.db, &span).await?;
     Ok(Stats {
         range: name,
         from: range.from,
         to: range.to,
         bucket: range.bucket,
         totals: Numbers::from(&report.totals),
-        latency: durations.map(latency),
+        latency,
         series: series(&range, &report.hours),
         by_model: report.models.into_iter().map(of_model).collect(),
         by_key: report.keys.into_iter().map(of_key).collect(),
         by_channel: actor.is_admin().then(|| report.channels.into_iter().map(of_channel).collect()),
+        by_error: traffic::by_error(&asked),
+        by_protocol: actor.is_admin().then(|| traffic::by_protocol(&asked)),
     })
+}
+
+/// The totals of a range alone, as [`stats`] has them.
+///
+/// # Errors
+/// As those of [`stats`].
+pub async fn totals(services: &Services, actor: &Actor, query: &StatsQuery) -> Served<Numbers> {
+    let (_, span) = wanted(services, actor, query, query.range.as_deref().unwrap_or("today"))?;
+    Ok(Numbers::from(&stats::totals(&services.db, &span).await?))
+}
+
+fn wanted(services: &Services, actor: &Actor, query: &StatsQuery, name: &str) -> Served<(Range, Span)> {
+    if !actor.is_admin() && query.user_id.is_some_and(|id| id != actor.id.0) {
+        return Err(ServiceError::new(&NOT_ALLOWED));
+    }
+    let range = range::read(services, name, (query.from, query.to))?;
+    let user_id = if actor.is_admin() { query.user_id } else { Some(actor.id.0) };
+    let span = Span { from: range.from, to: range.to, now: services.now(), user_id, key_id: None, channel_id: None };
+    Ok((range, span))
 }
 
 fn of_model(model: ModelSums) -> ModelNumbers {
@@ -220,34 +229,4 @@ fn add(sums: &mut Sums, more: &Sums) {
     sums.cache_creation_tokens += more.cache_creation_tokens;
     sums.cost_nanos = sums.cost_nanos.saturating_add(more.cost_nanos);
     sums.duration_ms += more.duration_ms;
-}
-
-fn latency(rows: Vec<(i64, Option<i64>)>) -> Latency {
-    let mut durations: Vec<i64> = rows.iter().map(|row| row.0).collect();
-    let mut ttfts: Vec<i64> = rows.iter().filter_map(|row| row.1).collect();
-    durations.sort_unstable();
-    ttfts.sort_unstable();
-    Latency {
-        duration_p50_ms: percentile(&durations, 50),
-        duration_p95_ms: percentile(&durations, 95),
-        ttft_p50_ms: percentile(&ttfts, 50),
-        ttft_p95_ms: percentile(&ttfts, 95),
-    }
-}
-
-/// The smallest value that `percent` of all are not above.
-pub(in crate::services) fn percentile(sorted: &[i64], percent: usize) -> Option<i64> {
-    sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_values_that_were_there() {
-        let sorted: Vec<i64> = (1..=100).collect();
-        assert_eq!((percentile(&sorted, 50), percentile(&sorted, 95)), (Some(50), Some(95)));
-        assert_eq!((percentile(&[7], 95), percentile(&[], 50)), (Some(7), None));
-    }
 }

@@ -1,11 +1,12 @@
 //! Books finished requests exactly once: log rows, ledger rows, balances, key totals, sums over time, in one transaction.
 //!
 //! Everything follows from which log rows were new: the row's id is the receipt's, and a second booking
-//! finds it taken. Rows are locked in one order everywhere (log rows, users, keys, hours, half hours of channels, each by id), so
-//! that two processes booking the same receipts wait for each other instead of deadlocking.
+//! finds it taken. Rows are locked in one order everywhere (log rows, users, keys, hours, half hours of channels, traffic,
+//! latencies, each by id), so that two processes booking the same receipts wait for each other instead of deadlocking.
 
 mod sums;
 mod tables;
+mod traffic;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 
 use self::sums::{Balances, KeyTotals, activity_of, hours_of, keys_of, payers_of};
 use self::tables::{BookingTables, LogRow};
+use self::traffic::{TrafficTables, latencies_of, traffic_of};
 use super::db::{Db, Stored, write};
 
 /// Reached when everything is written and nothing is committed.
@@ -52,7 +54,7 @@ impl Booking {
     }
 
     /// What the new receipts do to balances, keys and sums.
-    async fn post<T: BookingTables>(&self, tx: &mut T, new: &[&Receipt]) -> Stored<()> {
+    async fn post<T: BookingTables + TrafficTables>(&self, tx: &mut T, new: &[&Receipt]) -> Stored<()> {
         let payers = payers_of(new);
         if !payers.is_empty() {
             let mut balances = Balances::new(tx.lock_users(&payers).await?);
@@ -67,7 +69,9 @@ impl Booking {
             tx.set_key_totals(&totals.changed()).await?;
         }
         tx.add_hours(&hours_of(new)).await?;
-        tx.add_activity(&activity_of(new)).await
+        tx.add_activity(&activity_of(new)).await?;
+        tx.add_traffic(&traffic_of(new)).await?;
+        tx.add_latencies(&latencies_of(new)).await
     }
 }
 

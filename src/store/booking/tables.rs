@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use crate::store::db::Stored;
 
 /// Rows per statement, the larger ones first: few sizes, so that SQLite keeps the statements it has prepared. The
-/// largest has 256 × 35 parameters, of which SQLite takes 32,766.
+/// largest has 256 × 36 parameters, of which SQLite takes 32,766.
 const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 /// Longest text from outside that is stored; longer ones would not fit PostgreSQL's indexes.
 const LONGEST_TEXT: usize = 512;
@@ -125,7 +125,7 @@ pub(super) trait BookingTables: Send {
 
 const INSERT_LOG: &str = "INSERT INTO request_log (id, request_id, client_request_id, ts, user_id, username, key_id, \
     key_name, key_prefix, protocol, model, upstream_model, channel_id, channel_name, status, ending, stream, converted, \
-    ttft_ms, duration_ms, tokens_in, tokens_out, cache_read_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens, \
+    upstream_protocol, ttft_ms, duration_ms, tokens_in, tokens_out, cache_read_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens, \
     reasoning_tokens, estimated, unpriced, cost_nanos, error, tariff, timings, attempts, client_ip, details) ";
 const ADD_HOURS: &str = "INSERT INTO usage_hourly (hour, user_id, key_id, channel_id, model, requests, successes, tokens_in, \
     tokens_out, cache_read_tokens, cache_creation_tokens, cost_nanos, duration_ms) ";
@@ -142,7 +142,7 @@ const SET_KEYS: &str = "UPDATE api_keys SET used_nanos = v.column2, used_request
     day_tokens = v.column5, last_used_at = v.column6 FROM (";
 
 /// `rows` in pieces for one statement each: of the sizes above where statements are `kept`.
-fn pieces<T>(mut rows: &[T], kept: bool) -> impl Iterator<Item = &[T]> {
+pub(super) fn pieces<T>(mut rows: &[T], kept: bool) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
         let (piece, rest) = rows.split_at(if kept { size } else { rows.len().min(SIZES[0]) });
@@ -182,6 +182,7 @@ macro_rules! booking_tables {
                             .push_bind(receipt.ending.as_str())
                             .push_bind(receipt.stream)
                             .push_bind(receipt.converted)
+                            .push_bind(receipt.upstream_protocol.map(|protocol| protocol.as_str()))
                             .push_bind(receipt.ttft_ms())
                             .push_bind(receipt.timings.ended_ms)
                             .push_bind(receipt.usage.input)

@@ -3,6 +3,7 @@
 mod audit;
 mod channels;
 mod data;
+mod gift_cards;
 mod mappings;
 mod models;
 mod price_import;
@@ -20,6 +21,7 @@ use actix_web::web::{self, ServiceConfig};
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.route("/admin/system", web::get().to(system::page)).route("/admin/rankings", web::get().to(rankings::page));
     audit::routes(config);
+    gift_cards::routes(config);
     data::routes(config);
     settings::routes(config);
     models::routes(config);

@@ -75,10 +75,7 @@ async fn remove(Admin(SignedIn { visit, actor }): Admin, path: Path<String>) -> 
 
 fn wish(visit: &Visit, fields: &Fields) -> Served<NewAdminToken> {
     let timezone = visit.services().settings.settings().timezone;
-    Ok(NewAdminToken {
-        name: fields.text("name").to_owned(),
-        expires_at: fields.moment("expiresAt", &timezone)?.value(),
-    })
+    Ok(NewAdminToken { name: fields.text("name").to_owned(), expires_at: fields.moment("expiresAt", &timezone)?.value() })
 }
 
 fn form(visit: &Visit, fields: &Fields, error: Option<&ServiceError>) -> HttpResponse {

@@ -40,16 +40,15 @@ pub(super) async fn page(
         false => Ok(context! {}),
     };
     match for_admins {
-        Ok(choices) => {
-            visit.page(error.map_or(StatusCode::OK, status_of), "keys/form.html", context! { ..common, ..choices })
-        }
+        Ok(choices) => visit.page(error.map_or(StatusCode::OK, status_of), "keys/form.html", context! { ..common, ..choices }),
         Err(error) => visit.failure(&error),
     }
 }
 
 /// Whether they take anything away.
 fn limit_anything(limits: &KeyLimits) -> bool {
-    let KeyLimits { quota, budget_usd, expires_at, models, allowed_ips, rate_limit_rpm, rate_limit_tpm, max_concurrency } = limits;
+    let KeyLimits { quota, budget_usd, expires_at, models, allowed_ips, rate_limit_rpm, rate_limit_tpm, max_concurrency } =
+        limits;
     let numbers = [*expires_at, *rate_limit_rpm, *rate_limit_tpm, *max_concurrency];
     *quota > 0 || budget_usd.is_some() || !models.is_empty() || !allowed_ips.is_empty() || numbers.iter().any(Option::is_some)
 }

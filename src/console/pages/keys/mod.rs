@@ -50,7 +50,11 @@ async fn rows(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
     let filtered = named.is_some() || filter.status.is_some() || asked.query.is_some();
     let page = keys::list(visit.services(), actor, &asked, filter).await?;
     let common = context! { list => lists::view(&asked, &page), page => shown(&page), filtered, now => visit.services().now() };
-    let for_admins = if visit.of_all() { form::choices(visit, None).await? } else { context! {} };
+    let for_admins = if visit.of_all() {
+        form::choices(visit, None).await?
+    } else {
+        context! {}
+    };
     Ok(visit.page(StatusCode::OK, "keys/list.html", context! { ..common, ..for_admins }))
 }
 

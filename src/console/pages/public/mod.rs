@@ -1,13 +1,17 @@
 //! What anybody may read.
 
+mod guide;
 mod square;
 
+use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
 
-use super::{gate, snippets};
+use super::snippets;
 
 /// Registers the pages.
 pub(super) fn routes(config: &mut ServiceConfig) {
-    config.service(web::resource("/").route(web::get().to(gate::home)).route(web::head().to(actix_web::HttpResponse::Ok)));
+    config
+        .service(web::resource("/").route(web::get().to(guide::front)).route(web::head().to(HttpResponse::Ok)))
+        .route("/docs", web::get().to(guide::docs));
     square::routes(config);
 }

@@ -39,13 +39,13 @@ pub(super) struct Changes {
 /// Compares the states of a thing, each a JSON object or nothing.
 pub(super) fn changes(before: Option<&RawValue>, after: Option<&RawValue>, zone: &TimeZone) -> Changes {
     let (before, after) = (flat(before, zone), flat(after, zone));
-    let find = |lines: &[(String, String)], field: &str| {
-        lines.iter().find(|(name, _)| name == field).map(|(_, text)| text.clone())
-    };
+    let find =
+        |lines: &[(String, String)], field: &str| lines.iter().find(|(name, _)| name == field).map(|(_, text)| text.clone());
     let added = after.iter().filter(|(name, _)| find(&before, name).is_none());
     let fields: Vec<&String> = before.iter().chain(added).map(|(name, _)| name).collect();
     let name = NAMES.iter().find_map(|name| find(&after, name).or_else(|| find(&before, name)));
-    let lines = fields.into_iter().map(|field| Line { field: field.clone(), before: find(&before, field), after: find(&after, field) });
+    let lines =
+        fields.into_iter().map(|field| Line { field: field.clone(), before: find(&before, field), after: find(&after, field) });
     let (changed, same) = lines.partition(|line| line.before != line.after && !NOISE.contains(&line.field.as_str()));
     Changes { name, changed, same }
 }
@@ -100,8 +100,11 @@ mod tests {
     #[test]
     fn what_changed_is_told_field_by_field_and_exactly() {
         let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
-        let before = raw(r#"{"name":"a","limits":{"quota":1,"models":["x","y"]},"usd":9007199.254740993,"expiresAt":null,"updatedAt":1}"#);
-        let after = raw(r#"{"name":"a","limits":{"quota":2,"models":["x"]},"usd":9007199.254740993,"expiresAt":0,"updatedAt":2,"new":true}"#);
+        let before =
+            raw(r#"{"name":"a","limits":{"quota":1,"models":["x","y"]},"usd":9007199.254740993,"expiresAt":null,"updatedAt":1}"#);
+        let after = raw(
+            r#"{"name":"a","limits":{"quota":2,"models":["x"]},"usd":9007199.254740993,"expiresAt":0,"updatedAt":2,"new":true}"#,
+        );
         let told = changes(Some(&before), Some(&after), &TimeZone::UTC);
         let lines: Vec<_> =
             told.changed.iter().map(|line| (line.field.as_str(), line.before.as_deref(), line.after.as_deref())).collect();

@@ -13,12 +13,12 @@ use crate::console::lists;
 use crate::console::pages::{id, overview};
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
-use crate::services::{Kind, Served};
 use crate::services::keys::{self, KeyListFilter};
-use crate::services::ledger::{self, LedgerFilter, LedgerView};
+use crate::services::ledger::{self, LedgerEntry, LedgerFilter};
 use crate::services::reports::StatsQuery;
 use crate::services::users;
 use crate::services::values::ListQuery;
+use crate::services::{Kind, Served};
 
 /// Rows of keys and of the ledger on the user's page.
 const FEW: i64 = 10;
@@ -37,11 +37,11 @@ async fn one(SignedIn { visit, actor }: &SignedIn, id: UserId) -> Served<HttpRes
     let services = visit.services();
     let user = users::get(services, id).await?;
     let range = StatsQuery { user_id: Some(id.0), ..overview::wanted(visit, "30d") };
-    let figures = overview::figures(visit, actor, range).await?;
+    let (_, figures) = overview::figures(visit, actor, range).await?;
     let latest = |sort: &str| ListQuery { page_size: Some(FEW), sort: Some(sort.to_owned()), ..ListQuery::default() };
     let filter = KeyListFilter { user_id: Some(id.0), status: None };
     let keys = keys::list(services, actor, &latest("createdAt"), filter).await?;
-    let ledger = ledger::list(services, id.0, &latest("ts"), &LedgerFilter::default()).await?;
+    let ledger = ledger::list(services, id.0, &latest("ts"), &LedgerFilter::default()).await?.page;
     let values = context! {
         user => shown(&user),
         defaults => defaults(visit),
@@ -56,9 +56,9 @@ async fn one(SignedIn { visit, actor }: &SignedIn, id: UserId) -> Served<HttpRes
 async fn whole_ledger(visit: &Visit, id: UserId) -> Served<HttpResponse> {
     let asked = lists::asked(visit);
     let user = users::get(visit.services(), id).await?;
-    let filter = LedgerFilter { kind: visit.asked("kind") };
+    let filter = LedgerFilter { kind: visit.asked("kind"), ..LedgerFilter::default() };
     let filtered = filter.kind.is_some() || asked.query.is_some();
-    let page = ledger::list(visit.services(), id.0, &asked, &filter).await?;
+    let page = ledger::list(visit.services(), id.0, &asked, &filter).await?.page;
     let values = context! {
         user => shown(&user),
         list => lists::view(&asked, &page),
@@ -70,8 +70,8 @@ async fn whole_ledger(visit: &Visit, id: UserId) -> Served<HttpResponse> {
 }
 
 /// Who changed the balance: the names of those who are still there, by id.
-async fn names(visit: &Visit, rows: &[LedgerView]) -> Served<BTreeMap<String, String>> {
-    let ids: BTreeSet<i64> = rows.iter().filter_map(|row| row.actor_id).collect();
+async fn names(visit: &Visit, rows: &[LedgerEntry]) -> Served<BTreeMap<String, String>> {
+    let ids: BTreeSet<i64> = rows.iter().filter_map(|entry| entry.row.actor_id).collect();
     let mut names = BTreeMap::new();
     for id in ids {
         match users::get(visit.services(), UserId(id)).await {

@@ -1,0 +1,102 @@
+//! Gift cards: list, make, revoke.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Path, ServiceConfig};
+use minijinja::{Value, context};
+
+use crate::console::fields::{Fields, Problem};
+use crate::console::lists;
+use crate::console::pages::id;
+use crate::console::render::shown;
+use crate::console::visit::{Admin, SignedIn, Visit, status_of};
+use crate::services::gift_cards::{self, GiftCardQuery, IssuedCards, NewCards};
+use crate::services::values::{Patch, check};
+use crate::services::{Served, ServiceError};
+
+/// Registers the pages.
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/admin/gift-cards", web::get().to(list))
+        .route("/admin/gift-cards", web::post().to(create))
+        .route("/admin/gift-cards/new", web::get().to(new))
+        .route("/admin/gift-cards/{id}/revoke", web::get().to(ask))
+        .route("/admin/gift-cards/{id}/revoke", web::post().to(revoke));
+}
+
+/// `GET /admin/gift-cards`
+async fn list(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
+    let asked = lists::asked(&visit);
+    let batch_id = visit.asked("batchId").map(|id| id.parse().unwrap_or(0));
+    let query = GiftCardQuery { status: visit.asked("status"), batch_id };
+    let filtered = query.status.is_some() || query.batch_id.is_some() || asked.query.is_some();
+    match gift_cards::list(visit.services(), &asked, query).await {
+        Ok(page) => {
+            let values = context! { list => lists::view(&asked, &page), page => shown(&page), filtered };
+            visit.page(StatusCode::OK, "gift_cards/list.html", values)
+        }
+        Err(error) => visit.failure(&error),
+    }
+}
+
+/// `GET /admin/gift-cards/new`
+async fn new(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
+    form(&visit, &Fields::default(), None)
+}
+
+/// `POST /admin/gift-cards {amountUsd, count, expiresAt}`
+async fn create(Admin(SignedIn { visit, actor }): Admin, fields: Fields) -> HttpResponse {
+    let made = match wish(&visit, &fields) {
+        Ok(wish) => gift_cards::create(visit.services(), &actor, wish).await,
+        Err(error) => Err(error),
+    };
+    match made {
+        Ok(issued) => show_once(&visit, &issued),
+        Err(error) => form(&visit, &fields, Some(&error)),
+    }
+}
+
+/// `GET /admin/gift-cards/{id}/revoke`
+async fn ask(Admin(SignedIn { visit, .. }): Admin, path: Path<String>) -> HttpResponse {
+    match gift_cards::one(visit.services(), id(&path)).await {
+        Ok(card) => visit.page(StatusCode::OK, "gift_cards/revoke.html", context! { card => shown(&card) }),
+        Err(error) => visit.failure(&error),
+    }
+}
+
+/// `POST /admin/gift-cards/{id}/revoke`
+async fn revoke(Admin(SignedIn { visit, actor }): Admin, path: Path<String>) -> HttpResponse {
+    match gift_cards::revoke(visit.services(), &actor, id(&path)).await {
+        Ok(()) => visit.to("/admin/gift-cards?done=revoked").finish(),
+        Err(error) => visit.failure(&error),
+    }
+}
+
+fn form(visit: &Visit, fields: &Fields, error: Option<&ServiceError>) -> HttpResponse {
+    let values = context! {
+        typed => error.map_or_else(|| Value::from(()), |_| fields.typed()),
+        problem => error.map(|error| shown(&Problem::of(visit, error))),
+    };
+    visit.page(error.map_or(StatusCode::OK, status_of), "gift_cards/form.html", values)
+}
+
+/// The codes, this once.
+fn show_once(visit: &Visit, issued: &IssuedCards) -> HttpResponse {
+    let codes = issued.cards.iter().map(|card| card.code.as_str()).collect::<Vec<_>>().join("\n");
+    visit.page(StatusCode::OK, "gift_cards/issued.html", context! { issued => shown(issued), codes })
+}
+
+fn wish(visit: &Visit, fields: &Fields) -> Served<NewCards> {
+    let timezone = visit.services().settings.settings().timezone;
+    let Patch::Value(amount_usd) = fields.usd("amountUsd")? else {
+        return Err(check::bad("amountUsd", "an amount such as 12.50"));
+    };
+    Ok(NewCards { amount_usd, count: given(fields.integer("count")?), expires_at: given(fields.moment("expiresAt", &timezone)?) })
+}
+
+fn given<T>(patch: Patch<T>) -> Option<T> {
+    match patch {
+        Patch::Value(value) => Some(value),
+        Patch::Absent | Patch::Null => None,
+    }
+}

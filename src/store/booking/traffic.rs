@@ -1,0 +1,155 @@
+//! Counts of protocols, endings and times taken, per hour.
+
+use std::collections::BTreeMap;
+
+use actors::vocabulary::{Ending, Receipt};
+use async_trait::async_trait;
+use sqlx::QueryBuilder;
+
+use super::tables::pieces;
+use crate::store::db::Stored;
+
+const HOUR_MS: i64 = 3_600_000;
+const ADD_TRAFFIC: &str = "INSERT INTO traffic_hourly (hour, user_id, protocol, upstream_protocol, ending, status, requests) ";
+const ON_TRAFFIC: &str = " ON CONFLICT (hour, user_id, protocol, upstream_protocol, ending, status) DO UPDATE SET \
+    requests = traffic_hourly.requests + excluded.requests";
+const ADD_LATENCIES: &str = "INSERT INTO latency_hourly (hour, user_id, measure, up_to_ms, requests) ";
+const ON_LATENCY: &str =
+    " ON CONFLICT (hour, user_id, measure, up_to_ms) DO UPDATE SET requests = latency_hourly.requests + excluded.requests";
+
+/// What one hour gains by way of asking and ending.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TrafficRow {
+    hour: i64,
+    user_id: i64,
+    protocol: &'static str,
+    upstream_protocol: &'static str,
+    ending: &'static str,
+    status: i64,
+    requests: i64,
+}
+
+/// What one hour gains by way of time taken.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LatencyRow {
+    hour: i64,
+    user_id: i64,
+    measure: &'static str,
+    up_to_ms: i64,
+    requests: i64,
+}
+
+/// The tables of these counts.
+#[async_trait]
+pub(super) trait TrafficTables: Send {
+    /// Adds to the hourly counts of protocols and endings.
+    async fn add_traffic(&mut self, rows: &[TrafficRow]) -> Stored<()>;
+    /// Adds to the hourly counts of times taken.
+    async fn add_latencies(&mut self, rows: &[LatencyRow]) -> Stored<()>;
+}
+
+/// One body for both databases; `$kept` as for the other tables of booking.
+macro_rules! traffic_tables {
+    ($database:ty, $connection:ty, $kept:literal) => {
+        #[async_trait]
+        impl TrafficTables for $connection {
+            async fn add_traffic(&mut self, rows: &[TrafficRow]) -> Stored<()> {
+                for chunk in pieces(rows, $kept) {
+                    let mut upsert = QueryBuilder::<$database>::new(ADD_TRAFFIC);
+                    upsert.push_values(chunk, |mut row, traffic| {
+                        row.push_bind(traffic.hour)
+                            .push_bind(traffic.user_id)
+                            .push_bind(traffic.protocol)
+                            .push_bind(traffic.upstream_protocol)
+                            .push_bind(traffic.ending)
+                            .push_bind(traffic.status)
+                            .push_bind(traffic.requests);
+                    });
+                    upsert.push(ON_TRAFFIC);
+                    upsert.build().persistent($kept).execute(&mut *self).await?;
+                }
+                Ok(())
+            }
+
+            async fn add_latencies(&mut self, rows: &[LatencyRow]) -> Stored<()> {
+                for chunk in pieces(rows, $kept) {
+                    let mut upsert = QueryBuilder::<$database>::new(ADD_LATENCIES);
+                    upsert.push_values(chunk, |mut row, latency| {
+                        row.push_bind(latency.hour)
+                            .push_bind(latency.user_id)
+                            .push_bind(latency.measure)
+                            .push_bind(latency.up_to_ms)
+                            .push_bind(latency.requests);
+                    });
+                    upsert.push(ON_LATENCY);
+                    upsert.build().persistent($kept).execute(&mut *self).await?;
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+traffic_tables!(sqlx::Sqlite, sqlx::SqliteConnection, true);
+traffic_tables!(sqlx::Postgres, sqlx::PgConnection, false);
+
+/// Requests by what was spoken on either side and how they ended, in the order of their primary key.
+pub(super) fn traffic_of(receipts: &[&Receipt]) -> Vec<TrafficRow> {
+    let mut counts: BTreeMap<TrafficRow, i64> = BTreeMap::new();
+    for receipt in receipts {
+        let row = TrafficRow {
+            hour: hour_of(receipt),
+            user_id: receipt.user_id.0,
+            protocol: receipt.protocol.as_str(),
+            upstream_protocol: receipt.upstream_protocol.map_or("", |protocol| protocol.as_str()),
+            ending: receipt.ending.as_str(),
+            status: i64::from(receipt.status),
+            requests: 0,
+        };
+        *counts.entry(row).or_default() += 1;
+    }
+    counts.into_iter().map(|(row, requests)| TrafficRow { requests, ..row }).collect()
+}
+
+/// Completed requests by the time they took and the time their stream began after, in the order of their primary key.
+pub(super) fn latencies_of(receipts: &[&Receipt]) -> Vec<LatencyRow> {
+    let mut counts: BTreeMap<LatencyRow, i64> = BTreeMap::new();
+    for receipt in receipts.iter().filter(|receipt| receipt.ending == Ending::Completed) {
+        let times = [("duration", Some(receipt.timings.ended_ms)), ("ttft", receipt.ttft_ms())];
+        for (measure, ms) in times.into_iter().filter_map(|(measure, ms)| Some((measure, ms?))) {
+            let row =
+                LatencyRow { hour: hour_of(receipt), user_id: receipt.user_id.0, measure, up_to_ms: step_of(ms), requests: 0 };
+            *counts.entry(row).or_default() += 1;
+        }
+    }
+    counts.into_iter().map(|(row, requests)| LatencyRow { requests, ..row }).collect()
+}
+
+fn hour_of(receipt: &Receipt) -> i64 {
+    receipt.ts - receipt.ts.rem_euclid(HOUR_MS)
+}
+
+/// The end of the step that `ms` is counted in: up to 16 exact, then eight steps from each power of two to the next.
+fn step_of(ms: i64) -> i64 {
+    let ms = ms.max(0).cast_unsigned();
+    if ms <= 16 {
+        return ms.cast_signed();
+    }
+    let width = 1 << ((ms - 1).ilog2() - 3);
+    (ms.div_ceil(width) * width).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_ends_at_or_above_its_times_by_an_eighth_at_most() {
+        for ms in (0..5_000).chain([600_000, 86_400_000]) {
+            let step = step_of(ms);
+            assert!(step >= ms && (step - ms) * 8 <= ms, "{ms} counts as {step}");
+            assert_eq!(step_of(step), step, "an end belongs to its own step");
+        }
+        assert_eq!((step_of(16), step_of(17), step_of(1_000), step_of(1_025)), (16, 18, 1_024, 1_152));
+    }
+}

@@ -1,0 +1,33 @@
+# 礼品卡
+
+cards-make = 生成礼品卡
+cards-search = 卡号后四位、兑换人或完整卡号
+cards-export-hint = 导出列表（不含卡号）
+cards-none = 还没有礼品卡
+cards-none-hint = 用户兑换礼品卡后，金额会计入其余额。
+cards-one-batch = 同批礼品卡
+cards-see-batch = 查看同批礼品卡
+cards-all-batches = 显示全部
+cards-made = 已生成 { $count } 张礼品卡
+cards-each = 每张 { $amount }
+cards-until = 有效期至 { $time }（{ $zone }）
+cards-shown-once = 请立即复制或保存卡号：卡号只显示这一次，系统仅保存其摘要。
+cards-codes = 卡号（每行一个）
+cards-copy-all = 全部复制
+cards-save = 保存为 CSV
+cards-noted = 我已保存
+card-code = 卡号
+card-made = 生成时间
+card-redeemed-by = 兑换人
+card-redeemed-at = 兑换时间
+card-unused = 未使用
+card-used = 已兑换
+card-revoked = 已作废
+card-revoke = 作废
+card-revoke-ask = 作废尾号 { $last4 }、面额 { $amount } 的礼品卡？
+card-revoke-hint = 作废后该卡号无法再兑换，且不可恢复；如有需要可另行生成。
+card-used-hint = { $name } 已兑换此卡，已兑换的金额不受影响。
+card-done-revoked = 礼品卡已作废。
+hint-amountUsd = 每张面额，最高 1,000,000
+hint-count = 1 到 100
+hint-card-expiresAt = 按 { $zone } 时间；留空表示永不过期。

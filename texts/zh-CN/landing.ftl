@@ -1,0 +1,30 @@
+# 首页
+
+landing-title = 一个地址，调用 Claude 与 OpenAI 模型
+landing-lead = Anthropic API 与 OpenAI API 共用一个地址、一把密钥、一份余额。现有的 SDK 和工具无需改动，换上基础地址和密钥即可。
+landing-models = { $count } 个模型
+landing-base = 基础地址
+landing-both = 通用
+landing-does = 它能做什么
+landing-convert = 三种协议，任意模型
+landing-convert-text = Messages、Chat Completions 与 Responses 可以互相转换，流式输出也不例外：一家的客户端可以调用另一家的模型。
+landing-route = 自动切换
+landing-route-text = 请求会发往可用的渠道；若在开始作答之前失败，会自动改由其他渠道接手。
+landing-keys = 带限额的密钥
+landing-keys-text = 每把密钥都可以设置预算、每日 Token 数、每分钟请求数、可用模型、来源地址和过期时间。
+landing-logs = 每个请求有据可查
+landing-logs-text = 日志实时显示每个请求的首次输出时间、Token 用量，以及逐项列出的费用。
+landing-money = 按 Token 计费
+landing-money-text = 价格按每百万 Token 公开标示，余额的每一笔变动都有明细。
+landing-safe = 保护机密
+landing-safe-text = 密钥只显示一次，仅保存摘要。请求内容只做转发，除非管理员开启记录，否则不会留存。
+landing-steps = 三步开始使用
+landing-step-account = 创建账户
+landing-step-account-text = 填写用户名、邮箱和密码注册，或直接登录。
+landing-step-account-closed = 本站账户由管理员创建，请使用你的账户登录。
+landing-step-key = 创建密钥
+landing-step-key-text = 在控制台的“密钥”页创建。密钥只显示一次，限额可选。
+landing-step-client = 配置客户端
+landing-step-client-text = 填入基础地址和密钥。Claude Code、Codex、Cursor 等工具的现成配置见：
+landing-sample = 用法不变
+landing-all-models = 模型与价格
