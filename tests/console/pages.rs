@@ -44,6 +44,8 @@ pub const PAGES: &[Page] = &[
     // Anybody's.
     page("/sign-in", For::Strangers),
     page("/register", For::Strangers),
+    page("/", For::Everybody),
+    page("/docs", For::Everybody),
     page("/model-square", For::Everybody),
     page("/model-square/model", For::Everybody).asking("?provider=claude&name=claude-haiku-4-5"),
     // One's own.
@@ -56,6 +58,8 @@ pub const PAGES: &[Page] = &[
     page("/console/logs", For::Users),
     page("/console/logs/{id}", For::Users).of("SELECT max(id) FROM request_log WHERE user_id = {me}"),
     page("/console/logs", For::Users).asking("?ending=killed&range=1h"),
+    page("/console/balance", For::Users),
+    page("/console/redeem", For::Users),
     page("/console/account", For::Users),
     // Everybody's, for admins.
     page("/admin", For::Admins),
@@ -104,6 +108,9 @@ pub const PAGES: &[Page] = &[
     page("/admin/keys/{id}/remove", For::Admins).of("SELECT min(id) FROM api_keys"),
     page("/admin/audit", For::Admins),
     page("/admin/audit", For::Admins).asking("?what=user&range=24h"),
+    page("/admin/gift-cards", For::Admins),
+    page("/admin/gift-cards/new", For::Admins),
+    page("/admin/gift-cards/{id}/revoke", For::Admins).of("SELECT max(id) FROM gift_cards WHERE redeemed_by IS NULL AND revoked_at IS NULL"),
     page("/admin/audit/{id}", For::Admins).of("SELECT max(id) FROM audit WHERE before_json IS NOT NULL"),
     page("/admin/tokens", For::Admins),
     page("/admin/tokens/new", For::Admins),
@@ -117,7 +124,6 @@ pub const PAGES: &[Page] = &[
 
 /// What is opened by GET and is no page.
 const NO_PAGES: &[(&str, &str)] = &[
-    ("/", "sends on to where the visitor belongs"),
     ("/console/logs/live", "events"),
     ("/admin/logs/live", "events"),
     ("/admin/data/export", "a file"),
