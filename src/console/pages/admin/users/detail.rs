@@ -14,7 +14,7 @@ use crate::console::pages::{id, overview};
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::keys::{self, KeyListFilter};
-use crate::services::ledger::{self, LedgerFilter, LedgerView};
+use crate::services::ledger::{self, LedgerEntry, LedgerFilter};
 use crate::services::reports::StatsQuery;
 use crate::services::users;
 use crate::services::values::ListQuery;
@@ -46,7 +46,7 @@ async fn one(SignedIn { visit, actor }: &SignedIn, id: UserId) -> Served<HttpRes
         user => shown(&user),
         defaults => defaults(visit),
         keys => shown(&keys),
-        names => shown(&names(visit, &ledger.rows).await?),
+        names => shown(&names(visit, &ledger.page.rows).await?),
         ledger => shown(&ledger),
         now => services.now(),
     };
@@ -61,8 +61,8 @@ async fn whole_ledger(visit: &Visit, id: UserId) -> Served<HttpResponse> {
     let page = ledger::list(visit.services(), id.0, &asked, &filter).await?.page;
     let values = context! {
         user => shown(&user),
-        list => lists::view(&asked, &page),
-        names => shown(&names(visit, &page.rows).await?),
+        list => lists::view(&asked, &page.page),
+        names => shown(&names(visit, &page.page.rows).await?),
         page => shown(&page),
         filtered,
     };
@@ -70,8 +70,8 @@ async fn whole_ledger(visit: &Visit, id: UserId) -> Served<HttpResponse> {
 }
 
 /// Who changed the balance: the names of those who are still there, by id.
-async fn names(visit: &Visit, rows: &[LedgerView]) -> Served<BTreeMap<String, String>> {
-    let ids: BTreeSet<i64> = rows.iter().filter_map(|row| row.actor_id).collect();
+async fn names(visit: &Visit, rows: &[LedgerEntry]) -> Served<BTreeMap<String, String>> {
+    let ids: BTreeSet<i64> = rows.iter().filter_map(|entry| entry.row.actor_id).collect();
     let mut names = BTreeMap::new();
     for id in ids {
         match users::get(visit.services(), UserId(id)).await {

@@ -77,9 +77,9 @@ fn wished_limits(fields: &Fields) -> Served<QuotaChange> {
 }
 
 /// A refusal of the total is shown at the one field for amounts.
-fn at_amount(error: ServiceError) -> ServiceError {
-    match error.field.as_deref() {
-        Some("quotaUsd") => ServiceError { field: Some(AMOUNT.to_owned()), ..error },
-        _ => error,
+fn at_amount(mut error: ServiceError) -> ServiceError {
+    if error.field.as_deref() == Some("quotaUsd") {
+        error.field = Some(AMOUNT.to_owned());
     }
+    error
 }
