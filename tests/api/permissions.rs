@@ -70,7 +70,7 @@ fn expectation(method: &str, path: &str) -> Option<Expectation> {
         ("GET", "/api/settings" | "/api/system" | "/api/rankings") => (Nothing, json!(null), admins),
         ("GET", "/api/site" | "/api/health" | "/api/model-square") => (Nothing, json!(null), everyone(200)),
         ("GET", "/api/v1/usage/{key}") => (Nothing, json!(null), everyone(401)),
-        ("GET", "/api/logs" | "/api/logs/stream" | "/api/stats") => (Nothing, json!(null), signed_in),
+        ("GET", "/api/logs" | "/api/logs/stream" | "/api/stats" | "/api/traffic") => (Nothing, json!(null), signed_in),
         ("GET", "/api/logs/{id}") => (Request, json!(null), [401, 200, 404, 200, 200]),
         ("PATCH", "/api/settings") => (Nothing, json!({"siteName": "x"}), admins),
         ("POST", "/api/channels") => (Nothing, crate::channels::channel("NAME"), admins_create),
