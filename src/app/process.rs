@@ -66,11 +66,7 @@ impl System for Process {
 
     fn traffic(&self, user: Option<UserId>) -> Traffic {
         let traffic = self.cellar.gates.traffic(user);
-        Traffic {
-            running: traffic.running as u64,
-            waiting: traffic.waiting as u64,
-            held_usd: Usd(traffic.held),
-        }
+        Traffic { running: traffic.running as u64, waiting: traffic.waiting as u64, held_usd: Usd(traffic.held) }
     }
 }
 

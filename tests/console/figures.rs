@@ -39,15 +39,23 @@ async fn figures_are_those_of_the_api_for_oneself_and_for_all() {
         assert_eq!(said.text("[data-figure=success]"), format!("{rate:.1}%"), "{page}");
         assert_eq!(said.text("[data-figure=running]"), "0", "{page}");
         let errors = truth["byError"].as_array().unwrap();
-        let named: Vec<String> = errors.iter().map(|row| format!("{} {}", row["ending"].as_str().unwrap(), row["status"])).collect();
+        let named: Vec<String> =
+            errors.iter().map(|row| format!("{} {}", row["ending"].as_str().unwrap(), row["status"])).collect();
         assert_eq!((said.attributes("[data-error]", "data-error"), named.len()), (named, 2), "{page}");
     }
     let truth = stats(&admin, "/api/stats?range=7d").await;
-    let pairs: Vec<String> = truth["byProtocol"].as_array().unwrap().iter()
-        .map(|row| format!("{} {}", row["protocol"].as_str().unwrap(), row["upstreamProtocol"].as_str().unwrap_or_default())).collect();
+    let pairs: Vec<String> = truth["byProtocol"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| format!("{} {}", row["protocol"].as_str().unwrap(), row["upstreamProtocol"].as_str().unwrap_or_default()))
+        .collect();
     let said = admin.get("/admin?range=7d").await.shown();
     assert_eq!(said.attributes("[data-protocols]", "data-protocols"), pairs);
-    assert!(pairs.contains(&"messages messages".to_owned()) && pairs.contains(&"chat_completions messages".to_owned()), "{pairs:?}");
+    assert!(
+        pairs.contains(&"messages messages".to_owned()) && pairs.contains(&"chat_completions messages".to_owned()),
+        "{pairs:?}"
+    );
     assert!(pairs.contains(&"messages ".to_owned()), "{pairs:?}");
     let counted = world.books().number("SELECT sum(requests) FROM traffic_hourly").await;
     assert_eq!(counted, world.books().number("SELECT count(*) FROM request_log").await);

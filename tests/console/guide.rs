@@ -41,7 +41,8 @@ async fn every_call_in_the_documentation_works() {
     let mut calls = 0;
     for id in docs.attributes("pre[id$='-curl']", "id") {
         let call = docs.raw(&format!("#{id}")).replace("YOUR_API_KEY", &world.key);
-        let run = Command::new("sh").args(["-c", &format!("{} --silent --fail-with-body --noproxy '*'", call.trim_end())]).output();
+        let run =
+            Command::new("sh").args(["-c", &format!("{} --silent --fail-with-body --noproxy '*'", call.trim_end())]).output();
         let run = run.unwrap();
         let said = String::from_utf8(run.stdout).unwrap();
         assert!(run.status.success(), "{id}: {said}");

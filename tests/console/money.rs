@@ -30,7 +30,10 @@ async fn cards_are_made_shown_once_redeemed_once_and_revoked() {
     let (admin, user) = (world.admin().await, world.other_user().await);
     let form = admin.get("/admin/gift-cards/new").await.shown();
     let refused = admin.submit(&form, "form.panel", &[("amountUsd", "much"), ("count", "3")]).await;
-    assert_eq!((refused.status, refused.value("amountUsd"), refused.value("count")), (422, Some("much".into()), Some("3".into())));
+    assert_eq!(
+        (refused.status, refused.value("amountUsd"), refused.value("count")),
+        (422, Some("much".into()), Some("3".into()))
+    );
     assert!(refused.problem("amountUsd").unwrap().contains("12.50"), "{refused}");
     let refused = admin.submit(&form, "form.panel", &[("amountUsd", "0")]).await;
     assert!(refused.problem("amountUsd").is_some(), "{refused}");
@@ -74,7 +77,10 @@ async fn cards_are_made_shown_once_redeemed_once_and_revoked() {
     let id = world.books().number("SELECT id FROM gift_cards WHERE redeemed_by IS NOT NULL").await;
     assert_eq!(admin.post(&format!("/admin/gift-cards/{id}/revoke"), &[]).await.status, 409);
     assert_eq!(admin.get("/admin/gift-cards/1/revoke").await.status, 404);
-    assert_eq!(admin.get("/admin/gift-cards?query=nothing+like+it").await.shown().text(".empty b"), "Nothing matches these filters");
+    assert_eq!(
+        admin.get("/admin/gift-cards?query=nothing+like+it").await.shown().text(".empty b"),
+        "Nothing matches these filters"
+    );
     let file = admin.get("/api/export?type=gift_cards").await.shown();
     assert!(file.body.lines().count() == 4 && codes.iter().all(|code| !file.body.contains(code.as_str())), "{}", file.body);
 }
@@ -113,10 +119,14 @@ async fn the_history_is_the_ledger_and_its_sums_agree() {
     assert_eq!(exact(&page, "#list td:nth-child(5)[title]"), balances);
     assert_eq!(exact(&page, "[data-figure=added]"), [api["addedUsd"].to_string()]);
     assert_eq!(exact(&page, "[data-figure=taken]"), [api["takenUsd"].to_string()]);
-    let sums = world.books().number("SELECT sum(amount_nanos) FROM ledger l JOIN users u ON u.id = l.user_id WHERE u.username = 'user'");
+    let sums =
+        world.books().number("SELECT sum(amount_nanos) FROM ledger l JOIN users u ON u.id = l.user_id WHERE u.username = 'user'");
     let me = user.api(Method::GET, "/api/me", Value::Null).await;
     let balance = format!("{:.9}", sums.await as f64 / 1e9);
-    assert_eq!(balance.trim_end_matches('0').trim_end_matches('.'), me["balanceUsd"].to_string().trim_end_matches('0').trim_end_matches('.'));
+    assert_eq!(
+        balance.trim_end_matches('0').trim_end_matches('.'),
+        me["balanceUsd"].to_string().trim_end_matches('0').trim_end_matches('.')
+    );
     assert!(page.body.contains("a &lt;b&gt;correction&lt;&#x2f;b&gt;"), "a note is text");
     assert_eq!(page.rows()[0].cells()[2], "claude-haiku-4-5");
 
@@ -125,7 +135,10 @@ async fn the_history_is_the_ledger_and_its_sums_agree() {
         assert_eq!(of_kind.count("#list tbody tr"), rows, "{kind}");
     }
     assert_eq!(user.get("/console/balance?query=correction&range=24h").await.shown().count("#list tbody tr"), 1);
-    assert_eq!(user.get("/console/balance?from=2020-01-01&to=2020-01-02").await.shown().text(".empty b"), "Nothing matches these filters");
+    assert_eq!(
+        user.get("/console/balance?from=2020-01-01&to=2020-01-02").await.shown().text(".empty b"),
+        "Nothing matches these filters"
+    );
     assert!(user.get("/console/balance?sortDir=asc").await.shown().has("#list th[aria-sort=ascending]"));
     assert_eq!(user.get("/console/balance?kind=nonsense").await.status, 422);
     let file = user.get(&page.attribute(".acts a[download]", "href").unwrap()).await.shown();

@@ -139,11 +139,7 @@ pub struct Traffic {
 impl Traffic {
     /// The sum of both.
     pub(super) fn with(self, more: &Self) -> Self {
-        Self {
-            running: self.running + more.running,
-            waiting: self.waiting + more.waiting,
-            held: self.held.plus(more.held),
-        }
+        Self { running: self.running + more.running, waiting: self.waiting + more.waiting, held: self.held.plus(more.held) }
     }
 }
 

@@ -128,10 +128,13 @@ fn step(steps: &[(i64, i64)], percent: i64) -> Option<i64> {
     let all: i64 = steps.iter().map(|step| step.1).sum();
     let wanted = (all * percent + 99) / 100;
     let mut seen = 0;
-    steps.iter().find(|step| {
-        seen += step.1;
-        seen >= wanted
-    }).map(|step| step.0)
+    steps
+        .iter()
+        .find(|step| {
+            seen += step.1;
+            seen >= wanted
+        })
+        .map(|step| step.0)
 }
 
 #[cfg(test)]

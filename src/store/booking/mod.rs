@@ -16,8 +16,8 @@ use actors::vocabulary::{IdMaker, Receipt};
 use async_trait::async_trait;
 
 use self::sums::{Balances, KeyTotals, activity_of, hours_of, keys_of, payers_of};
-use self::traffic::{TrafficTables, latencies_of, traffic_of};
 use self::tables::{BookingTables, LogRow};
+use self::traffic::{TrafficTables, latencies_of, traffic_of};
 use super::db::{Db, Stored, write};
 
 /// Reached when everything is written and nothing is committed.
