@@ -39,3 +39,8 @@ pub(super) async fn activity(
 ) -> Served<Reply<Page<ActivityView>>> {
     activity::list(&services, &asked.0, filter.0).await.map(Reply::new)
 }
+
+/// `GET /api/activity/{id}`
+pub(super) async fn deed(_: Guarded<Admin>, services: Data<Services>, id: Id<i64>) -> Served<Reply<ActivityView>> {
+    activity::get(&services, id.0).await.map(Reply::new)
+}

@@ -49,7 +49,8 @@ fn people(table: &mut RouteTable) {
         .get("/admin-tokens", "List admin tokens", admin::tokens)
         .post("/admin-tokens", "Make an admin token; the only answer that shows it", admin::create_token)
         .delete("/admin-tokens/{id}", "Remove an admin token", admin::remove_token)
-        .get("/activity", "Who changed what", admin::activity);
+        .get("/activity", "Who changed what", admin::activity)
+        .get("/activity/{id}", "One change: who, what, before and after", admin::deed);
 }
 
 /// What is offered: channels, models, names, prices.

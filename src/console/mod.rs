@@ -8,6 +8,7 @@ mod fields;
 mod format;
 mod lists;
 mod notices;
+mod on_disk;
 mod pages;
 mod render;
 mod texts;

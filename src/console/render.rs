@@ -9,6 +9,7 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
+use super::on_disk::OnDisk;
 use super::texts::Texts;
 use super::{assets, format};
 use crate::services::Language;
@@ -24,6 +25,13 @@ const MONEY: &str = "$serde_json::private::RawValue";
 /// Both languages' environments.
 #[derive(Clone)]
 pub(super) struct Renderer {
+    embedded: Voices,
+    on_disk: Arc<OnDisk>,
+}
+
+/// Both languages.
+#[derive(Clone)]
+pub(super) struct Voices {
     english: Arc<Voice>,
     chinese: Arc<Voice>,
 }
@@ -38,18 +46,24 @@ pub(super) struct Voice {
 impl Renderer {
     /// Reads what is embedded.
     pub(super) fn new() -> Self {
-        Self { english: Arc::new(Voice::of(Language::En)), chinese: Arc::new(Voice::of(Language::Zh)) }
+        Self { embedded: Voices::read(), on_disk: Arc::default() }
     }
 
     /// The texts and templates of a language; in development as they are on disk now.
     pub(super) fn voice(&self, language: Language) -> Arc<Voice> {
-        if cfg!(debug_assertions) {
-            return Arc::new(Voice::of(language));
-        }
+        let voices = self.on_disk.voices();
+        let voices = voices.as_ref().unwrap_or(&self.embedded);
         match language {
-            Language::En => Arc::clone(&self.english),
-            Language::Zh => Arc::clone(&self.chinese),
+            Language::En => Arc::clone(&voices.english),
+            Language::Zh => Arc::clone(&voices.chinese),
         }
+    }
+}
+
+impl Voices {
+    /// What is embedded; in development what is on disk.
+    pub(super) fn read() -> Self {
+        Self { english: Arc::new(Voice::of(Language::En)), chinese: Arc::new(Voice::of(Language::Zh)) }
     }
 }
 

@@ -11,9 +11,9 @@ use crate::services::Language;
 macro_rules! catalogue {
     ($tag:literal) => {
         catalogue!($tag:
-            "account", "balance", "catalogue", "channels", "data", "docs", "everywhere", "fields", "gate", "gift_cards", "keys",
-            "landing", "logs", "mappings", "models", "navigation", "notices", "overview", "prices", "public", "settings",
-            "square", "system",
+            "account", "audit", "balance", "catalogue", "channels", "data", "docs", "everywhere", "fields", "gate",
+            "gift_cards", "keys", "landing", "logs", "mappings", "models", "navigation", "notices", "overview",
+            "prices", "public", "rankings", "settings", "square", "system", "tokens", "users",
         )
     };
     ($tag:literal: $($file:literal),+ $(,)?) => {

@@ -12,7 +12,7 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::future::LocalBoxFuture;
 use minijinja::{Value, context};
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use super::Console;
 use super::fields::Problem;
@@ -44,6 +44,9 @@ pub(super) struct SignedIn {
     pub(super) visit: Visit,
     pub(super) actor: Actor,
 }
+
+/// Somebody who may be in the area of the page: anybody signed in at `/console`, admins at `/admin`.
+pub(super) struct InArea(pub(super) SignedIn);
 
 /// An admin.
 pub(super) struct Admin(pub(super) SignedIn);
@@ -122,6 +125,7 @@ impl Visit {
         let common = context! {
             notices => notices::of(self, &settings),
             site => settings.site_name,
+            logo => settings.site_logo_url,
             timezone => settings.timezone,
             registration => settings.registration_enabled,
             language => texts::tag(self.language),
@@ -150,12 +154,22 @@ impl Visit {
     pub(super) fn response(&self, status: StatusCode) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(status);
         response
-            .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+            .insert_header((header::CONTENT_SECURITY_POLICY, self.policy()))
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .insert_header((header::REFERRER_POLICY, "same-origin"))
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .insert_header((header::VARY, "Accept-Language, Cookie"));
         response
+    }
+
+    /// [`POLICY`]; pictures may come from where the site's logo is, too.
+    fn policy(&self) -> String {
+        let logo = self.services().settings.settings().site_logo_url;
+        let elsewhere = logo.and_then(|logo| Url::parse(&logo).ok()).map(|logo| logo.origin().ascii_serialization());
+        match elsewhere {
+            Some(origin) => POLICY.replace("img-src 'self'", &format!("img-src 'self' {origin}")),
+            None => POLICY.to_owned(),
+        }
     }
 
     /// Sends the browser on.
@@ -211,6 +225,20 @@ impl FromRequest for Admin {
                 Err(error) => Err(turned_away(signed_in.visit.failure(&error))),
             }
         })
+    }
+}
+
+impl FromRequest for InArea {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if request.path().starts_with("/admin") {
+            let admin = Admin::from_request(request, payload);
+            return Box::pin(async move { admin.await.map(|Admin(signed_in)| Self(signed_in)) });
+        }
+        let signed_in = SignedIn::from_request(request, payload);
+        Box::pin(async move { signed_in.await.map(Self) })
     }
 }
 

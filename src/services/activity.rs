@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::error::NOT_FOUND;
 use super::values::{ListQuery, Page};
-use super::{Served, Services};
+use super::{Served, ServiceError, Services};
 use crate::store::audit::{self, AuditFilter, AuditRow};
 
 /// Which rows are wanted.
@@ -20,6 +21,10 @@ pub struct ActivityFilter {
     pub subject_kind: Option<String>,
     /// Those about one thing.
     pub subject_id: Option<i64>,
+    /// At or after, epoch milliseconds.
+    pub from: Option<i64>,
+    /// Before, epoch milliseconds.
+    pub to: Option<i64>,
 }
 
 /// Who did what.
@@ -60,9 +65,19 @@ pub async fn list(services: &Services, asked: &ListQuery, filter: ActivityFilter
         action: filter.action,
         subject_kind: filter.subject_kind,
         subject_id: filter.subject_id,
+        from: filter.from,
+        to: filter.to,
     };
     let found = audit::list(&services.db, &filter, &asked.window(audit::SORTS)?).await?;
     Ok(Page::new(asked, found, ActivityView::from))
+}
+
+/// One row of the log.
+///
+/// # Errors
+/// `not_found`.
+pub async fn get(services: &Services, id: i64) -> Served<ActivityView> {
+    audit::by_id(&services.db, id).await?.map(ActivityView::from).ok_or_else(|| ServiceError::new(&NOT_FOUND))
 }
 
 impl From<AuditRow> for ActivityView {

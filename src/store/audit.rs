@@ -41,6 +41,10 @@ pub struct AuditFilter {
     pub subject_kind: Option<String>,
     /// Those about one thing.
     pub subject_id: Option<i64>,
+    /// At or after, epoch milliseconds.
+    pub from: Option<i64>,
+    /// Before, epoch milliseconds.
+    pub to: Option<i64>,
 }
 
 /// What the log may be sorted by.
@@ -48,7 +52,8 @@ pub const SORTS: Sorts = &[("ts", "ts"), ("action", "action"), ("actorName", "ac
 
 const MATCHES: &str = "(CAST($1 AS BIGINT) IS NULL OR actor_id = $1) AND (CAST($2 AS TEXT) IS NULL OR action = $2) \
      AND (CAST($3 AS TEXT) IS NULL OR subject_kind = $3) AND (CAST($4 AS BIGINT) IS NULL OR subject_id = $4) \
-     AND (CAST($5 AS TEXT) IS NULL OR lower(actor_name) LIKE $5 ESCAPE '\\' OR lower(action) LIKE $5 ESCAPE '\\')";
+     AND (CAST($5 AS TEXT) IS NULL OR lower(actor_name) LIKE $5 ESCAPE '\\' OR lower(action) LIKE $5 ESCAPE '\\') \
+     AND (CAST($6 AS BIGINT) IS NULL OR ts >= $6) AND (CAST($7 AS BIGINT) IS NULL OR ts < $7)";
 
 /// One page of the log, and how many rows match in all.
 ///
@@ -61,12 +66,21 @@ pub async fn list(db: &Db, filter: &AuditFilter, window: &Window) -> Stored<(Vec
     read!(db, conn => {
         let found = sqlx::query_as(AssertSqlSafe(rows))
             .bind(filter.actor_id).bind(&filter.action).bind(&filter.subject_kind).bind(filter.subject_id).bind(&pattern)
-            .fetch_all(&mut *conn).await?;
+            .bind(filter.from).bind(filter.to).fetch_all(&mut *conn).await?;
         let total = sqlx::query_scalar(AssertSqlSafe(count))
             .bind(filter.actor_id).bind(&filter.action).bind(&filter.subject_kind).bind(filter.subject_id).bind(&pattern)
-            .fetch_one(&mut *conn).await?;
+            .bind(filter.from).bind(filter.to).fetch_one(&mut *conn).await?;
         Ok((found, total))
     })
+}
+
+/// One row of the log.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn by_id(db: &Db, id: i64) -> Stored<Option<AuditRow>> {
+    let select = "SELECT * FROM audit WHERE id = $1";
+    read!(db, conn => Ok(sqlx::query_as(select).bind(id).fetch_optional(&mut *conn).await?))
 }
 
 /// Writes an audit row in the transaction of what it tells: `tx.record(&row)`.

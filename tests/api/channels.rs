@@ -113,7 +113,7 @@ on_both! {
     async fn tests_circuits_and_upstream_models(app: TestApp) {
         let anna = app.people().await.anna;
         let one = anna.post("/api/channels", channel("one")).await.expects(201)["id"].clone();
-        let down = anna.post("/api/channels", channel("two is down")).await.expects(201)["id"].clone();
+        let down = anna.post("/api/channels", with("two is down", "models", json!(["m"]))).await.expects(201)["id"].clone();
         anna.post("/api/channels", with("off", "enabled", json!(false))).await.expects(201);
         let all = anna.post("/api/channels/test-all", json!({})).await.expects(200);
         assert_eq!(all["results"].as_array().unwrap().len(), 2);
@@ -128,6 +128,14 @@ on_both! {
         let status = anna.get("/api/channel-status").await.expects(200);
         let of = |id: &Value| status["channels"].as_array().unwrap().iter().find(|c| c["channelId"] == *id).unwrap()["circuit"].clone();
         assert_eq!((of(&one), of(&down)), (json!("half_open"), json!("closed")));
+        let found = |id: &Value| status["channels"].as_array().unwrap().iter().find(|c| c["channelId"] == *id).unwrap().clone();
+        let (first, second) = (found(&one), found(&down));
+        assert_eq!((&first["standing"], &first["grade"], &first["openedAt"]), (&json!("half_open"), &json!("warn"), &json!(null)));
+        assert_eq!((&second["standing"], &second["grade"], &second["lastTest"]["error"]), (&json!("test_failed"), &json!("warn"), &json!("nobody answered")));
+        let (did, cells) = (&second["last24h"], second["last24h"]["cells"].as_array().unwrap());
+        assert_eq!((did["answered"].clone(), did["successRate"].clone(), cells.len()), (json!(0), json!(null), 48));
+        assert_eq!((&cells[47]["tests"], &cells[47]["failedTests"], &cells[47]["state"]), (&json!(1), &json!(1), &json!("down")));
+        assert_eq!((&first["last24h"]["cells"][47]["state"], &cells[0]["state"]), (&json!("fine"), &json!("quiet")));
         let page = anna.get("/api/channels?pageSize=2&sort=name&sortDir=asc").await.expects(200);
         assert_eq!((&page["total"], page["rows"].as_array().unwrap().len(), &page["rows"][0]["name"]), (&json!(3), 2, &json!("off")));
         let found = anna.get("/api/channels?query=DOWN&type=claude&enabled=true").await.expects(200);

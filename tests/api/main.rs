@@ -15,6 +15,7 @@ mod gift_cards;
 mod keys;
 mod permissions;
 mod races;
+mod reach;
 mod reports;
 mod settings;
 mod users;

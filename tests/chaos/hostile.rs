@@ -75,6 +75,20 @@ async fn bodies_that_are_no_requests_are_refused_in_the_shape_of_the_protocol() 
 }
 
 #[actix_web::test]
+async fn an_unknown_key_is_refused_on_a_connection_that_serves_the_next_request_however_its_body_comes() {
+    let (world, gateway) = world().await;
+    let mut line = Line::to(gateway.address()).await;
+    for _ in 0..2 {
+        line.send(head("sk-nobody", "content-length: 2\r\n")).await;
+        line.send("{}").await;
+        refused(&line.answer().await.unwrap(), 401, "authentication_error");
+    }
+    line.send(post(&world.keys[0], "{}")).await;
+    refused(&line.answer().await.unwrap(), 400, "invalid_request_error");
+    lives(&world, &gateway).await;
+}
+
+#[actix_web::test]
 async fn a_hundred_thousand_levels_of_nesting_break_nothing() {
     let (world, gateway) = world().await;
     let before = Before::of(&gateway);

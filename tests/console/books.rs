@@ -5,19 +5,28 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, TypeInfo, ValueRef};
 
+/// Longest wait for the gateway to finish writing.
+const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// The database of a demo.
 pub struct Books(SqliteConnectOptions);
 
 impl Books {
     pub fn of(data_dir: &Path) -> Self {
-        Self(SqliteConnectOptions::new().filename(data_dir.join("demo/api-proxy.db")).read_only(true))
+        Self(SqliteConnectOptions::new().filename(data_dir.join("demo/api-proxy.db")))
     }
 
     /// Every cell of every row as a text; nothing for null.
     pub async fn rows(&self, sql: &str) -> Vec<Vec<Option<String>>> {
-        let mut connection = self.0.connect().await.unwrap();
+        let mut connection = self.0.clone().read_only(true).connect().await.unwrap();
         let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await.unwrap();
         rows.iter().map(|row| (0..row.columns().len()).map(|at| cell(row, at)).collect()).collect()
+    }
+
+    /// Changes what is there.
+    pub async fn alter(&self, sql: &str) {
+        let mut connection = self.0.clone().busy_timeout(BUSY).connect().await.unwrap();
+        sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
     }
 
     /// The only cell.

@@ -4,12 +4,26 @@
 
 mod books;
 mod browser;
+mod catalogue;
+mod channels;
+mod crawl;
+mod data;
 mod figures;
 mod guide;
+mod live;
 mod money;
 mod no_scripts;
+mod notices;
 mod page;
 mod pages;
+mod people;
+mod prices;
+mod records;
+mod router;
+mod seed;
+mod settings;
+mod square;
+mod system;
 mod texts;
 mod visitor;
 mod world;

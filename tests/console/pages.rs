@@ -1,129 +1,283 @@
-//! Every page in a browser: as stranger, user and admin, in both languages and colours, on a desk and on a phone.
+//! The table of all pages, and who is shown which.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
 
-use crate::browser::Browser;
+use crate::books::Books;
+use crate::router;
+use crate::seed;
+use crate::visitor::Visitor;
 use crate::world::World;
 
-const OUTSIDE: [&str; 4] = ["/", "/docs", "/sign-in", "/register"];
-const OWN: [&str; 5] = ["/console", "/console/keys", "/console/keys/new", "/console/logs", "/console/account"];
-const OF_ALL: [&str; 3] = ["/admin", "/admin/logs", "/admin/system"];
+/// Who is shown a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum For {
+    /// Whoever is not signed in; others are sent on.
+    Strangers,
+    Everybody,
+    Users,
+    Admins,
+}
 
-/// Opens pages in every language, colour and width; each must be whole, and the browser have nothing to say.
-async fn look_at(world: &World, browser: &Browser, pages: &[&str]) {
-    for path in pages {
-        for (language, tag) in [("en", "en"), ("zh", "zh-CN")] {
-            for theme in ["light", "dark"] {
-                for width in [1440, 390] {
-                    browser.resize(width, 844).await;
-                    world.show(browser, path, language, theme).await;
-                    let seen = format!("{path} {language} {theme} {width}");
-                    assert_eq!(browser.run("return location.pathname").await, *path, "{seen}");
-                    assert_eq!(browser.run("return document.documentElement.lang").await, tag, "{seen}");
-                    assert_eq!(browser.run("return document.documentElement.dataset.theme").await, theme, "{seen}");
-                    let wide = browser.run("return document.documentElement.scrollWidth - innerWidth").await;
-                    assert!(wide.as_i64().is_some_and(|pixels| pixels <= 0), "{seen} is {wide} pixels too wide");
-                    assert_eq!(browser.run("return document.querySelectorAll('h1').length").await, 1, "{seen}");
-                    assert_eq!(browser.complaints().await, Vec::<String>::new(), "{seen}");
-                }
-            }
+/// Who looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    Stranger,
+    User,
+    Admin,
+}
+
+pub const ROLES: [Role; 3] = [Role::Stranger, Role::User, Role::Admin];
+const LANGUAGES: [(&str, &str); 2] = [("en", "en"), ("zh", "zh-CN")];
+
+/// A page: the route that serves it, and how to find one that is there.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    pub route: &'static str,
+    whom: For,
+    query: &'static str,
+    id: &'static str,
+}
+
+/// Every page that is opened by GET. A route that is missing here fails `every_route_is_a_page_that_is_tested`.
+#[rustfmt::skip]
+pub const PAGES: &[Page] = &[
+    // Anybody's.
+    page("/sign-in", For::Strangers),
+    page("/register", For::Strangers),
+    page("/", For::Everybody),
+    page("/docs", For::Everybody),
+    page("/model-square", For::Everybody),
+    page("/model-square/model", For::Everybody).asking("?provider=claude&name=claude-haiku-4-5"),
+    // One's own.
+    page("/console", For::Users),
+    page("/console/keys", For::Users),
+    page("/console/keys/new", For::Users),
+    page("/console/keys/{id}", For::Users).of("SELECT min(id) FROM api_keys WHERE user_id = {me}"),
+    page("/console/keys/{id}/rotate", For::Users).of("SELECT min(id) FROM api_keys WHERE user_id = {me}"),
+    page("/console/keys/{id}/remove", For::Users).of("SELECT min(id) FROM api_keys WHERE user_id = {me}"),
+    page("/console/logs", For::Users),
+    page("/console/logs/{id}", For::Users).of("SELECT max(id) FROM request_log WHERE user_id = {me}"),
+    page("/console/logs", For::Users).asking("?ending=killed&range=1h"),
+    page("/console/account", For::Users),
+    page("/console/balance", For::Users),
+    page("/console/balance", For::Users).asking("?kind=refund&from=2025-01-01&to=2025-01-31"),
+    page("/console/redeem", For::Users),
+    page("/console/redeem", For::Users).asking("?done=redeemed"),
+    // Everybody's, for admins.
+    page("/admin", For::Admins),
+    page("/admin/logs", For::Admins),
+    page("/admin/logs/{id}", For::Admins).of("SELECT min(id) FROM request_log WHERE ending = 'upstream_failed'"),
+    page("/admin/channels", For::Admins),
+    page("/admin/channels/new", For::Admins),
+    page("/admin/channels/test", For::Admins),
+    page("/admin/channels/{id}", For::Admins).of("SELECT max(id) FROM channels WHERE enabled"),
+    page("/admin/channels/{id}/edit", For::Admins).of("SELECT max(id) FROM channels"),
+    page("/admin/channels/{id}/remove", For::Admins).of("SELECT min(id) FROM channels"),
+    page("/admin/channel-status", For::Admins),
+    page("/admin/models", For::Admins),
+    page("/admin/models", For::Admins).asking("?query=nothing-like-it&done=none"),
+    page("/admin/models/new", For::Admins),
+    page("/admin/models/discover", For::Admins),
+    page("/admin/models/{id}", For::Admins).of("SELECT min(id) FROM catalogue_models"),
+    page("/admin/models/{id}/remove", For::Admins).of("SELECT max(id) FROM catalogue_models"),
+    page("/admin/mappings", For::Admins),
+    page("/admin/mappings/new", For::Admins),
+    page("/admin/mappings/{id}", For::Admins).of("SELECT min(id) FROM model_mappings"),
+    page("/admin/mappings/{id}/remove", For::Admins).of("SELECT min(id) FROM model_mappings"),
+    page("/admin/prices", For::Admins),
+    page("/admin/prices/new", For::Admins).asking("?provider=openai&model=gpt-new"),
+    page("/admin/prices/unpriced", For::Admins),
+    page("/admin/prices/import", For::Admins),
+    page("/admin/prices/{id}", For::Admins).of("SELECT min(id) FROM model_prices"),
+    page("/admin/prices/{id}/remove", For::Admins).of("SELECT min(id) FROM model_prices"),
+    page("/admin/rankings", For::Admins),
+    page("/admin/rankings", For::Admins).asking("?by=models&sort=tokens&range=today"),
+    page("/admin/users", For::Admins),
+    page("/admin/users", For::Admins).asking("?query=nobody-is-called-so&role=admin"),
+    page("/admin/users/new", For::Admins),
+    page("/admin/users/{id}", For::Admins).of("SELECT min(user_id) FROM request_log"),
+    page("/admin/users/{id}/edit", For::Admins).of("SELECT max(id) FROM users"),
+    page("/admin/users/{id}/password", For::Admins).of("SELECT max(id) FROM users"),
+    page("/admin/users/{id}/balance", For::Admins).of("SELECT max(id) FROM users"),
+    page("/admin/users/{id}/limits", For::Admins).of("SELECT max(id) FROM users"),
+    page("/admin/users/{id}/ledger", For::Admins).of("SELECT min(user_id) FROM ledger"),
+    page("/admin/users/{id}/remove", For::Admins).of("SELECT max(id) FROM users"),
+    page("/admin/keys", For::Admins),
+    page("/admin/keys", For::Admins).asking("?user=nobody"),
+    page("/admin/keys/new", For::Admins),
+    page("/admin/keys/{id}", For::Admins).of("SELECT min(id) FROM api_keys"),
+    page("/admin/keys/{id}/rotate", For::Admins).of("SELECT min(id) FROM api_keys"),
+    page("/admin/keys/{id}/remove", For::Admins).of("SELECT min(id) FROM api_keys"),
+    page("/admin/gift-cards", For::Admins),
+    page("/admin/gift-cards", For::Admins).asking("?status=expired&query=nothing-like-it"),
+    page("/admin/gift-cards/new", For::Admins),
+    page("/admin/gift-cards/{id}/revoke", For::Admins).of("SELECT max(id) FROM gift_cards"),
+    page("/admin/audit", For::Admins),
+    page("/admin/audit", For::Admins).asking("?what=user&range=24h"),
+    page("/admin/audit/{id}", For::Admins).of("SELECT max(id) FROM audit WHERE before_json IS NOT NULL"),
+    page("/admin/tokens", For::Admins),
+    page("/admin/tokens/new", For::Admins),
+    page("/admin/tokens/{id}/remove", For::Admins).of("SELECT max(id) FROM admin_tokens"),
+    page("/admin/settings", For::Admins),
+    page("/admin/announcement", For::Admins),
+    page("/admin/data", For::Admins),
+    page("/admin/data/archive/remove", For::Admins).asking("?before=2025-01-01"),
+    page("/admin/system", For::Admins),
+];
+
+/// What is opened by GET and is no page.
+const NO_PAGES: &[(&str, &str)] = &[
+    ("/console/logs/live", "events"),
+    ("/admin/logs/live", "events"),
+    ("/admin/data/export", "a file"),
+    ("/admin/data/config", "a file"),
+    ("/admin/data/archive", "a file"),
+];
+
+const fn page(route: &'static str, whom: For) -> Page {
+    Page { route, whom, query: "", id: "" }
+}
+
+impl Page {
+    /// With the id that this query finds; `{me}` stands for whoever looks.
+    const fn of(self, id: &'static str) -> Self {
+        Self { id, ..self }
+    }
+
+    /// With this query; `{id}` is filled in there, too.
+    const fn asking(self, query: &'static str) -> Self {
+        Self { query, ..self }
+    }
+
+    /// Whether somebody of this role is shown it.
+    pub fn is_for(&self, role: Role) -> bool {
+        match self.whom {
+            For::Strangers => role == Role::Stranger,
+            For::Everybody => true,
+            For::Users => role != Role::Stranger,
+            For::Admins => role == Role::Admin,
+        }
+    }
+
+    /// Where it is for somebody.
+    pub async fn address(&self, books: &Books, me: i64) -> String {
+        let address = format!("{}{}", self.route, self.query);
+        if self.id.is_empty() {
+            return address;
+        }
+        let id = books.number(&self.id.replace("{me}", &me.to_string())).await;
+        address.replace("{id}", &id.to_string())
+    }
+}
+
+impl Role {
+    /// The id of whoever looks; 0 for a stranger.
+    pub async fn id(self, books: &Books) -> i64 {
+        match self {
+            Self::Stranger => 0,
+            Self::User => books.number("SELECT id FROM users WHERE username = 'demo'").await,
+            Self::Admin => books.number("SELECT id FROM users WHERE username = 'admin'").await,
+        }
+    }
+
+    pub async fn visitor(self, world: &World) -> Visitor {
+        match self {
+            Self::Stranger => world.stranger(),
+            Self::User => world.user().await,
+            Self::Admin => world.admin().await,
         }
     }
 }
 
-#[actix_web::test]
-async fn every_page_is_whole_for_everybody_in_every_language_colour_and_width() {
-    let (world, browser) = (World::start(), Browser::open().await);
-    browser.page.goto(&format!("{}/sign-in", world.site)).await.unwrap();
-    look_at(&world, &browser, &OUTSIDE).await;
-    world.sign_in(&browser, &world.user).await;
-    look_at(&world, &browser, &OWN).await;
-    world.sign_in(&browser, &world.admin).await;
-    look_at(&world, &browser, &OWN).await;
-    look_at(&world, &browser, &OF_ALL).await;
-    browser.close().await;
+/// A path with something in it for each thing that varies.
+fn anything(route: &str) -> String {
+    let segments = route.split('/').map(|segment| if segment.starts_with('{') { "1" } else { segment });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+#[test]
+fn every_route_is_a_page_that_is_tested() {
+    let opened: BTreeSet<String> = router::opened().into_iter().collect();
+    let known = PAGES.iter().map(|page| page.route).chain(NO_PAGES.iter().map(|(path, _)| *path));
+    let known: BTreeSet<String> = known.map(str::to_owned).collect();
+    let forgotten: Vec<_> = opened.difference(&known).collect();
+    assert!(forgotten.is_empty(), "add these to PAGES of tests/console/pages.rs, or to NO_PAGES with the reason: {forgotten:?}");
+    let gone: Vec<_> = known.difference(&opened).collect();
+    assert!(gone.is_empty(), "the console has no such routes: {gone:?}");
 }
 
 #[actix_web::test]
-async fn pages_are_shown_to_whom_they_belong() {
+async fn pages_are_shown_to_whom_they_belong_in_the_language_and_colours_that_were_chosen() {
+    let world = seed::lived_in().await;
+    let books = world.books();
+    for role in ROLES {
+        let (visitor, me) = (role.visitor(&world).await, role.id(&books).await);
+        for page in PAGES {
+            // Whom a page is not for is told so before it is looked for.
+            let address = if page.is_for(role) { page.address(&books, me).await } else { anything(page.route) };
+            for ((language, tag), theme) in LANGUAGES.into_iter().zip(["light", "dark"]) {
+                visitor.keep("language", language);
+                visitor.keep("theme", theme);
+                let answer = visitor.get(&address).await;
+                let seen = format!("{answer} to {role:?} in {language} and {theme}");
+                if page.is_for(role) {
+                    assert_eq!(answer.status, 200, "{seen}");
+                    assert_eq!((answer.count("h1"), answer.count("main")), (1, 1), "{seen}");
+                    assert_eq!(answer.attribute("html", "lang").as_deref(), Some(tag), "{seen}");
+                    assert_eq!(answer.attribute("html", "data-theme").as_deref(), Some(theme), "{seen}");
+                    assert!(answer.policy.is_some_and(|policy| policy.starts_with("default-src 'none'")), "{seen}");
+                } else if role == Role::Stranger {
+                    let next = answer.location.unwrap_or_default();
+                    assert!(answer.status == 303 && next.starts_with("/sign-in"), "{seen} sends to {next}");
+                } else if page.whom == For::Strangers {
+                    assert_eq!((answer.status, answer.location.as_deref()), (303, Some("/console")), "{seen}");
+                } else {
+                    assert_eq!(answer.status, 403, "{seen}");
+                }
+            }
+        }
+    }
+    assert_eq!(world.errors(), Vec::<String>::new());
+}
+
+#[actix_web::test]
+async fn forms_take_nothing_from_whom_they_do_not_belong_to() {
     let world = World::start();
-    let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    for path in OWN.iter().chain(&OF_ALL) {
-        let answer = http.get(format!("{}{path}", world.site)).send().await.unwrap();
-        assert_eq!(answer.status(), 303, "{path} to a stranger");
-        assert!(answer.headers()["location"].to_str().unwrap().starts_with("/sign-in"), "{path}");
+    let (stranger, user) = (world.stranger(), world.user().await);
+    for path in router::sent_to() {
+        if !path.starts_with("/admin") && !path.starts_with("/console") {
+            continue;
+        }
+        let address = anything(&path);
+        let answer = stranger.post(&address, &[]).await;
+        assert_eq!((answer.status, answer.location.as_deref()), (303, Some("/sign-in")), "{path} from a stranger");
+        if path.starts_with("/admin") {
+            assert_eq!(user.post(&address, &[]).await.status, 403, "{path} from a user");
+        }
+        let foreign =
+            user.request(reqwest::Method::POST, &address).header("origin", "https://evil.example").send().await.unwrap();
+        assert_eq!(foreign.status(), 403, "{path} from another site");
     }
-    let session = |login: &crate::world::Login| {
-        let form = format!("account={}&password={}", login.account, login.password);
-        let sent = http
-            .post(format!("{}/sign-in", world.site))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form)
-            .send();
-        async { sent.await.unwrap().headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned() }
-    };
-    let user = session(&world.user).await;
-    for path in OF_ALL {
-        let answer = http.get(format!("{}{path}", world.site)).header("cookie", &user).send().await.unwrap();
-        assert_eq!(answer.status(), 403, "{path} to a user");
-    }
-    for path in ["/console", "/console/logs", "/console/keys"] {
-        let page = http.get(format!("{}{path}", world.site)).header("cookie", &user).send().await.unwrap();
-        let page = page.text().await.unwrap();
-        assert!(!page.contains("/admin") && !page.contains("Scripted"), "{path} shows a user what is the admin's");
-        assert!(!page.contains(&world.key), "{path} shows a whole key");
-    }
-    let foreign =
-        http.post(format!("{}/console/keys", world.site)).header("cookie", &user).header("origin", "https://evil.example");
-    assert_eq!(foreign.body("name=x").send().await.unwrap().status(), 403);
 }
 
 #[actix_web::test]
-async fn a_key_is_made_shown_once_used_and_its_request_appears_live() {
-    let (world, browser) = (World::start(), Browser::open().await);
-    world.sign_in(&browser, &world.user).await;
-    world.show(&browser, "/console/keys", "en", "light").await;
-    browser.run("document.querySelector('.head [data-sheet]').click()").await;
-    browser.until("document.querySelector('dialog[open] [name=name]')").await;
-    browser.run("const form = document.querySelector('dialog form'); form.elements.budgetUsd.value = 'much'; form.elements.name.value = 'laptop'; form.requestSubmit()").await;
-    browser.until("document.querySelector('[aria-invalid=true]')").await;
-    assert_eq!(browser.run("return document.querySelector('[aria-invalid=true]').name").await, "budgetUsd");
-    assert_eq!(browser.run("return document.querySelector('[name=name]').value").await, "laptop");
-    let refused = browser.complaints().await;
-    assert!(refused.iter().all(|line| line.contains("422")), "{refused:?}");
-    browser
-        .run("const form = document.querySelector('form.panel'); form.elements.budgetUsd.value = '1'; form.requestSubmit()")
-        .await;
-    browser.until("document.getElementById('secret')").await;
-    let Value::String(key) = browser.run("return document.getElementById('secret').value").await else {
-        unreachable!("a field's value is a text")
-    };
-    assert!(key.starts_with("sk-relay-"));
-
-    world.show(&browser, "/console/keys", "en", "light").await;
-    assert_eq!(browser.run("return document.querySelectorAll('tbody tr').length").await, 2);
-    world.show(&browser, "/console/logs?query=laptop", "en", "light").await;
-    assert_eq!(browser.run("return document.querySelectorAll('tbody tr').length").await, 0);
-    world.show(&browser, "/console/logs", "en", "light").await;
-    browser.until("!document.querySelector('[data-live-state]').hidden").await;
-    let asked = serde_json::json!({
-        "model": "claude-haiku-4-5", "max_tokens": 64, "stream": true, "messages": [{ "role": "user", "content": "hello" }],
-    });
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let answer = http.post(format!("{}/v1/messages", world.site)).header("x-api-key", &key).json(&asked).send().await.unwrap();
-    assert_eq!(answer.status(), 200);
-    answer.text().await.unwrap();
-    browser.until("[...document.querySelectorAll('tbody tr:not(.live)')].some(row => row.textContent.includes('laptop'))").await;
-    assert_eq!(browser.run("return document.querySelectorAll('tbody tr').length").await, 2);
-
-    // The row is live before it is booked; until then there is no detail to open.
-    browser.until("(await fetch(document.querySelector('tbody a').href, { method: 'GET' })).ok").await;
-    browser.complaints().await;
-    browser.run("document.querySelector('tbody a').click()").await;
-    browser.until("document.querySelector('dialog .cost tfoot')").await;
-    let amounts = "[...document.querySelectorAll('dialog .cost tbody td:last-child')].reduce((sum, cell) => sum + Math.round(parseFloat(cell.textContent.slice(1)) * 1e9), 0)";
-    let total = "Math.round(parseFloat(document.querySelector('dialog .cost tfoot td:last-child').textContent.slice(1)) * 1e9)";
-    assert_eq!(browser.run(&format!("return {amounts} === {total}")).await, true, "the lines of the bill add up");
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
-    browser.close().await;
+async fn users_see_nothing_that_is_the_admins() {
+    let world = seed::lived_in().await;
+    let (user, books) = (world.user().await, world.books());
+    let me = Role::User.id(&books).await;
+    let mut secrets = vec![world.key.clone(), world.admin.password.clone(), world.user.password.clone(), "/admin".to_owned()];
+    for hidden in ["SELECT name FROM channels", "SELECT username FROM users WHERE username NOT IN ('demo', 'admin')"] {
+        secrets.extend(books.rows(hidden).await.into_iter().flatten().flatten());
+    }
+    for page in PAGES.iter().filter(|page| page.is_for(Role::User)) {
+        let answer = user.get(&page.address(&books, me).await).await;
+        for secret in &secrets {
+            assert!(!answer.body.contains(secret.as_str()), "{answer} shows {secret}");
+        }
+    }
+    let others = books.rows(&format!("SELECT id FROM request_log WHERE user_id <> {me}")).await;
+    assert!(!others.is_empty());
+    for id in others.into_iter().flatten().flatten() {
+        assert_eq!(user.get(&format!("/console/logs/{id}")).await.status, 404);
+    }
 }

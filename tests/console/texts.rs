@@ -8,6 +8,8 @@ use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternEl
 
 /// Texts named by a part that only running shows: the beginning of their names.
 const FAMILIES: &[&str] = &[
+    "audit-deed-",
+    "audit-kind-",
     "cell-",
     "choice-",
     "cost-",
@@ -27,6 +29,19 @@ const FAMILIES: &[&str] = &[
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The names of texts that are not what they say themselves: a page that shows one is not translated.
+pub fn names(language: &str) -> BTreeSet<String> {
+    let (mut sources, mut names) = (Vec::new(), BTreeSet::new());
+    files(&root().join("texts").join(language), &mut sources);
+    for line in sources.iter().flat_map(|source| source.lines()) {
+        let Some((name, said)) = line.split_once(" = ") else { continue };
+        if !name.starts_with([' ', '#']) && name != said {
+            names.insert(name.to_owned());
+        }
+    }
+    names
 }
 
 /// Each text's name with its parameters.

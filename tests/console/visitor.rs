@@ -133,7 +133,8 @@ impl Visitor {
         Page::new(path, status, location, policy, answer.text().await.unwrap())
     }
 
-    fn keep(&self, name: &str, value: &str) {
+    /// Keeps a cookie.
+    pub fn keep(&self, name: &str, value: &str) {
         self.cookies.lock().unwrap().insert(name.to_owned(), value.to_owned());
     }
 }

@@ -1,5 +1,6 @@
 //! A running gateway with an admin, a user and one request in the log: the binary's own demo.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -13,6 +14,8 @@ use crate::visitor::Visitor;
 
 /// Longest wait for a request's row in the log, in looks.
 const LOOKS: usize = 400;
+/// What the process says is wrong, beside its data.
+const COMPLAINTS: &str = "complaints";
 const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 
 /// Somebody who can sign in.
@@ -47,11 +50,16 @@ impl World {
             .env("PORT", "0")
             .env("RUST_LOG", "error")
             .stdout(Stdio::piped())
+            .stderr(fs::File::create(data.path().join(COMPLAINTS)).unwrap())
             .spawn()
             .unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
         let said: Vec<String> = lines.take_while(|line| !line.starts_with("Stop with")).collect();
-        let after = |start: &str| said.iter().find_map(|line| line.strip_prefix(start)).unwrap().trim().to_owned();
+        let after = |start: &str| {
+            let found = said.iter().find_map(|line| line.strip_prefix(start));
+            let said = || panic!("the demo did not start: {}", fs::read_to_string(data.path().join(COMPLAINTS)).unwrap());
+            found.unwrap_or_else(said).trim().to_owned()
+        };
         let mut logins = said.iter().filter_map(|line| line.trim().strip_prefix("sign in as ")?.split_once(" with password "));
         let mut login = || logins.next().map(|(account, password)| Login { account: account.into(), password: password.into() });
         Self {
@@ -95,9 +103,19 @@ impl World {
         id
     }
 
+    /// What the gateway found wrong with itself.
+    pub fn errors(&self) -> Vec<String> {
+        fs::read_to_string(self.data.path().join(COMPLAINTS)).unwrap().lines().map(str::to_owned).collect()
+    }
+
     /// What is there, by SQL.
     pub fn books(&self) -> Books {
         Books::of(self.data.path())
+    }
+
+    /// Changes what is there, behind the gateway's back.
+    pub async fn alter(&self, sql: &str) {
+        self.books().alter(sql).await;
     }
 
     /// Where the scripted provider is, for channels of one's own.

@@ -74,10 +74,11 @@ import-settings = { $count ->
  }
 import-apply = Import
 import-back = Back to data
+field-configFile = Configuration file
 field-from = From
 field-to = To
 field-before = Before
-wrong-file = Choose a configuration file.
+wrong-configFile = Choose a configuration file.
 wrong-from = Enter a day.
 wrong-to = Enter a day.
 wrong-before = Enter a day that is over for at least 24 hours.

@@ -51,8 +51,7 @@ owns-LogBroadcaster = the live log
 owns-UsageLedger = receipts on their way into the database
 system-holds = Holds
 system-holds-hint = { $count ->
-    [0] no request holds anything
-    [one] one request under way
+    [one] { $shown } request under way
    *[other] the oldest { $shown } of { $count }
  }
 holder = User

@@ -67,10 +67,11 @@ import-settings = { $count ->
  }
 import-apply = 导入
 import-back = 返回数据页
+field-configFile = 配置文件
 field-from = 开始日期
 field-to = 结束日期
 field-before = 此日期之前
-wrong-file = 请选择配置文件。
+wrong-configFile = 请选择配置文件。
 wrong-from = 请输入日期。
 wrong-to = 请输入日期。
 wrong-before = 请输入至少 24 小时以前的日期。

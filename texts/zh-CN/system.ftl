@@ -48,10 +48,7 @@ owns-SettingsCache = 内存中的设置、渠道、价格与密钥
 owns-LogBroadcaster = 实时日志
 owns-UsageLedger = 正在写入数据库的用量凭据
 system-holds = 占用明细
-system-holds-hint = { $count ->
-    [0] 没有请求占用资源
-   *[other] 共 { $count } 个，显示最早的 { $shown } 个
- }
+system-holds-hint = 共 { $count } 个，显示最早的 { $shown } 个
 holder = 用户
 hold-request = 请求
 hold-age = 已持续

@@ -7,6 +7,8 @@ mod actor;
 mod keys;
 mod offers;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

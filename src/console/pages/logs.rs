@@ -5,6 +5,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Path, ServiceConfig};
 use minijinja::{Value, context};
+use url::form_urlencoded;
 
 use super::{bill, id, live};
 use crate::console::lists;
@@ -63,6 +64,7 @@ async fn rows(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
     };
     let filtered = query.from.is_some() || query.ending.is_some() || query.key_id.is_some() || asked.query.is_some();
     let newest = asked.page.unwrap_or(1) == 1 && asked.sort.as_deref().is_none_or(|sort| sort == "ts");
+    let export = as_parameters(&query);
     let page = reports::logs(services, actor, &asked, query).await?;
     let of_user = (!visit.of_all()).then_some(actor.id.0);
     let every_key = ListQuery { page_size: Some(MOST_KEYS), sort: Some("name".to_owned()), ..ListQuery::default() };
@@ -72,6 +74,7 @@ async fn rows(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
         page => shown(&page),
         keys => shown(&keys.rows),
         filtered,
+        export,
         live => newest && !filtered && asked.sort_dir.as_deref() != Some("asc"),
         running => false,
     };
@@ -85,6 +88,18 @@ async fn request(SignedIn { visit, actor }: &SignedIn, id: i64) -> Served<HttpRe
     }
     let bill: Value = bill::explain(&found).map_or(Value::from(()), |bill| shown(&bill));
     Ok(visit.page(StatusCode::OK, "logs/detail.html", context! { log => shown(&found), bill }))
+}
+
+/// The same filters for an export, ready to be followed by more parameters.
+fn as_parameters(query: &LogQuery) -> String {
+    let numbers = [("from", query.from), ("keyId", query.key_id), ("userId", query.user_id)];
+    let mut parameters = form_urlencoded::Serializer::new(String::new());
+    for (name, number) in numbers {
+        parameters.extend_pairs(number.map(|number| (name, number.to_string())));
+    }
+    parameters.extend_pairs(query.ending.as_ref().map(|ending| ("ending", ending)));
+    let parameters = parameters.finish();
+    if parameters.is_empty() { parameters } else { parameters + "&" }
 }
 
 /// The milliseconds of a named range; nothing for all time.

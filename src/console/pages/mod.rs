@@ -10,6 +10,7 @@ mod keys;
 mod live;
 mod logs;
 mod overview;
+mod people;
 mod preferences;
 mod public;
 mod snippets;

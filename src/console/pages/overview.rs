@@ -15,7 +15,7 @@ use crate::services::system::{self, TrafficQuery};
 use crate::services::{Actor, Served, accounts};
 
 /// The ranges that are offered by name.
-const RANGES: [&str; 4] = ["today", "24h", "7d", "30d"];
+pub(super) const RANGES: [&str; 4] = ["today", "24h", "7d", "30d"];
 /// Rows in a table of models, keys or channels.
 const ROWS: usize = 10;
 
@@ -35,18 +35,28 @@ async fn of_all(Admin(signed_in): Admin) -> HttpResponse {
 }
 
 async fn show(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
-    let services = visit.services();
     let user_id = (!visit.of_all()).then_some(actor.id.0);
-    let stats = reports::stats(services, actor, StatsQuery { user_id, ..wanted(visit) }).await?;
+    let (stats, figures) = figures(visit, actor, StatsQuery { user_id, ..wanted(visit, "24h") }).await?;
+    let users = if visit.of_all() { Some(largest_users(visit, actor, &stats).await?) } else { None };
+    let values = context! {
+        traffic => shown(&system::traffic(&*visit.console.system.0, actor, &TrafficQuery { user_id })?),
+        account => shown(&accounts::me(visit.services(), actor).await?),
+        users => users.map(|users| shown(&users)),
+        ..figures
+    };
+    Ok(visit.page(StatusCode::OK, "overview.html", values))
+}
+
+/// The figures of a range beside those of the range before, as they are and as `figures/` shows them.
+pub(super) async fn figures(visit: &Visit, actor: &Actor, query: StatsQuery) -> Served<(Stats, Value)> {
+    let services = visit.services();
+    let user_id = query.user_id;
+    let stats = reports::stats(services, actor, query).await?;
     let custom = |from, to| StatsQuery { range: Some("custom".to_owned()), from: Some(from), to: Some(to), user_id };
     let before = custom((stats.from - (stats.to - stats.from)).max(0), stats.from);
     let before = reports::totals(services, actor, &before).await?;
-    let users = if visit.of_all() { Some(largest_users(visit, actor, &stats).await?) } else { None };
-    let values = context! {
+    let figures = context! {
         stats => shown(&stats),
-        traffic => shown(&system::traffic(&*visit.console.system.0, actor, &TrafficQuery { user_id })?),
-        account => shown(&accounts::me(services, actor).await?),
-        users => users.map(|users| shown(&users)),
         ranges => shown(&RANGES),
         changes => changes(&stats.totals, &before),
         cached => cached(&stats.totals),
@@ -54,7 +64,7 @@ async fn show(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
         chart => charts::of(visit, &stats),
         rows => ROWS,
     };
-    Ok(visit.page(StatusCode::OK, "overview.html", values))
+    Ok((stats, figures))
 }
 
 async fn largest_users(visit: &Visit, actor: &Actor, stats: &Stats) -> Served<Rankings> {
@@ -69,15 +79,15 @@ async fn largest_users(visit: &Visit, actor: &Actor, stats: &Stats) -> Served<Ra
     reports::rankings(visit.services(), actor, query).await
 }
 
-/// The range in the address: a named one, or two days with the last one whole.
-fn wanted(visit: &Visit) -> StatsQuery {
+/// The range in the address: a named one, or two days with the last one whole; else `usual`.
+pub(super) fn wanted(visit: &Visit, usual: &str) -> StatsQuery {
     let zone = format::zone(&visit.services().settings.settings().timezone);
     let day = |name, time| visit.asked(name).and_then(|day| format::read_moment(&format!("{day}T{time}"), &zone));
     if let (Some(from), Some(to)) = (day("from", "00:00"), day("to", "23:59:59.999")) {
         return StatsQuery { range: Some("custom".to_owned()), from: Some(from), to: Some(to + 1), ..StatsQuery::default() };
     }
     let range = visit.asked("range").filter(|range| RANGES.contains(&range.as_str()));
-    StatsQuery { range: Some(range.unwrap_or_else(|| "24h".to_owned())), ..StatsQuery::default() }
+    StatsQuery { range: Some(range.unwrap_or_else(|| usual.to_owned())), ..StatsQuery::default() }
 }
 
 /// All input tokens, cached or not.

@@ -221,13 +221,22 @@ impl Reach {
         Some(Route { channel, model, price: own.or_else(|| self.provider_price(kind, model)) })
     }
 
+    /// Whether a mapping of either family catches the name.
+    fn is_caught(&self, name: &str) -> bool {
+        FAMILIES.iter().any(|family| self.mapped.contains_key(&((*family).to_owned(), name.to_owned())))
+    }
+
+    /// Whether anybody wants this route: a name that a mapping catches is not meant for channels that serve every model.
+    fn is_meant(&self, route: &Route<'_>, name: &str) -> bool {
+        route.model != name || !route.channel.models.is_empty() || !self.is_caught(name)
+    }
+
     /// Whether a channel that serves every model is meant for this one. A name that nothing tells the family of may be
     /// anybody's, unless a mapping made it up.
     fn is_for(&self, channel: &Serving, name: &str) -> bool {
-        let made_up = || FAMILIES.iter().any(|family| self.mapped.contains_key(&((*family).to_owned(), name.to_owned())));
         let of_family = |families: &BTreeSet<String>| families.contains(&channel.name.kind);
         channel.models.is_empty()
-            && (self.families.get(name).map_or_else(|| !made_up(), of_family)
+            && (self.families.get(name).map_or_else(|| !self.is_caught(name), of_family)
                 || self.prices.contains_key(&(None, Some(channel.name.id), name.to_owned())))
     }
 
@@ -275,7 +284,8 @@ impl Reach {
             if self.disabled.contains(&(family.to_owned(), name.clone())) {
                 continue;
             }
-            for route in self.routes(family, name).into_iter().filter(|route| route.price.is_none()) {
+            for route in self.routes(family, name).into_iter().filter(|route| route.price.is_none() && self.is_meant(route, name))
+            {
                 let (channels, asked) = found.entry((route.channel.name.kind.as_str(), route.model)).or_default();
                 channels.insert(&route.channel.name);
                 asked.insert(name);

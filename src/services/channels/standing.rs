@@ -55,6 +55,9 @@ impl Standing {
     pub(super) fn of(row: &ChannelRow, state: &ChannelState, last: Option<&ChannelTestLog>, activity: &Activity) -> Self {
         let full = row.max_concurrency.is_some_and(|most| most > 0 && i64::from(state.in_flight) >= most);
         let answered_since = |ts: i64| state.last_success_at.is_some_and(|success| success > ts);
+        // A channel that names no model cannot be tested, which says nothing of it.
+        let testable = row.test_model.is_some() || row.models != "[]";
+        let test_failed = last.is_some_and(|test| testable && !test.reachable && !answered_since(test.ts));
         let unused = activity.success_rate.is_none() && last.is_none() && state.last_success_at.is_none();
         match state.circuit {
             _ if !row.enabled => Self::Off,
@@ -63,8 +66,8 @@ impl Standing {
             CircuitState::HalfOpen => Self::HalfOpen,
             CircuitState::Closed if state.resting_until.is_some() => Self::Resting,
             CircuitState::Closed if full => Self::Full,
+            CircuitState::Closed if test_failed => Self::TestFailed,
             CircuitState::Closed if state.failures > 0 && state.failures * 5 >= state.requests => Self::Failing,
-            CircuitState::Closed if last.is_some_and(|test| !test.reachable && !answered_since(test.ts)) => Self::TestFailed,
             CircuitState::Closed if !state.resting_models.is_empty() => Self::ModelsResting,
             CircuitState::Closed if unused => Self::Unused,
             CircuitState::Closed => Self::Fine,

@@ -22,7 +22,7 @@ impl ConfigDocument {
     /// Reads a file.
     ///
     /// # Errors
-    /// `body_too_large`; `invalid_request` of the field `file`, which says where it stops making sense.
+    /// `body_too_large`; `invalid_request` of the field `configFile`, which says where it stops making sense.
     pub fn read(text: &str) -> Served<Self> {
         if text.len() > MOST {
             return Err(ServiceError::new(&BODY_TOO_LARGE).with("max", MOST));
@@ -30,7 +30,7 @@ impl ConfigDocument {
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
             let detail = error.to_string();
             let detail = detail.rsplit_once(" at line ").map_or(detail.as_str(), |(detail, _)| detail);
-            let bad = ServiceError::field(&BAD_FILE, "file");
+            let bad = ServiceError::field(&BAD_FILE, "configFile");
             bad.with("line", error.line()).with("column", error.column()).with("detail", detail)
         })
     }
@@ -50,6 +50,7 @@ pub fn sealed(services: &Services, actor: &Actor, text: &str) -> Served<String> 
 /// `invalid_request` when it is nothing of that kind, or somebody else's.
 pub fn opened(services: &Services, actor: &Actor, sealed: &str) -> Served<ConfigDocument> {
     let place = Place { column: COLUMN, row: &actor.id.to_string() };
-    let text: SecretString = services.sealer.open(place, sealed).map_err(|_| check::bad("file", "choose the file again"))?;
+    let text: SecretString =
+        services.sealer.open(place, sealed).map_err(|_| check::bad("configFile", "choose the file again"))?;
     ConfigDocument::read(text.expose_secret())
 }

@@ -38,13 +38,16 @@ pub fn announced(html: &str) -> String {
 }
 
 impl SettingsPatch {
-    /// The change that sets these texts; none is the default.
+    /// The change that sets these texts. None is the default, and so is its very text: what becomes of the default
+    /// later becomes of such a setting, too.
     ///
     /// # Errors
     /// `unknown_setting`.
-    pub fn of_texts<'a>(texts: impl IntoIterator<Item = (&'a str, Option<String>)>) -> Served<Self> {
+    pub fn of_texts<'a>(services: &Services, texts: impl IntoIterator<Item = (&'a str, Option<String>)>) -> Served<Self> {
+        let defaults = catalogue::default_settings(&services.db);
         let json = |(key, text): (&str, Option<String>)| {
             let kind = known(key)?.kind;
+            let text = text.filter(|text| defaults.get(key).flatten().as_ref() != Some(text));
             let json = text.map_or_else(|| "null".to_owned(), |text| as_json(kind, text));
             Ok((key.to_owned(), RawValue::from_string(json).map_err(ServiceError::ill)?))
         };

@@ -94,6 +94,14 @@ pub async fn get(services: &Services, id: UserId) -> Served<UserView> {
     users::by_id(&services.db, id.0).await?.map(UserView::from).ok_or_else(|| ServiceError::new(&NOT_FOUND))
 }
 
+/// The account with this name or address, in any case.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn named(services: &Services, account: &str) -> Served<Option<UserView>> {
+    Ok(users::by_account(&services.db, account.trim()).await?.map(UserView::from))
+}
+
 /// Makes an account.
 ///
 /// # Errors

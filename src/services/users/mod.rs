@@ -5,7 +5,7 @@ mod quota;
 
 use actors::vocabulary::Role;
 
-pub use manage::{NewUser, UserChange, UserListFilter, create, get, list, remove, update};
+pub use manage::{NewUser, UserChange, UserListFilter, create, get, list, named, remove, update};
 pub(super) use quota::MAX_QUOTA;
 pub use quota::{QuotaChange, QuotaView, change_quota, quota};
 
@@ -20,7 +20,7 @@ refusals! {
     /// The quota was changed by somebody else in between.
     QUOTA_CHANGED = Conflict, "quota_changed", "The quota is {quota} by now; please look again", "额度已变为 {quota}，请刷新后重试";
     /// A change of quota without a reason.
-    REASON_REQUIRED = Invalid, "invalid_request", "reason is required when the quota changes", "修改额度时必须填写 reason";
+    REASON_REQUIRED = Invalid, "invalid_request", "{field} is required when the quota changes", "修改额度时必须填写 {field}";
 }
 
 /// Refuses an admin who reaches for a super admin, be it to change one or to make one.

@@ -6,7 +6,7 @@ const OpenAI = load("openai");
 const { zodFunction, zodResponseFormat } = load("openai/helpers/zod");
 const { z } = load("zod");
 
-const client = new OpenAI({ apiKey: KEY, baseURL: `${URL}/v1`, maxRetries: 0, timeout: 30_000 });
+const client = new OpenAI({ apiKey: KEY, baseURL: `${URL}/v1`, maxRetries: 0, timeout: 120_000 });
 const tools = [{ type: "function", function: { name: "weather", description: "The weather somewhere", parameters: LOCATION, strict: true } }];
 const body = (...lines) => ({ model: MODEL, messages: [{ role: "user", content: script(...lines) }] });
 const usageOf = ({ usage }) => [usage.prompt_tokens, usage.completion_tokens, usage.prompt_tokens_details.cached_tokens];

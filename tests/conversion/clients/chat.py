@@ -11,7 +11,7 @@ from published import checked
 
 NATIVE = KIND == "chat"
 WEATHER = [{"type": "function", "function": {"name": "weather", "description": "The weather somewhere", "parameters": LOCATION, "strict": True}}]
-client = openai.OpenAI(api_key=KEY, base_url=f"{URL}/v1", max_retries=0, timeout=30)
+client = openai.OpenAI(api_key=KEY, base_url=f"{URL}/v1", max_retries=0, timeout=120)
 
 
 def user(*lines, **more):

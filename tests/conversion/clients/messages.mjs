@@ -8,7 +8,7 @@ const { betaZodTool } = load("@anthropic-ai/sdk/helpers/beta/zod");
 const { z } = load("zod");
 
 const NATIVE = KIND === "claude";
-const client = new Anthropic({ apiKey: KEY, baseURL: URL, maxRetries: 0, timeout: 30_000 });
+const client = new Anthropic({ apiKey: KEY, baseURL: URL, maxRetries: 0, timeout: 120_000 });
 const tools = [{ name: "weather", description: "The weather somewhere", input_schema: LOCATION }];
 const body = (...lines) => ({ model: MODEL, max_tokens: 4000, messages: [{ role: "user", content: script(...lines) }] });
 const textOf = (message) => message.content.map((block) => (block.type === "text" ? block.text : "")).join("");

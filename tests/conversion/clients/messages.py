@@ -12,7 +12,7 @@ from published import checked
 
 NATIVE = KIND == "claude"
 WEATHER = [{"name": "weather", "description": "The weather somewhere", "input_schema": LOCATION}]
-client = anthropic.Anthropic(api_key=KEY, base_url=URL, max_retries=0, timeout=30)
+client = anthropic.Anthropic(api_key=KEY, base_url=URL, max_retries=0, timeout=120)
 
 
 def user(*lines, **more):

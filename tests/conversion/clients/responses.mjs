@@ -6,7 +6,7 @@ const OpenAI = load("openai");
 const { zodResponsesFunction, zodTextFormat } = load("openai/helpers/zod");
 const { z } = load("zod");
 
-const client = new OpenAI({ apiKey: KEY, baseURL: `${URL}/v1`, maxRetries: 0, timeout: 30_000 });
+const client = new OpenAI({ apiKey: KEY, baseURL: `${URL}/v1`, maxRetries: 0, timeout: 120_000 });
 const tools = [{ type: "function", name: "weather", description: "The weather somewhere", parameters: LOCATION, strict: true }];
 const body = (...lines) => ({ model: MODEL, input: [{ role: "user", content: script(...lines) }] });
 const usageOf = ({ usage }) => [usage.input_tokens, usage.output_tokens, usage.input_tokens_details.cached_tokens];

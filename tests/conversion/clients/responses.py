@@ -11,7 +11,7 @@ from published import checked
 NATIVE = KIND == "responses"
 WEATHER = [{"type": "function", "name": "weather", "description": "The weather somewhere", "parameters": LOCATION, "strict": True}]
 SEALED = {"include": ["reasoning.encrypted_content"], "reasoning": {"effort": "high", "summary": "auto"}, "store": False}
-client = openai.OpenAI(api_key=KEY, base_url=f"{URL}/v1", max_retries=0, timeout=30)
+client = openai.OpenAI(api_key=KEY, base_url=f"{URL}/v1", max_retries=0, timeout=120)
 
 
 def ask(*lines, model=MODEL, **more):

@@ -4,6 +4,7 @@ Types of requests are their TypedDicts, types of answers and events their models
 """
 
 import functools
+import threading
 import warnings
 from typing import Any
 
@@ -13,6 +14,10 @@ from pydantic._internal._generate_schema import GenerateSchema
 
 warnings.filterwarnings("ignore", message=".*allows extra items.*")
 warnings.filterwarnings("ignore", message="Subclassing `GenerateSchema`.*")
+
+
+# Held while a type is read: `_of_requests` puts another reader into pydantic's place, which no other thread may meet.
+_READING = threading.RLock()
 
 
 class Refusal(Exception):
@@ -46,11 +51,12 @@ class _Requests(GenerateSchema):
 def _of_requests(type_):
     from pydantic import type_adapter
 
-    usual, type_adapter._generate_schema.GenerateSchema = type_adapter._generate_schema.GenerateSchema, _Requests
-    try:
-        return TypeAdapter(list[type_], config=ConfigDict(extra="forbid", strict=True))
-    finally:
-        type_adapter._generate_schema.GenerateSchema = usual
+    with _READING:
+        usual, type_adapter._generate_schema.GenerateSchema = type_adapter._generate_schema.GenerateSchema, _Requests
+        try:
+            return TypeAdapter(list[type_], config=ConfigDict(extra="forbid", strict=True))
+        finally:
+            type_adapter._generate_schema.GenerateSchema = usual
 
 
 @functools.cache
@@ -105,7 +111,8 @@ ELSEWHERE = {"ResponseFunctionCallArgumentsDoneEvent": {"name"}}
 
 @functools.cache
 def _answers(type_):
-    return TypeAdapter(type_)
+    with _READING:
+        return TypeAdapter(type_)
 
 
 def checked(type_, value):

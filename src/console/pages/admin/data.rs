@@ -88,12 +88,12 @@ async fn config_file(Admin(SignedIn { visit, actor }): Admin) -> HttpResponse {
     }
 }
 
-/// `POST /admin/data/config {file}`: what importing it would change.
+/// `POST /admin/data/config {configFile}`: what importing it would change.
 async fn preview_import(Admin(SignedIn { visit, actor }): Admin, fields: Fields) -> HttpResponse {
-    let text = fields.text("file");
+    let text = fields.text("configFile");
     let planned = async {
         if text.trim().is_empty() {
-            return Err(check::bad("file", "choose a file"));
+            return Err(check::bad("configFile", "choose a file"));
         }
         let options = ConfigImportOptions { dry_run: Some(true) };
         let report = configuration::import(visit.services(), &actor, ConfigDocument::read(text)?, options).await?;

@@ -19,11 +19,19 @@ pub(super) async fn page(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
         relays => readiness.ready,
         memory => info.figures.memory_bytes.map(|bytes| bytes >> 20),
         latency => info.database_latency_us.map(in_milliseconds),
-        size => info.database_bytes.map(|bytes| format!("{} KiB", format::grouped(bytes >> 10))),
+        size => info.database_bytes.map(size),
         uptime => context! { days => minutes / 1_440, hours => minutes / 60 % 24, minutes => minutes % 60 },
         info => shown(&info),
     };
     visit.page(StatusCode::OK, "admin/system.html", values)
+}
+
+/// Bytes in the unit that people say them in.
+fn size(bytes: i64) -> String {
+    match bytes >> 20 {
+        0..10 => format!("{} KiB", format::grouped(bytes >> 10)),
+        mebibytes => format!("{} MiB", format::grouped(mebibytes)),
+    }
 }
 
 /// Microseconds as milliseconds with two decimals.

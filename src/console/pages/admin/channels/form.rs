@@ -39,7 +39,7 @@ pub(super) async fn create(
 ) -> HttpResponse {
     let form = Form { typed: Some(&fields), ..Form::new(&visit, None) };
     if let Some(act) = fields.filled("act") {
-        let draft = wish::new(&fields).map(|new| Draft::New(Box::new(new)));
+        let draft = wish::new(&fields).map(|new| Draft::New(Box::new(wish::named(new))));
         return form.tried(act, draft, &upstreams).await;
     }
     let made = match wish::new(&fields) {
@@ -74,7 +74,7 @@ pub(super) async fn update(
         Err(error) => Err(error),
     };
     match changed {
-        Ok(_) => visit.to("/admin/channels?done=saved").finish(),
+        Ok(channel) => visit.to(&super::back(&channel, &fields, "saved")).finish(),
         Err(error) => form.refused(&error),
     }
 }

@@ -48,6 +48,11 @@ pub(super) fn new(fields: &Fields) -> Served<NewChannel> {
     })
 }
 
+/// A channel may be tried before anybody thought of its name.
+pub(super) fn named(new: NewChannel) -> NewChannel {
+    if new.name.trim().is_empty() { NewChannel { name: "-".to_owned(), ..new } } else { new }
+}
+
 /// The models that are typed, and those chosen of what the provider lists.
 pub(super) fn models(fields: &Fields) -> Vec<String> {
     let mut models = fields.list("models").value().unwrap_or_default();

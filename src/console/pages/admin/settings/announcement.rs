@@ -10,7 +10,7 @@ use crate::console::fields::Fields;
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit, status_of};
 use crate::services::site::{self, SettingsPatch};
-use crate::services::{Served, ServiceError};
+use crate::services::{Served, ServiceError, Services};
 
 /// The group of settings that this page is about.
 const GROUP: &str = "announcement";
@@ -25,7 +25,7 @@ pub(super) async fn save(Admin(SignedIn { visit, actor }): Admin, fields: Fields
     if fields.filled("preview").is_some() {
         return show(&visit, Some(&fields), None).await.unwrap_or_else(|error| visit.failure(&error));
     }
-    let saved = match patch(&fields) {
+    let saved = match patch(visit.services(), &fields) {
         Ok(patch) => site::update(visit.services(), &actor, patch).await,
         Err(error) => Err(error),
     };
@@ -36,10 +36,10 @@ pub(super) async fn save(Admin(SignedIn { visit, actor }): Admin, fields: Fields
     answer.unwrap_or_else(|error| visit.failure(&error))
 }
 
-fn patch(fields: &Fields) -> Served<SettingsPatch> {
+fn patch(services: &Services, fields: &Fields) -> Served<SettingsPatch> {
     match table::group(GROUP) {
-        Some(group) => Typed { group, fields }.patch(),
-        None => SettingsPatch::of_texts([]),
+        Some(group) => Typed { group, fields }.patch(services),
+        None => SettingsPatch::of_texts(services, []),
     }
 }
 

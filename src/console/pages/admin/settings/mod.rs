@@ -16,7 +16,7 @@ use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit, status_of};
 use crate::services::error::{BAD_FIELD, NOT_FOUND};
 use crate::services::site::{self, SettingText, SettingsPatch};
-use crate::services::{Served, ServiceError};
+use crate::services::{Served, ServiceError, Services};
 
 /// Registers the pages.
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -36,7 +36,7 @@ async fn page(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
 async fn save(Admin(SignedIn { visit, actor }): Admin, path: Path<String>, fields: Fields) -> HttpResponse {
     let Some(group) = table::group(&path) else { return visit.failure(&ServiceError::new(&NOT_FOUND)) };
     let typed = Typed { group, fields: &fields };
-    let saved = match typed.patch() {
+    let saved = match typed.patch(visit.services()) {
         _ if fields.filled("reset").is_some() => Ok(None),
         Ok(patch) => site::update(visit.services(), &actor, patch).await.map(Some),
         Err(error) => Err(error),
@@ -75,13 +75,13 @@ impl Typed<'_> {
     }
 
     /// What differs from what the form was made with: somebody else's changes since then stay.
-    fn patch(&self) -> Served<SettingsPatch> {
+    fn patch(&self, services: &Services) -> Served<SettingsPatch> {
         let changed = |&(key, input): &(&'static str, Input)| {
             let text = input.read(&self.text(key, input)?);
             let before = self.fields.all(&format!("was-{key}")).first().map(|before| input.read(before));
             (before.as_ref() != Some(&text)).then(|| (key, Some(text).filter(|text| !text.is_empty())))
         };
-        SettingsPatch::of_texts(self.group.settings.iter().filter_map(changed))
+        SettingsPatch::of_texts(services, self.group.settings.iter().filter_map(changed))
     }
 }
 

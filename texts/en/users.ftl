@@ -1,0 +1,59 @@
+# Users, for admins
+
+users-count = { $count ->
+    [one] { $count } user
+   *[other] { $count } users
+}
+users-search = Name or email address
+users-any-role = Any role
+users-role-user = User
+users-role-admin = Admin
+users-role-super = Super admin
+users-pending = Waiting to be admitted
+users-new = New user
+users-create = Create the user
+users-limits = Limits
+users-last-login = Last sign-in
+users-created = Created
+users-overdrawn = More was spent than granted
+users-chip-rpm = { $value } requests/min
+users-chip-tpm = { $value } tokens/min
+users-chip-concurrency = { $value } at once
+users-default = Site default: { $value }
+users-by-default = site default
+users-adjust = Adjust the balance
+users-adjust-of = Balance of { $name }
+users-adjust-mode = What to change
+users-adjust-by = Add an amount, or take it away with a minus
+users-adjust-to = Set the total granted so far
+users-adjust-hint = The balance is what was granted less what was spent.
+users-reason-hint = Stands in the ledger, which the user can read.
+users-balance-changed = Somebody changed it meanwhile: { $granted } is granted by now. Nothing was done; look again and send it once more if it still fits.
+users-limits-of = Limits of { $name }
+users-limits-hint = Empty: the site’s default. 0: unlimited.
+users-edit-hint = A new role or status ends the user’s sessions.
+users-password = Set a new password
+users-password-of = New password for { $name }
+users-password-hint = All sessions of this user end. Keys go on working.
+users-remove = Delete
+users-remove-ask = Delete the user “{ $name }”?
+users-remove-hint = Keys, sessions and admin tokens of this user stop working at once; the name becomes free. The ledger and the request log stay. This cannot be undone.
+users-done-created = The user was created.
+users-done-saved = The user was saved.
+users-done-password = The password was set; the user’s sessions have ended.
+users-done-enabled = The user was enabled.
+users-done-disabled = The user was disabled; the sessions have ended.
+users-done-balance = The balance is { $balance } now.
+users-done-limits = The limits were saved.
+users-done-removed = The user was deleted. The ledger stays.
+users-money = Money
+users-granted = Granted
+users-usage = Usage
+users-all-keys = All keys of this user
+users-trail = Audit log
+users-trail-about = about this user
+users-trail-by = by this user
+users-ledger = Ledger
+users-ledger-of = Ledger of { $name }
+users-ledger-all = All { $count } rows
+users-to-user = To the user
