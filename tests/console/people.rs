@@ -26,7 +26,13 @@ async fn a_user_is_made_found_changed_and_removed() {
     assert!(refused.problem("username").unwrap().contains("3 to 64"), "{refused}");
     assert_eq!(refused.value("displayName").as_deref(), Some("Lin Na"));
     assert!(!refused.body.contains("a long password"), "a password is shown again");
-    let more = [("username", "lin"), ("password", "a long password"), ("quotaUsd", "2.5"), ("rateLimitRpm", "60"), ("maxConcurrency", "0")];
+    let more = [
+        ("username", "lin"),
+        ("password", "a long password"),
+        ("quotaUsd", "2.5"),
+        ("rateLimitRpm", "60"),
+        ("maxConcurrency", "0"),
+    ];
     let made = admin.submit(&refused, "form.panel", &more).await;
     let page = admin.follow(&made.location.unwrap()).await.shown();
     assert_eq!((page.text("h1"), page.text(".toast")), ("lin".to_owned(), "The user was created.".to_owned()));
@@ -34,7 +40,9 @@ async fn a_user_is_made_found_changed_and_removed() {
     let told = user(&admin, id).await;
     assert_eq!((&told["rateLimitRpm"], &told["rateLimitTpm"], &told["maxConcurrency"]), (&json!(60), &Value::Null, &json!(0)));
     assert_eq!(page.text("[data-figure=balance]"), "$2.500000");
-    let again = admin.submit(&form, "form.panel", &[("username", "lin"), ("email", "x@example.com"), ("password", "a long password")]).await;
+    let again = admin
+        .submit(&form, "form.panel", &[("username", "lin"), ("email", "x@example.com"), ("password", "a long password")])
+        .await;
     assert_eq!(again.status, 409);
     assert!(again.problem("username").is_some(), "{again}");
 
@@ -204,7 +212,8 @@ async fn an_admin_makes_and_limits_keys_for_others() {
     assert_eq!(nobody.value("name").as_deref(), Some("theirs"));
     let channel = admin.api(Method::GET, "/api/channels?type=claude", Value::Null).await["rows"][0].clone();
     let channel_id = channel["id"].to_string();
-    let typed = [("userId", "OTHER@example.com"), ("channelScope", "claude"), ("channelId", channel_id.as_str()), ("rateLimitRpm", "7")];
+    let typed =
+        [("userId", "OTHER@example.com"), ("channelScope", "claude"), ("channelId", channel_id.as_str()), ("rateLimitRpm", "7")];
     let made = admin.submit(&nobody, "form.panel", &typed).await.shown();
     let secret = made.attribute("#secret", "value").unwrap();
     let id = world.books().number("SELECT id FROM api_keys WHERE name = 'theirs'").await;
@@ -215,7 +224,12 @@ async fn an_admin_makes_and_limits_keys_for_others() {
     assert!(!own.has("[name=channelScope]") && !own.body.contains(channel["name"].as_str().unwrap()), "{own}");
     let tighter = owner.submit(&own, "form.panel", &[("rateLimitRpm", "5"), ("models", "claude-*")]).await;
     assert_eq!(tighter.status, 303);
-    let lifted = owner.post(&format!("/console/keys/{id}"), &[("name", "theirs"), ("rateLimitRpm", "5"), ("channelScope", "all"), ("channelId", "")]).await;
+    let lifted = owner
+        .post(
+            &format!("/console/keys/{id}"),
+            &[("name", "theirs"), ("rateLimitRpm", "5"), ("channelScope", "all"), ("channelId", "")],
+        )
+        .await;
     assert_eq!(lifted.status, 303);
     let page = admin.get(&format!("/admin/keys/{id}")).await.shown();
     assert!(page.text(".limits").contains("Requests per minute 5"), "{page}");
@@ -224,7 +238,10 @@ async fn an_admin_makes_and_limits_keys_for_others() {
     let saved = admin.submit(&page, "form.panel", &[("rateLimitRpm", "6"), ("quota", "9,000")]).await;
     assert_eq!(saved.location.as_deref(), Some("/admin/keys?done=saved"));
     let told = admin.api(Method::GET, "/api/keys?query=theirs", Value::Null).await["rows"][0].clone();
-    assert_eq!((&told["rateLimitRpm"], &told["ownerLimits"]["rateLimitRpm"], &told["adminLimits"]["rateLimitRpm"]), (&json!(5), &json!(5), &json!(6)));
+    assert_eq!(
+        (&told["rateLimitRpm"], &told["ownerLimits"]["rateLimitRpm"], &told["adminLimits"]["rateLimitRpm"]),
+        (&json!(5), &json!(5), &json!(6))
+    );
     assert_eq!(told["quota"], json!(9_000));
 
     let list = admin.get("/admin/keys?user=other&sort=name").await.shown();

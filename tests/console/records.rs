@@ -51,7 +51,10 @@ async fn the_audit_log_tells_who_did_what_before_and_after() {
     admin.api(Method::PATCH, &format!("/api/users/{id}"), json!({ "displayName": "Lin", "password": "quite another one" })).await;
     let list = admin.get(&format!("/admin/audit?what=user.update&subject={id}")).await.shown();
     let rows = list.rows();
-    assert_eq!((rows.len(), rows[0].cell("Who"), rows[0].cell("What was done"), rows[0].cell("To what")), (1, "admin", "Changed a user", "lin"));
+    assert_eq!(
+        (rows.len(), rows[0].cell("Who"), rows[0].cell("What was done"), rows[0].cell("To what")),
+        (1, "admin", "Changed a user", "lin")
+    );
     assert_eq!(rows[0].cell("Changed"), "displayName");
     let row = world.books().number("SELECT id FROM audit WHERE action = 'user.update'").await;
     let detail = admin.get(&format!("/admin/audit/{row}")).await.shown();
