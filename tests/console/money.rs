@@ -119,8 +119,8 @@ async fn the_history_is_the_ledger_and_its_sums_agree() {
     assert_eq!(exact(&page, "#list td:nth-child(5)[title]"), balances);
     assert_eq!(exact(&page, "[data-figure=added]"), [api["addedUsd"].to_string()]);
     assert_eq!(exact(&page, "[data-figure=taken]"), [api["takenUsd"].to_string()]);
-    let sums =
-        world.books().number("SELECT sum(amount_nanos) FROM ledger l JOIN users u ON u.id = l.user_id WHERE u.username = 'user'");
+    let books = world.books();
+    let sums = books.number("SELECT sum(amount_nanos) FROM ledger l JOIN users u ON u.id = l.user_id WHERE u.username = 'user'");
     let me = user.api(Method::GET, "/api/me", Value::Null).await;
     let balance = format!("{:.9}", sums.await as f64 / 1e9);
     assert_eq!(

@@ -44,6 +44,8 @@ pub const PAGES: &[Page] = &[
     // Anybody's.
     page("/sign-in", For::Strangers),
     page("/register", For::Strangers),
+    page("/", For::Everybody),
+    page("/docs", For::Everybody),
     page("/model-square", For::Everybody),
     page("/model-square/model", For::Everybody).asking("?provider=claude&name=claude-haiku-4-5"),
     // One's own.
@@ -56,7 +58,13 @@ pub const PAGES: &[Page] = &[
     page("/console/logs", For::Users),
     page("/console/logs/{id}", For::Users).of("SELECT max(id) FROM request_log WHERE user_id = {me}"),
     page("/console/logs", For::Users).asking("?ending=killed&range=1h"),
+    page("/console/balance", For::Users),
+    page("/console/redeem", For::Users),
     page("/console/account", For::Users),
+    page("/console/balance", For::Users),
+    page("/console/balance", For::Users).asking("?kind=refund&from=2025-01-01&to=2025-01-31"),
+    page("/console/redeem", For::Users),
+    page("/console/redeem", For::Users).asking("?done=redeemed"),
     // Everybody's, for admins.
     page("/admin", For::Admins),
     page("/admin/logs", For::Admins),
@@ -102,8 +110,15 @@ pub const PAGES: &[Page] = &[
     page("/admin/keys/{id}", For::Admins).of("SELECT min(id) FROM api_keys"),
     page("/admin/keys/{id}/rotate", For::Admins).of("SELECT min(id) FROM api_keys"),
     page("/admin/keys/{id}/remove", For::Admins).of("SELECT min(id) FROM api_keys"),
+    page("/admin/gift-cards", For::Admins),
+    page("/admin/gift-cards", For::Admins).asking("?status=expired&query=nothing-like-it"),
+    page("/admin/gift-cards/new", For::Admins),
+    page("/admin/gift-cards/{id}/revoke", For::Admins).of("SELECT max(id) FROM gift_cards"),
     page("/admin/audit", For::Admins),
     page("/admin/audit", For::Admins).asking("?what=user&range=24h"),
+    page("/admin/gift-cards", For::Admins),
+    page("/admin/gift-cards/new", For::Admins),
+    page("/admin/gift-cards/{id}/revoke", For::Admins).of("SELECT max(id) FROM gift_cards WHERE redeemed_by IS NULL AND revoked_at IS NULL"),
     page("/admin/audit/{id}", For::Admins).of("SELECT max(id) FROM audit WHERE before_json IS NOT NULL"),
     page("/admin/tokens", For::Admins),
     page("/admin/tokens/new", For::Admins),
@@ -117,7 +132,6 @@ pub const PAGES: &[Page] = &[
 
 /// What is opened by GET and is no page.
 const NO_PAGES: &[(&str, &str)] = &[
-    ("/", "sends on to where the visitor belongs"),
     ("/console/logs/live", "events"),
     ("/admin/logs/live", "events"),
     ("/admin/data/export", "a file"),
