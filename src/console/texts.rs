@@ -12,8 +12,8 @@ macro_rules! catalogue {
     ($tag:literal) => {
         catalogue!($tag:
             "account", "audit", "balance", "catalogue", "channels", "data", "docs", "everywhere", "fields", "gate",
-            "gift_cards", "keys", "landing", "logs", "mappings", "models", "navigation", "notices", "overview",
-            "prices", "public", "rankings", "settings", "square", "system", "tokens", "users",
+            "gift_cards", "keys", "landing", "logs", "mappings", "models", "navigation", "notices", "overview", "prices",
+            "public", "rankings", "settings", "square", "system", "tokens", "users",
         )
     };
     ($tag:literal: $($file:literal),+ $(,)?) => {
