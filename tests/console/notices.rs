@@ -9,7 +9,7 @@ use crate::world::World;
 const PAGE: &str = "/admin/announcement";
 const FORM: &str = "form[action='/admin/announcement']";
 const HTML: &str = "<p>Back at <b>three</b>. <a href=\"https://status.example.com\">Status</a>\
-    <script>alert(1)</script><img src=x onerror=alert(1)></p><h1>Loud</h1>";
+    <script>alert(1)</script><img src=x onerror=alert(1)></p> <h1>Loud</h1>";
 
 fn announces(page: &Page) -> bool {
     page.has("[data-announcement]")

@@ -234,3 +234,29 @@ async fn a_last_resort_without_a_channel_is_pointed_out() {
     admin.submit(&page, &form("fallback"), &[("openaiFallbackEnabled", "true")]).await;
     assert!(admin.get(PAGE).await.shown().text("#group-fallback .alert").contains("no channel or no model"));
 }
+
+#[actix_web::test]
+async fn a_last_resort_is_tried_before_it_is_saved() {
+    let world = World::start();
+    let admin = world.admin().await;
+    let before = stored(&admin).await;
+    let channels = admin.api(Method::GET, "/api/channels", Value::Null).await;
+    let channel = channels["rows"][0]["id"].to_string();
+    let page = admin.get(PAGE).await.shown();
+    let tries = async |typed: &[(&str, &str)]| {
+        let sent = page.form(&form("fallback"), typed);
+        let mut fields: Vec<(&str, &str)> = sent.fields.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        fields.push(("test", "claudeFallbackChannelId"));
+        admin.post(&sent.action, &fields).await
+    };
+    let good = tries(&[("claudeFallbackChannelId", &channel), ("claudeFallbackModel", "claude-haiku-4-5")]).await.shown();
+    assert!(good.text(".tested").starts_with("Answers in"), "{good}");
+    assert_eq!(good.value("claudeFallbackChannelId").as_ref(), Some(&channel), "what was chosen stays");
+    assert_eq!(good.value("claudeFallbackModel").as_deref(), Some("claude-haiku-4-5"));
+    for nothing in ["", "5"] {
+        let refused = tries(&[("claudeFallbackChannelId", nothing)]).await;
+        assert_eq!(refused.status, 422);
+        assert!(refused.problem("claudeFallbackChannelId").is_some(), "{refused}");
+    }
+    assert_eq!(stored(&admin).await, before);
+}

@@ -6,17 +6,20 @@ mod table;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Path, ServiceConfig};
-use minijinja::context;
+use actix_web::web::{self, Data, Path, ServiceConfig};
+use actors::vocabulary::ChannelId;
+use minijinja::{Value, context};
 use serde::Serialize;
 
 use self::table::{GROUPS, Group, Input};
 use crate::console::fields::{Fields, Problem};
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit, status_of};
+use crate::services::channels::{self, TestRequest, TestResult, UpstreamsHandle};
 use crate::services::error::{BAD_FIELD, NOT_FOUND};
 use crate::services::site::{self, SettingText, SettingsPatch};
-use crate::services::{Served, ServiceError, Services};
+use crate::services::values::check;
+use crate::services::{Kind, Served, ServiceError, Services};
 
 /// Registers the pages.
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -29,13 +32,26 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 
 /// `GET /admin/settings?query=`
 async fn page(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
-    show(&visit, None, None).await.unwrap_or_else(|error| visit.failure(&error))
+    show(&visit, None, None, Value::from(())).await.unwrap_or_else(|error| visit.failure(&error))
 }
 
-/// `POST /admin/settings/{group}`: saves what was changed in it; with `reset`, fills in a default to be saved.
-async fn save(Admin(SignedIn { visit, actor }): Admin, path: Path<String>, fields: Fields) -> HttpResponse {
+/// `POST /admin/settings/{group}`: saves what was changed in it. With `reset`, fills in a default to be saved; with
+/// `test`, tries the channel that is chosen.
+async fn save(
+    Admin(SignedIn { visit, actor }): Admin,
+    path: Path<String>,
+    fields: Fields,
+    upstreams: Data<UpstreamsHandle>,
+) -> HttpResponse {
     let Some(group) = table::group(&path) else { return visit.failure(&ServiceError::new(&NOT_FOUND)) };
     let typed = Typed { group, fields: &fields };
+    if let Some(key) = fields.filled("test") {
+        let shown = match test(&visit, &upstreams, key, &fields).await {
+            Ok(result) => show(&visit, Some(&typed), None, context! { key, ..shown(&result) }).await,
+            Err(error) => show(&visit, Some(&typed), Some(&error), Value::from(())).await,
+        };
+        return shown.unwrap_or_else(|error| visit.failure(&error));
+    }
     let saved = match typed.patch(visit.services()) {
         _ if fields.filled("reset").is_some() => Ok(None),
         Ok(patch) => site::update(visit.services(), &actor, patch).await.map(Some),
@@ -43,10 +59,19 @@ async fn save(Admin(SignedIn { visit, actor }): Admin, path: Path<String>, field
     };
     let answer = match saved {
         Ok(Some(_)) => return visit.to(&address(&visit, group)).finish(),
-        Ok(None) => show(&visit, Some(&typed), None).await,
-        Err(error) => show(&visit, Some(&typed), Some(&error)).await,
+        Ok(None) => show(&visit, Some(&typed), None, Value::from(())).await,
+        Err(error) => show(&visit, Some(&typed), Some(&error), Value::from(())).await,
     };
     answer.unwrap_or_else(|error| visit.failure(&error))
+}
+
+/// Tries the chosen channel with the model that stands beside it, before either is saved.
+async fn test(visit: &Visit, upstreams: &UpstreamsHandle, key: &str, fields: &Fields) -> Served<TestResult> {
+    let id: i64 = fields.text(key).parse().map_err(|_| check::bad(key, "a channel"))?;
+    let model = key.strip_suffix("ChannelId").and_then(|family| fields.filled(&format!("{family}Model")));
+    let asked = TestRequest { model: model.map(str::to_owned) };
+    let tested = channels::test(visit.services(), &*upstreams.0, ChannelId(id), asked).await;
+    tested.map_err(|error| if error.refusal.kind == Kind::NotFound { check::bad(key, "a channel") } else { error })
 }
 
 /// Where a saved group is seen.
@@ -109,7 +134,7 @@ struct Section {
     rows: Vec<Row>,
 }
 
-async fn show(visit: &Visit, typed: Option<&Typed<'_>>, error: Option<&ServiceError>) -> Served<HttpResponse> {
+async fn show(visit: &Visit, typed: Option<&Typed<'_>>, error: Option<&ServiceError>, tested: Value) -> Served<HttpResponse> {
     let texts = site::texts(visit.services()).await?;
     let search = visit.asked("query");
     let sections = sections(visit, &texts, search.as_deref(), typed);
@@ -118,6 +143,7 @@ async fn show(visit: &Visit, typed: Option<&Typed<'_>>, error: Option<&ServiceEr
         found => sections.iter().map(|section| section.rows.len()).sum::<usize>(),
         sections => shown(&sections),
         search,
+        tested,
         idle_fallback => has_idle_fallback(&texts),
         sent => typed.map(|typed| typed.group.name),
         problem => error.map(|error| shown(&problem(visit, error))),
