@@ -41,7 +41,7 @@ async fn one(SignedIn { visit, actor }: &SignedIn, id: UserId) -> Served<HttpRes
     let latest = |sort: &str| ListQuery { page_size: Some(FEW), sort: Some(sort.to_owned()), ..ListQuery::default() };
     let filter = KeyListFilter { user_id: Some(id.0), status: None };
     let keys = keys::list(services, actor, &latest("createdAt"), filter).await?;
-    let ledger = ledger::list(services, id.0, &latest("ts"), &LedgerFilter::default()).await?.page;
+    let ledger = ledger::list(services, id.0, &latest("ts"), &LedgerFilter::default()).await?;
     let values = context! {
         user => shown(&user),
         defaults => defaults(visit),
@@ -58,7 +58,7 @@ async fn whole_ledger(visit: &Visit, id: UserId) -> Served<HttpResponse> {
     let user = users::get(visit.services(), id).await?;
     let filter = LedgerFilter { kind: visit.asked("kind"), ..LedgerFilter::default() };
     let filtered = filter.kind.is_some() || asked.query.is_some();
-    let page = ledger::list(visit.services(), id.0, &asked, &filter).await?.page;
+    let page = ledger::list(visit.services(), id.0, &asked, &filter).await?;
     let values = context! {
         user => shown(&user),
         list => lists::view(&asked, &page.page),
