@@ -168,5 +168,11 @@ on_both! {
         let anna = people.anna.id().await;
         assert_eq!(people.anna.get(&format!("/api/activity?actorId={anna}&action=user.quota")).await.expects(200)["total"], 1);
         assert_eq!(people.anna.get("/api/activity?query=ANNA").await.expects(200)["total"], 3);
+        let (ts, id) = (quota["ts"].as_i64().unwrap(), &quota["id"]);
+        let total = async |range: String| people.anna.get(&format!("/api/activity?action=user.quota&{range}")).await.expects(200)["total"].clone();
+        assert_eq!((total(format!("from={ts}")).await, total(format!("from={}", ts + 1)).await), (json!(1), json!(0)));
+        assert_eq!((total(format!("to={ts}")).await, total(format!("from={ts}&to={}", ts + 1)).await), (json!(0), json!(1)));
+        assert_eq!(&people.anna.get(&format!("/api/activity/{id}")).await.expects(200), quota);
+        people.anna.get("/api/activity/1").await.refused(404, "not_found");
     }
 }

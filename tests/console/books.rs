@@ -8,12 +8,12 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Row, TypeInfo, ValueRef};
 /// Longest wait for the gateway to finish writing.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// The database of a demo.
+/// A gateway's database.
 pub struct Books(SqliteConnectOptions);
 
 impl Books {
-    pub fn of(data_dir: &Path) -> Self {
-        Self(SqliteConnectOptions::new().filename(data_dir.join("demo/api-proxy.db")))
+    pub fn of(file: &Path) -> Self {
+        Self(SqliteConnectOptions::new().filename(file))
     }
 
     /// Every cell of every row as a text; nothing for null.

@@ -67,6 +67,34 @@ impl Browser {
         assert!(waited.is_ok_and(|answer| answer.is_ok()), "never came true: {condition}");
     }
 
+    /// Types into fields of the form in front: the one in the open sheet, or the page's own.
+    pub async fn fill(&self, fields: &[(&str, &str)]) {
+        for (name, text) in fields {
+            let (name, text) = (json!(name), json!(text));
+            let script = format!(
+                "const form = (document.querySelector('dialog[open]') ?? document.querySelector('main')).querySelector('form[method=post]');
+                 const found = form.elements.namedItem({name});
+                 const field = found instanceof RadioNodeList ? [...found].find((one) => one.value === {text}) : found;
+                 if (field.type === 'radio') field.click(); else {{ field.value = {text}; field.dispatchEvent(new Event('input', {{ bubbles: true }})); }}
+                 return field.type === 'radio' || field.value === {text};"
+            );
+            assert_eq!(self.run(&script).await, true, "{name} takes {text}");
+        }
+    }
+
+    /// Clicks what a reader sees; nothing may lie over it.
+    pub async fn press(&self, selector: &str) {
+        self.until(&format!("document.querySelector({})", json!(selector))).await;
+        let found = self.page.find(fantoccini::Locator::Css(selector)).await.unwrap();
+        found.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+    }
+
+    /// The text of what must be there.
+    pub async fn text(&self, selector: &str) -> String {
+        let script = format!("return document.querySelector({}).textContent", json!(selector));
+        self.run(&script).await.as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     /// Shows pages at this size, as a phone or a desk would.
     pub async fn resize(&self, width: u32, height: u32) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });

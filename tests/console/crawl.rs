@@ -11,7 +11,6 @@ use crate::browser::Browser;
 use crate::pages::{PAGES, ROLES, Role};
 use crate::seed;
 use crate::texts;
-use crate::world::World;
 
 const DESK: u32 = 1440;
 const PHONE: u32 = 390;

@@ -220,7 +220,7 @@ async fn an_admin_makes_and_limits_keys_for_others() {
     assert_eq!(world.relays(&secret, "claude-haiku-4-5", Value::Null).await.status, 200);
 
     let own = owner.get(&format!("/console/keys/{id}")).await.shown();
-    assert!(own.text(".limits").contains("Requests per minute 7"), "{own}");
+    assert!(own.text(".other-side").contains("Requests per minute 7"), "{own}");
     assert!(!own.has("[name=channelScope]") && !own.body.contains(channel["name"].as_str().unwrap()), "{own}");
     let tighter = owner.submit(&own, "form.panel", &[("rateLimitRpm", "5"), ("models", "claude-*")]).await;
     assert_eq!(tighter.status, 303);
@@ -232,7 +232,7 @@ async fn an_admin_makes_and_limits_keys_for_others() {
         .await;
     assert_eq!(lifted.status, 303);
     let page = admin.get(&format!("/admin/keys/{id}")).await.shown();
-    assert!(page.text(".limits").contains("Requests per minute 5"), "{page}");
+    assert!(page.text(".other-side").contains("Requests per minute 5"), "{page}");
     assert_eq!((page.value("rateLimitRpm").as_deref(), page.value("channelScope").as_deref()), (Some("7"), Some("claude")));
     assert_eq!(page.value("channelId"), Some(channel_id));
     let saved = admin.submit(&page, "form.panel", &[("rateLimitRpm", "6"), ("quota", "9,000")]).await;

@@ -55,11 +55,11 @@ async fn the_audit_log_tells_who_did_what_before_and_after() {
         (rows.len(), rows[0].cell("Who"), rows[0].cell("What was done"), rows[0].cell("To what")),
         (1, "admin", "Changed a user", "lin")
     );
-    assert_eq!(rows[0].cell("Changed"), "displayName");
+    assert_eq!(rows[0].cell("Changed"), "Display name — → Lin");
     let row = world.books().number("SELECT id FROM audit WHERE action = 'user.update'").await;
     let detail = admin.get(&format!("/admin/audit/{row}")).await.shown();
     let changed = detail.rows();
-    assert_eq!(changed[0].cells(), ["displayName", "—", "Lin"]);
+    assert_eq!(changed[0].cells(), ["Display name", "—", "Lin"]);
     assert!(detail.text("main").contains("127.0.0.1"), "{detail}");
     for page in [&list, &detail] {
         assert!(!page.body.contains("argon2") && !page.body.contains("quite another one"), "{page}");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use quote::ToTokens;
 use syn::visit::Visit;
-use syn::{Expr, ExprLit, ExprMethodCall, Lit};
+use syn::{Expr, ExprClosure, ExprForLoop, ExprLit, ExprMethodCall, Lit};
 
 /// A route as the source registers it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,10 +52,48 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 #[derive(Default)]
 struct Found {
     file: String,
+    /// Where `at("/path")` puts a path: the areas of the loop around it, or the one that the closure names.
+    areas: Vec<String>,
     routes: Vec<Route>,
 }
 
+impl Found {
+    /// The paths that an expression stands for; none if it is neither written out nor `at("…")`.
+    fn paths(&self, expression: &Expr) -> Vec<String> {
+        match expression {
+            Expr::Reference(reference) => self.paths(&reference.expr),
+            Expr::Call(call) if call.func.to_token_stream().to_string() == "at" => {
+                let end = call.args.first().and_then(text);
+                self.areas.iter().filter_map(|area| Some(format!("{area}{}", end.as_ref()?))).collect()
+            }
+            _ => text(expression).into_iter().collect(),
+        }
+    }
+}
+
 impl Visit<'_> for Found {
+    /// `for area in ["/console/…", "/admin/…"]`
+    fn visit_expr_for_loop(&mut self, around: &ExprForLoop) {
+        if let Expr::Array(areas) = &*around.expr {
+            self.areas = areas.elems.iter().filter_map(text).collect();
+        }
+        syn::visit::visit_expr_for_loop(self, around);
+    }
+
+    /// `|path| format!("/admin/users{path}")`, or `"{area}/keys{path}"` in a loop over areas.
+    fn visit_expr_closure(&mut self, closure: &ExprClosure) {
+        if let Expr::Macro(format) = &*closure.body
+            && let Ok(pattern) = format.mac.parse_body::<syn::LitStr>()
+            && let Some(start) = pattern.value().strip_suffix("{path}")
+        {
+            self.areas = match start.strip_prefix("{area}") {
+                Some(room) => self.areas.iter().map(|area| format!("{area}{room}")).collect(),
+                None => vec![start.to_owned()],
+            };
+        }
+        syn::visit::visit_expr_closure(self, closure);
+    }
+
     /// `.route("/path", web::get()…)` of the configuration, or `web::resource("/path").route(web::get()…)`.
     fn visit_expr_method_call(&mut self, call: &ExprMethodCall) {
         syn::visit::visit_expr_method_call(self, call);
@@ -63,18 +101,16 @@ impl Visit<'_> for Found {
             return;
         }
         let arguments: Vec<&Expr> = call.args.iter().collect();
-        let (path, handler) = match arguments[..] {
-            [path, handler] => (text(path), handler),
-            [handler] => (resource(&call.receiver), handler),
-            _ => (None, &*call.receiver),
+        let (paths, handler) = match arguments[..] {
+            [path, handler] => (self.paths(path), handler),
+            [handler] => (resource(&call.receiver).into_iter().collect(), handler),
+            _ => (Vec::new(), &*call.receiver),
         };
-        let unread = || panic!("{}: write the path and the method of this route out: {}", self.file, call.to_token_stream());
-        let path = path.unwrap_or_else(unread);
+        assert!(!paths.is_empty(), "{}: write the path of this route out: {}", self.file, call.to_token_stream());
         let handler = handler.to_token_stream().to_string();
         let method = ["get", "post", "head"].iter().find(|method| handler.starts_with(&format!("web :: {method} ()")));
-        let method = method
-            .map_or_else(|| panic!("{}: {path}: neither get nor post: {handler}", self.file), |method| (*method).to_owned());
-        self.routes.push(Route { path, method });
+        let method = method.unwrap_or_else(|| panic!("{}: {paths:?}: neither get nor post: {handler}", self.file));
+        self.routes.extend(paths.into_iter().map(|path| Route { path, method: (*method).to_owned() }));
     }
 }
 

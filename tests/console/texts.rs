@@ -10,6 +10,7 @@ use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternEl
 const FAMILIES: &[&str] = &[
     "audit-deed-",
     "audit-kind-",
+    "audit-word-",
     "cell-",
     "choice-",
     "cost-",

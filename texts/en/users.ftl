@@ -57,3 +57,4 @@ users-ledger = Ledger
 users-ledger-of = Ledger of { $name }
 users-ledger-all = All { $count } rows
 users-to-user = To the user
+users-never = Never

@@ -54,3 +54,4 @@ users-ledger = 余额明细
 users-ledger-of = { $name } 的余额明细
 users-ledger-all = 全部 { $count } 条
 users-to-user = 返回用户
+users-never = 从未

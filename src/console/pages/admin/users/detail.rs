@@ -1,6 +1,6 @@
 //! One user: profile, figures, keys, ledger.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -10,15 +10,15 @@ use minijinja::context;
 
 use super::defaults;
 use crate::console::lists;
-use crate::console::pages::{id, overview};
+use crate::console::pages::{id, overview, people};
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
+use crate::services::Served;
 use crate::services::keys::{self, KeyListFilter};
 use crate::services::ledger::{self, LedgerEntry, LedgerFilter};
 use crate::services::reports::StatsQuery;
 use crate::services::users;
 use crate::services::values::ListQuery;
-use crate::services::{Kind, Served};
 
 /// Rows of keys and of the ledger on the user's page.
 const FEW: i64 = 10;
@@ -71,14 +71,5 @@ async fn whole_ledger(visit: &Visit, id: UserId) -> Served<HttpResponse> {
 
 /// Who changed the balance: the names of those who are still there, by id.
 async fn names(visit: &Visit, rows: &[LedgerEntry]) -> Served<BTreeMap<String, String>> {
-    let ids: BTreeSet<i64> = rows.iter().filter_map(|entry| entry.row.actor_id).collect();
-    let mut names = BTreeMap::new();
-    for id in ids {
-        match users::get(visit.services(), UserId(id)).await {
-            Ok(user) => names.insert(id.to_string(), user.username),
-            Err(error) if error.refusal.kind == Kind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-    }
-    Ok(names)
+    people::names_of(visit, rows.iter().filter_map(|entry| entry.row.actor_id)).await
 }

@@ -1,0 +1,141 @@
+//! A running gateway: the binary, with its data in a directory of its own.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::books::Books;
+use crate::browser::Browser;
+use crate::visitor::Visitor;
+use crate::world::Login;
+
+/// Longest wait for something that has to happen, in looks.
+const LOOKS: usize = 1_200;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
+/// What the process says of itself, beside its data.
+const SAID: &str = "said";
+
+pub struct Gateway {
+    pub site: String,
+    pub process: Child,
+    database: PathBuf,
+    data: tempfile::TempDir,
+}
+
+/// What came of a request through `/v1`.
+#[derive(Clone, Debug)]
+pub struct Relayed {
+    pub status: u16,
+    pub request_id: String,
+}
+
+impl Gateway {
+    /// As it is after installing: nobody has an account.
+    pub async fn fresh() -> Self {
+        let mut gateway = Self::run("serve", "error,api_proxy::cli::serve=info", Stdio::null());
+        gateway.database = gateway.data.path().join("api-proxy.db");
+        for _ in 0..LOOKS {
+            if let Some((_, address)) = gateway.said().split_once("address=") {
+                gateway.site = format!("http://{}", address.split_whitespace().next().unwrap());
+                return gateway;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        panic!("the gateway did not start: {}", gateway.said())
+    }
+
+    /// Runs a command of the binary.
+    pub fn run(command: &str, tells: &str, stdout: Stdio) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let process = Command::new(env!("CARGO_BIN_EXE_api-proxy"))
+            .arg(command)
+            .envs([("PORT", "0"), ("RUST_LOG", tells), ("NO_COLOR", "1")])
+            .env("DATA_DIR", data.path())
+            .stdout(stdout)
+            .stderr(fs::File::create(data.path().join(SAID)).unwrap())
+            .spawn()
+            .unwrap();
+        Self { site: String::new(), process, database: data.path().join("demo/api-proxy.db"), data }
+    }
+
+    /// What it said of itself.
+    pub fn said(&self) -> String {
+        fs::read_to_string(self.data.path().join(SAID)).unwrap()
+    }
+
+    /// What the gateway found wrong with itself.
+    pub fn errors(&self) -> Vec<String> {
+        self.said().lines().filter(|line| line.contains("ERROR")).map(str::to_owned).collect()
+    }
+
+    /// What is there, by SQL.
+    pub fn books(&self) -> Books {
+        Books::of(&self.database)
+    }
+
+    /// Changes what is there, behind the gateway's back.
+    pub async fn alter(&self, sql: &str) {
+        self.books().alter(sql).await;
+    }
+
+    /// Somebody whom nobody knows.
+    pub fn stranger(&self) -> Visitor {
+        Visitor::stranger(&self.site)
+    }
+
+    /// One request through `/v1/messages`, whole; `mock` tells the scripted provider what to do, null = as it likes.
+    /// Returns when it is in the log.
+    pub async fn relays(&self, key: &str, model: &str, mock: Value) -> Relayed {
+        let mut asked = json!({ "model": model, "max_tokens": 64, "messages": [{ "role": "user", "content": "hello" }] });
+        if !mock.is_null() {
+            asked["x_mock"] = mock;
+        }
+        let request = self.stranger().request(Method::POST, "/v1/messages").header("x-api-key", key);
+        let answer = request.json(&asked).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let request_id = answer.headers()["request-id"].to_str().unwrap().to_owned();
+        answer.text().await.unwrap();
+        self.is_booked(&request_id).await;
+        Relayed { status, request_id }
+    }
+
+    async fn is_booked(&self, request_id: &str) {
+        let (books, row) = (self.books(), format!("SELECT count(*) FROM request_log WHERE request_id = '{request_id}'"));
+        for _ in 0..LOOKS {
+            if books.number(&row).await == 1 {
+                return;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        panic!("{request_id} never came into the log")
+    }
+
+    /// Opens a page with this language and these colours.
+    pub async fn show(&self, browser: &Browser, path: &str, language: &str, theme: &str) {
+        browser.run(&format!("document.cookie = 'language={language};path=/'; document.cookie = 'theme={theme};path=/'")).await;
+        browser.page.goto(&format!("{}{path}", self.site)).await.unwrap();
+    }
+
+    /// Signs in through the form, as a person would.
+    pub async fn sign_in(&self, browser: &Browser, login: &Login) {
+        browser.page.delete_all_cookies().await.unwrap();
+        browser.page.goto(&format!("{}/sign-in", self.site)).await.unwrap();
+        let field = |name: &str| format!("[name={name}]");
+        for (name, text) in [("account", &login.account), ("password", &login.password)] {
+            browser.page.find(fantoccini::Locator::Css(&field(name))).await.unwrap().send_keys(text).await.unwrap();
+        }
+        browser.page.find(fantoccini::Locator::Css("form.panel [type=submit]")).await.unwrap().click().await.unwrap();
+        browser.until("location.pathname === '/console'").await;
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _gone_already = self.process.kill();
+        let _gone_already = self.process.wait();
+    }
+}
