@@ -19,9 +19,14 @@ async fn redeems(visitor: &Visitor, code: &str) -> Page {
     visitor.submit(&form, "form.redeem", &[("code", code)]).await
 }
 
-/// The exact amounts in a column of a page of the ledger.
-fn exact(page: &Page, selector: &str) -> Vec<String> {
-    page.attributes(selector, "title")
+/// The exact amounts that a page holds, in dollars.
+fn exact(page: &Page, selector: &str) -> Vec<f64> {
+    page.attributes(selector, "title").iter().map(|amount| amount.parse().unwrap()).collect()
+}
+
+/// An amount of the JSON API.
+fn usd(row: &Value, name: &str) -> f64 {
+    row[name].as_f64().unwrap()
 }
 
 #[actix_web::test]
@@ -113,20 +118,16 @@ async fn the_history_is_the_ledger_and_its_sums_agree() {
     let page = user.get("/console/balance").await.shown();
     let api = user.api(Method::GET, "/api/me/ledger?pageSize=50", Value::Null).await;
     let rows = api["rows"].as_array().unwrap();
-    let amounts: Vec<String> = rows.iter().map(|row| row["amountUsd"].to_string()).collect();
-    let balances: Vec<String> = rows.iter().map(|row| row["balanceUsd"].to_string()).collect();
+    let amounts: Vec<f64> = rows.iter().map(|row| usd(row, "amountUsd")).collect();
+    let balances: Vec<f64> = rows.iter().map(|row| usd(row, "balanceUsd")).collect();
     assert_eq!(exact(&page, "#list td:nth-child(4) [title]"), amounts);
     assert_eq!(exact(&page, "#list td:nth-child(5)[title]"), balances);
-    assert_eq!(exact(&page, "[data-figure=added]"), [api["addedUsd"].to_string()]);
-    assert_eq!(exact(&page, "[data-figure=taken]"), [api["takenUsd"].to_string()]);
-    let books = world.books();
-    let sums = books.number("SELECT sum(amount_nanos) FROM ledger l JOIN users u ON u.id = l.user_id WHERE u.username = 'user'");
+    assert_eq!(exact(&page, "[data-figure=added]"), [usd(&api, "addedUsd")]);
+    assert_eq!(exact(&page, "[data-figure=taken]"), [usd(&api, "takenUsd")]);
+    let sum = "SELECT sum(amount_nanos) FROM ledger l JOIN users u ON u.id = l.user_id WHERE u.username = 'demo'";
     let me = user.api(Method::GET, "/api/me", Value::Null).await;
-    let balance = format!("{:.9}", sums.await as f64 / 1e9);
-    assert_eq!(
-        balance.trim_end_matches('0').trim_end_matches('.'),
-        me["balanceUsd"].to_string().trim_end_matches('0').trim_end_matches('.')
-    );
+    let nanos = (usd(&me, "balanceUsd") * 1e9).round() as i64;
+    assert_eq!((nanos, balances[0]), (world.books().number(sum).await, usd(&me, "balanceUsd")));
     assert!(page.body.contains("a &lt;b&gt;correction&lt;&#x2f;b&gt;"), "a note is text");
     assert_eq!(page.rows()[0].cells()[2], "claude-haiku-4-5");
 
