@@ -66,13 +66,7 @@ impl System for Process {
 
     fn traffic(&self, user: Option<UserId>) -> Traffic {
         let traffic = self.cellar.gates.traffic(user);
-        Traffic {
-            running: traffic.running as u64,
-            waiting: traffic.waiting as u64,
-            held_usd: Usd(traffic.held),
-            requests_last_minute: traffic.requests,
-            tokens_last_minute: traffic.tokens,
-        }
+        Traffic { running: traffic.running as u64, waiting: traffic.waiting as u64, held_usd: Usd(traffic.held) }
     }
 }
 

@@ -105,19 +105,10 @@ impl Fields {
         })
     }
 
-    /// What was typed, for the form to be shown again: each field's first value.
+    /// What was typed, for the form to be shown again: each field's first value, but no secret's.
     pub(super) fn typed(&self) -> Value {
-        shown(&self.showable().map(|(name, values)| (name, values.first())).collect::<BTreeMap<_, _>>())
-    }
-
-    /// [`Self::typed`] for fields that may be chosen several times: all their values.
-    pub(super) fn chosen(&self) -> Value {
-        shown(&self.showable().collect::<BTreeMap<_, _>>())
-    }
-
-    /// All but secrets.
-    fn showable(&self) -> impl Iterator<Item = (&String, &Vec<String>)> {
-        self.0.iter().filter(|(name, _)| !SECRETS.iter().any(|secret| name.to_lowercase().contains(secret)))
+        let showable = self.0.iter().filter(|(name, _)| !SECRETS.iter().any(|secret| name.to_lowercase().contains(secret)));
+        shown(&showable.map(|(name, values)| (name, values.first())).collect::<BTreeMap<_, _>>())
     }
 }
 

@@ -122,10 +122,6 @@ pub struct Traffic {
     pub waiting: u64,
     /// Money held for running requests until they are billed.
     pub held_usd: Usd,
-    /// Requests in the last 60 seconds.
-    pub requests_last_minute: i64,
-    /// Tokens in the last 60 seconds; those of running requests as estimated.
-    pub tokens_last_minute: i64,
 }
 
 /// Whose traffic is wanted.

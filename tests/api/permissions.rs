@@ -24,6 +24,8 @@ enum Subject {
     Card,
     /// A request of `uma`'s in the log.
     Request,
+    /// A row of the audit log.
+    Deed,
 }
 
 /// Statuses for stranger, `uma` (the owner), `otto` (another user), `anna` (admin), `root` (super admin).
@@ -70,7 +72,7 @@ fn expectation(method: &str, path: &str) -> Option<Expectation> {
         ("GET", "/api/settings" | "/api/system" | "/api/rankings") => (Nothing, json!(null), admins),
         ("GET", "/api/site" | "/api/health" | "/api/model-square") => (Nothing, json!(null), everyone(200)),
         ("GET", "/api/v1/usage/{key}") => (Nothing, json!(null), everyone(401)),
-        ("GET", "/api/logs" | "/api/logs/stream" | "/api/stats") => (Nothing, json!(null), signed_in),
+        ("GET", "/api/logs" | "/api/logs/stream" | "/api/stats" | "/api/traffic") => (Nothing, json!(null), signed_in),
         ("GET", "/api/logs/{id}") => (Request, json!(null), [401, 200, 404, 200, 200]),
         ("PATCH", "/api/settings") => (Nothing, json!({"siteName": "x"}), admins),
         ("POST", "/api/channels") => (Nothing, crate::channels::channel("NAME"), admins_create),
@@ -91,12 +93,13 @@ fn expectation(method: &str, path: &str) -> Option<Expectation> {
     Some(Expectation { subject, body, statuses })
 }
 
-/// Gift cards, exports, the archive and the configuration.
+/// Gift cards, exports, the archive, the configuration and the audit log.
 fn about_files_and_cards(method: &str, path: &str) -> Option<Expectation> {
-    use Subject::{Card, None as Nothing};
+    use Subject::{Card, Deed, None as Nothing};
     let admins = [401, 403, 403, 200, 200];
     let admins_create = [401, 403, 403, 201, 201];
     let (subject, body, statuses) = match (method, path) {
+        ("GET", "/api/activity/{id}") => (Deed, json!(null), admins),
         ("GET", "/api/gift-cards") => (Nothing, json!(null), admins),
         ("POST", "/api/gift-cards") => (Nothing, json!({"amountUsd": 1}), admins_create),
         ("DELETE", "/api/gift-cards/{id}") => (Card, json!(null), admins),
@@ -132,6 +135,7 @@ async fn subject_id(app: &TestApp, script: &Caller, subject: &Subject, name: &st
             let uma = app.signs_in("uma").await.id().await;
             crate::reports::book(app, |receipt| receipt.user_id = uma.into()).await
         }
+        Subject::Deed => id(script.get("/api/activity?pageSize=1").await.expects(200)["rows"][0].clone()),
         Subject::Token => {
             let anna = app.signs_in("anna").await;
             id(anna.post("/api/admin-tokens", json!({"name": name})).await.expects(201))

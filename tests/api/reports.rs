@@ -164,6 +164,69 @@ on_both! {
         assert_eq!(custom["totals"]["requests"], 3);
     }
 
+    async fn failures_and_protocols_are_counted_by_hour_and_row(app: TestApp) {
+        let people = app.people().await;
+        let uma = people.uma.id().await;
+        for age in [0, 3 * 3_600_000] {
+            book(&app, |receipt| (receipt.user_id, receipt.ts) = (UserId(uma), receipt.ts - age)).await;
+            book(&app, |receipt| {
+                (receipt.user_id, receipt.ts, receipt.protocol, receipt.converted) = (UserId(uma), receipt.ts - age, Protocol::Responses, true);
+            }).await;
+            book(&app, |receipt| {
+                (receipt.user_id, receipt.ts, receipt.status, receipt.ending) = (UserId(uma), receipt.ts - age, 429, Ending::Refused);
+                (receipt.upstream_protocol, receipt.cost) = (None, Nanos(0));
+            }).await;
+        }
+        let now = app.clock.now_ms();
+        // Out of whole hours with parts of hours, and out of a part of one hour alone.
+        for (range, times) in [("range=24h".to_owned(), 2), (format!("range=custom&from={}&to={}", now - 5_000, now - 500), 1)] {
+            let all = people.anna.get(&format!("/api/stats?{range}")).await.expects(200);
+            assert_eq!(all["byError"], json!([{"ending": "refused", "status": 429, "requests": times}]), "{range}");
+            let mut pairs: Vec<String> = all["byProtocol"].as_array().unwrap().iter().map(ToString::to_string).collect();
+            pairs.sort();
+            let mut wanted = [
+                json!({"protocol": "messages", "upstreamProtocol": "messages", "requests": times, "successes": times}).to_string(),
+                json!({"protocol": "messages", "upstreamProtocol": null, "requests": times, "successes": 0}).to_string(),
+                json!({"protocol": "responses", "upstreamProtocol": "messages", "requests": times, "successes": times}).to_string(),
+            ];
+            wanted.sort();
+            assert_eq!(pairs, wanted, "{range}");
+        }
+        let own = people.uma.get("/api/stats?range=24h").await;
+        assert!(!own.text.contains("byProtocol"), "{}", own.text);
+        assert_eq!(own.expects(200)["byError"][0]["requests"], 2);
+        assert_eq!(people.otto.get("/api/stats?range=24h").await.expects(200)["byError"], json!([]));
+    }
+
+    async fn percentiles_of_many_requests_come_from_hourly_counts(app: TestApp) {
+        let people = app.people().await;
+        let uma = people.uma.id().await;
+        let (now, mut receipts) = (app.clock.now_ms(), Vec::new());
+        for at in 1..=10_001 {
+            let mut one = receipt(&app);
+            (one.user_id, one.ts, one.cost) = (UserId(uma), now - 1_000 - at * 100, Nanos(0));
+            (one.timings.ended_ms, one.timings.first_output_ms) = (at, (at % 2 == 0).then_some(100));
+            receipts.push(one);
+        }
+        book_all(&app, &receipts).await;
+        book_all(&app, &receipts[..50]).await;
+        let latency = people.anna.get("/api/stats?range=24h").await.expects(200)["latency"].clone();
+        assert_eq!(latency, json!({"durationP50Ms": 5_120, "durationP95Ms": 10_240, "ttftP50Ms": 104, "ttftP95Ms": 104, "rounded": true}));
+        let few = people.anna.get(&format!("/api/stats?range=custom&from={}&to={now}", now - 102_000)).await.expects(200)["latency"].clone();
+        assert_eq!((&few["rounded"], &few["ttftP50Ms"]), (&json!(false), &json!(100)));
+        assert_eq!(people.otto.get("/api/stats?range=24h").await.expects(200)["latency"]["durationP50Ms"], json!(null));
+    }
+
+    async fn what_is_under_way_is_ones_own_or_for_admins_anybodys(app: TestApp) {
+        let people = app.people().await;
+        let (uma, otto) = (people.uma.id().await, people.otto.id().await);
+        assert_eq!(people.uma.get("/api/traffic").await.expects(200)["running"], 2);
+        assert_eq!(people.uma.get(&format!("/api/traffic?userId={uma}")).await.expects(200)["running"], 2);
+        people.uma.get(&format!("/api/traffic?userId={otto}")).await.refused(403, "forbidden");
+        assert_eq!(people.anna.get("/api/traffic").await.expects(200)["running"], 5);
+        assert_eq!(people.anna.get(&format!("/api/traffic?userId={otto}")).await.expects(200)["running"], 2);
+    }
+
     async fn the_largest_are_ranked_with_their_share(app: TestApp) {
         let people = app.people().await;
         let (uma, otto) = (people.uma.id().await, people.otto.id().await);

@@ -104,6 +104,15 @@ on_both! {
         assert!(site.get("claudeFallbackChannelId").is_none());
     }
 
+    async fn the_system_tells_of_its_database(app: TestApp) {
+        let anna = app.people().await.anna;
+        let system = anna.get("/api/system").await.expects(200);
+        assert_eq!(system["database"], if app.services.db.is_embedded() { "sqlite" } else { "postgres" });
+        assert!(system["databaseVersion"].as_str().unwrap().starts_with(|first: char| first.is_ascii_digit()), "{system}");
+        assert!(system["databaseBytes"].as_i64().unwrap() > 10_000 && system["databaseLatencyUs"].as_i64().unwrap() > 0, "{system}");
+        assert_eq!((&system["inFlight"], &system["actors"], &system["oldestHolds"]), (&json!(3), &json!([]), &json!([])));
+    }
+
     async fn health_names_the_part_that_fails(app: TestApp) {
         let stranger = app.stranger();
         let well = stranger.get("/api/health").await.expects(200);

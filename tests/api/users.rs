@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::harness::PASSWORD;
 use crate::on_both;
+use crate::reports::book;
 
 on_both! {
     async fn admins_list_search_and_page(app: TestApp) {
@@ -98,6 +99,27 @@ on_both! {
         assert_eq!((rows.len(), total), (1, 1));
     }
 
+    async fn a_ledger_is_narrowed_and_summed_in_the_database(app: TestApp) {
+        let people = app.people().await;
+        let uma = people.uma.id().await;
+        let path = format!("/api/users/{uma}/quota");
+        people.anna.patch(&path, json!({"adjustUsd": 10, "reason": "Welcome 100%"})).await.expects(200);
+        people.anna.patch(&path, json!({"adjustUsd": -0.000000001, "reason": "fee"})).await.expects(200);
+        let log = book(&app, |receipt| receipt.user_id = UserId(uma)).await;
+        let all = people.uma.get("/api/me/ledger").await.expects(200);
+        assert_eq!((&all["total"], all["addedUsd"].to_string(), all["takenUsd"].to_string()), (&json!(3), "10".into(), "-0.000123001".into()));
+        let usage = people.uma.get("/api/me/ledger?kind=usage").await.expects(200);
+        let row = &usage["rows"][0];
+        assert_eq!((&usage["total"], &row["logId"], &row["model"], &row["cardLast4"]), (&json!(1), &json!(log), &json!("claude-x"), &json!(null)));
+        assert_eq!((usage["addedUsd"].to_string(), usage["takenUsd"].to_string()), ("0".into(), "-0.000123".into()));
+        for (query, rows) in [("query=100%25", 1), ("query=%25", 1), ("query=FEE", 1), ("from=1&to=2", 0), ("from=1", 3), ("to=1", 0)] {
+            assert_eq!(people.uma.get(&format!("/api/me/ledger?{query}")).await.expects(200)["total"], rows, "{query}");
+        }
+        assert_eq!(people.otto.get("/api/me/ledger").await.expects(200)["total"], 0);
+        assert_eq!(people.anna.get(&format!("/api/users/{uma}/ledger?kind=adjustment")).await.expects(200)["total"], 2);
+        people.uma.get("/api/me/ledger?kind=x").await.refused(400, "invalid_request");
+    }
+
     async fn money_changes_by_a_difference_or_to_a_value_with_a_reason(app: TestApp) {
         let people = app.people().await;
         let uma = people.uma.id().await;
@@ -146,5 +168,11 @@ on_both! {
         let anna = people.anna.id().await;
         assert_eq!(people.anna.get(&format!("/api/activity?actorId={anna}&action=user.quota")).await.expects(200)["total"], 1);
         assert_eq!(people.anna.get("/api/activity?query=ANNA").await.expects(200)["total"], 3);
+        let (ts, id) = (quota["ts"].as_i64().unwrap(), &quota["id"]);
+        let total = async |range: String| people.anna.get(&format!("/api/activity?action=user.quota&{range}")).await.expects(200)["total"].clone();
+        assert_eq!((total(format!("from={ts}")).await, total(format!("from={}", ts + 1)).await), (json!(1), json!(0)));
+        assert_eq!((total(format!("to={ts}")).await, total(format!("from={ts}&to={}", ts + 1)).await), (json!(0), json!(1)));
+        assert_eq!(&people.anna.get(&format!("/api/activity/{id}")).await.expects(200), quota);
+        people.anna.get("/api/activity/1").await.refused(404, "not_found");
     }
 }

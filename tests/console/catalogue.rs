@@ -113,6 +113,9 @@ async fn a_model_is_added_changed_switched_and_deleted_without_scripts() {
     assert_eq!(admin.get(&format!("/admin/models/{id}")).await.status, 404);
     let elsewhere = admin.post("/admin/models/several", &[("id", &id), ("act", "hide"), ("back", "//evil.example")]).await;
     assert_eq!(elsewhere.location.as_deref(), Some("/admin/models?done=hidden.0"));
+    let fields = [("provider", "openai"), ("model", "another"), ("back", "/admin/models?query=an&done=added.1&page=2")];
+    let back = admin.post("/admin/models", &fields).await;
+    assert_eq!(back.location.as_deref(), Some("/admin/models?query=an&page=2&done=added.1"), "back to where it was opened");
     assert_eq!(admin.post("/admin/models/several", &[("id", "1"), ("act", "sell")]).await.status, 422);
 }
 

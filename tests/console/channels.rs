@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::browser::Browser;
 use crate::page::Page;
 use crate::visitor::Visitor;
 use crate::world::World;
@@ -147,7 +148,7 @@ async fn a_channel_is_made_changed_and_removed_and_its_secrets_never_come_back()
     let removed = admin.submit(&ask, "form.question", &[]).await;
     assert_eq!(removed.location.as_deref(), Some("/admin/channels?done=removed"), "{removed}");
     assert_eq!(admin.submit(&ask, "form.question", &[]).await.status, 404);
-    let deeds = world.books().rows("SELECT action FROM audit_log WHERE action LIKE 'channel.%' ORDER BY id").await;
+    let deeds = world.books().rows("SELECT action FROM audit WHERE action LIKE 'channel.%' ORDER BY id").await;
     let deeds: Vec<_> = deeds.iter().skip(2).map(|row| row[0].clone().unwrap()).collect();
     assert_eq!(deeds, ["channel.create", "channel.update", "channel.update", "channel.update", "channel.delete"]);
 }
@@ -261,9 +262,9 @@ async fn figures_are_those_of_the_database_also_where_another_channel_answered()
 #[actix_web::test]
 async fn tests_are_shown_beside_their_channel_and_all_at_once() {
     let world = World::start();
-    let (admin, books) = (world.admin().await, world.books());
+    let (admin, books, provider) = (world.admin().await, world.books(), world.provider().await);
     let dead = made(&admin, "dead", &[("baseUrl", "http://127.0.0.1:9"), ("models", "m")]).await;
-    let good = made(&admin, "good", &[("baseUrl", &world.provider().await), ("models", "claude-haiku-4-5")]).await;
+    let good = made(&admin, "good", &[("baseUrl", &provider), ("models", "claude-haiku-4-5")]).await;
     let off = made(&admin, "off", &[("baseUrl", "http://127.0.0.1:9"), ("models", "m")]).await;
     admin.post(&format!("/admin/channels/{off}/status"), &[("status", "disabled")]).await;
 
@@ -295,7 +296,7 @@ async fn tests_are_shown_beside_their_channel_and_all_at_once() {
     let page = admin.follow(&closed.location.unwrap()).await.shown();
     assert_eq!((page.text(".toast"), page.has(".health form")), ("The channel takes requests again.".into(), false));
     assert!(page.text(".health").starts_with("Test failed"), "{page}");
-    assert_eq!(books.number("SELECT count(*) FROM audit_log WHERE action = 'channel.close_circuit'").await, 1);
+    assert_eq!(books.number("SELECT count(*) FROM audit WHERE action = 'channel.close_circuit'").await, 1);
     books.text(&format!("SELECT count(*) FROM channel_tests WHERE channel_id = {dead}")).await;
     assert_eq!(page.texts(".foot").pop().unwrap(), "1–13 of 13");
 }
@@ -333,4 +334,46 @@ async fn the_list_is_filtered_sorted_and_paged_by_the_database() {
     assert_eq!(admin.get("/admin/channels?sort=nonsense").await.status, 422);
     admin.speaks("zh");
     assert_eq!(admin.get("/admin/channels").await.shown().text("h1"), "渠道");
+}
+
+#[actix_web::test]
+async fn with_scripts_the_form_is_tried_in_place_and_tests_come_one_by_one() {
+    let (world, browser) = (World::start(), Browser::open().await);
+    let provider = world.provider().await;
+    world.sign_in(&browser, &world.admin).await;
+    world.show(&browser, "/admin/channels", "en", "light").await;
+    browser.run("document.querySelector('.acts [data-sheet]').click()").await;
+    browser.until("document.querySelector('dialog[open] [name=baseUrl]')").await;
+    let press = |act: &str| format!("document.querySelector('dialog [value={act}]').click()");
+    browser.run(&format!("const form = document.querySelector('dialog form'); form.elements.apiKey.value = '{KEY}'; form.elements.models.value = 'claude-haiku-4-5'; form.elements.baseUrl.value = 'nowhere'; {}", press("test"))).await;
+    browser.until("document.querySelector('dialog [name=baseUrl][aria-invalid=true]')").await;
+    browser.complaints().await;
+    browser.run(&format!("document.querySelector('dialog [name=baseUrl]').value = '{provider}'; {}", press("test"))).await;
+    browser
+        .until("document.querySelector('dialog #outcome .alert.ok') && !document.querySelector('dialog [aria-invalid=true]')")
+        .await;
+    browser.run(&press("models")).await;
+    browser.until("document.querySelector('dialog [name=candidate]')").await;
+    browser
+        .run("document.querySelector('dialog [data-choose-all]').click(); document.querySelector('dialog [data-take]').click()")
+        .await;
+    let models = browser.run("return document.querySelector('dialog [name=models]').value").await;
+    assert!(
+        models.as_str().unwrap().starts_with("claude-haiku-4-5\n") && models.as_str().unwrap().contains("gpt-5-mini"),
+        "{models}"
+    );
+    assert_eq!(browser.run("return document.querySelector('dialog [name=apiKey]').value").await, KEY, "what was typed stays");
+    browser.run("const form = document.querySelector('dialog form'); form.elements.name.value = 'tried'; form.requestSubmit(form.querySelector('.primary'))").await;
+    browser.until("document.querySelector('.toast')").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+
+    world.show(&browser, "/admin/channels/test", "en", "light").await;
+    browser.run("document.querySelector('[data-test-all] button').click()").await;
+    browser.until("document.querySelector('[data-test-progress] p').textContent.startsWith('3 of 3')").await;
+    let states = browser
+        .run("return [...document.querySelectorAll('[data-test-rows] tr')].map(row => row.cells[1].textContent.trim())")
+        .await;
+    assert_eq!(states, json!(["Not answered", "Not answered", "Answered"]), "the demo's own channels name no model");
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.close().await;
 }

@@ -42,7 +42,7 @@ async fn a_user_makes_changes_uses_and_removes_a_key_without_scripts() {
     let removed = user.submit(&asked, "main form[method=post]", &[]).await;
     assert_eq!(removed.location.as_deref(), Some("/console/keys?done=removed"), "{removed}");
     assert_eq!(user.get(&format!("/console/keys/{id}")).await.status, 404);
-    assert_eq!(world.stranger().follow("/").await.text("h1"), "Sign in to api-proxy");
+    assert_eq!(world.stranger().follow("/console").await.text("h1"), "Sign in to api-proxy");
 }
 
 #[actix_web::test]

@@ -61,6 +61,11 @@ impl Page {
         text(self.first(selector))
     }
 
+    /// The text of the first that there must be, with its gaps as they are.
+    pub fn raw(&self, selector: &str) -> String {
+        self.first(selector).text().collect()
+    }
+
     pub fn texts(&self, selector: &str) -> Vec<String> {
         self.all(selector).into_iter().map(text).collect()
     }

@@ -17,7 +17,7 @@ const FILE: &str = r#"{
     "tts": {"litellm_provider": "openai", "input_cost_per_character": 3e-06}}"#;
 
 fn file(content: &str) -> File<'_> {
-    File { field: "file", name: "prices.json", content }
+    File { field: "priceList", name: "prices.json", content }
 }
 
 fn figures(page: &Page) -> Vec<String> {
@@ -109,7 +109,7 @@ async fn an_import_is_looked_through_and_exactly_what_was_chosen_is_written() {
     let admin = world.admin().await;
     model(&admin, "openai", "gpt-served").await;
     let before = stored(&world).await;
-    assert!(admin.get("/admin/prices/import").await.shown().has("input[type=file][name=file]"));
+    assert!(admin.get("/admin/prices/import").await.shown().has("input[type=file][name=priceList]"));
     let seen = admin.post_file("/admin/prices/import", &[("known", "on")], &file(FILE)).await.shown();
     assert_eq!(figures(&seen), ["1", "1", "0", "2", "2"], "changed, new, unchanged, left out, not usable");
     assert_eq!(seen.rows_of("section[aria-labelledby=changed] table")[0].cell("Output"), "$6.00before:$5.00");
@@ -133,7 +133,7 @@ async fn an_import_is_looked_through_and_exactly_what_was_chosen_is_written() {
         6_000_000_000
     );
     assert_eq!(world.books().number("SELECT input_price FROM model_prices WHERE model = 'gpt-served'").await, 50_000_000);
-    assert_eq!(world.books().number("SELECT count(*) FROM audit_log WHERE action = 'price.import'").await, 1);
+    assert_eq!(world.books().number("SELECT count(*) FROM audit WHERE action = 'price.import'").await, 1);
     let again = admin.post_file("/admin/prices/import", &[("known", "on")], &file(FILE)).await.shown();
     assert_eq!(figures(&again), ["0", "0", "2", "2", "2"]);
     assert!(again.text(".chosen-rows .empty").contains("Nothing would change"), "{again}");
@@ -153,7 +153,7 @@ async fn an_import_that_is_wrong_says_so_at_the_file_and_writes_nothing() {
     ] {
         let refused = admin.post_file("/admin/prices/import", &[("provider", "claude")], &file(content)).await;
         assert_eq!((refused.status, refused.value("provider").as_deref()), (422, Some("claude")), "{refused}");
-        assert!(refused.problem("file").unwrap().contains(said), "{content}: {refused}");
+        assert!(refused.problem("priceList").unwrap().contains(said), "{content}: {refused}");
     }
     let nothing = admin.post("/admin/prices/import/apply", &[]).await;
     assert_eq!(nothing.status, 422);

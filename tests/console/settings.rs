@@ -224,3 +224,13 @@ async fn the_site_is_admins_alone() {
     assert_eq!(stored(&world.admin().await).await, before);
     assert_eq!(world.admin().await.post("/admin/settings/nowhere", &[("siteName", "x")]).await.status, 404);
 }
+
+#[actix_web::test]
+async fn a_last_resort_without_a_channel_is_pointed_out() {
+    let world = World::start();
+    let admin = world.admin().await;
+    let page = admin.get(PAGE).await.shown();
+    assert!(!page.has("#group-fallback .alert"));
+    admin.submit(&page, &form("fallback"), &[("openaiFallbackEnabled", "true")]).await;
+    assert!(admin.get(PAGE).await.shown().text("#group-fallback .alert").contains("no channel or no model"));
+}

@@ -8,6 +8,9 @@ use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternEl
 
 /// Texts named by a part that only running shows: the beginning of their names.
 const FAMILIES: &[&str] = &[
+    "audit-deed-",
+    "audit-kind-",
+    "audit-word-",
     "cell-",
     "choice-",
     "cost-",

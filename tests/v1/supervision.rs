@@ -8,7 +8,7 @@ use actors::vocabulary::Protocol;
 use api_proxy::mock_upstream::{Reply as Scripted, Usage};
 use serde_json::json;
 
-use crate::app::{TestApp, Wish, spawn_app_with};
+use crate::app::{TestApp, Wish, eventually, spawn_app_with};
 use crate::database::Storage;
 use crate::on_both;
 
@@ -59,6 +59,8 @@ async fn survives(storage: Storage, actor: &str, place: &'static str, times: u64
         rows.iter().filter(|row| row.status == 200).all(|row| row.tokens_in == 10 && row.tokens_out == 3 && row.cost_nanos > 0)
     );
     app.caller().asks("after the storm").whole().await.expects(200);
+    let quiet = async || app.running().cellar.vital_signs().iter().all(|signs| signs.alive && signs.waiting == 0);
+    eventually("every actor lives and nothing waits", quiet).await;
     app.finish().await;
 }
 

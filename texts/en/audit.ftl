@@ -21,8 +21,8 @@ audit-before = Before
 audit-after = After
 audit-history = its whole history
 audit-same = { $count ->
-    [one] { $count } field stayed as it was
-   *[other] { $count } fields stayed as they were
+    [one] { $count } other field
+   *[other] { $count } other fields
 }
 range-short-all = All
 audit-kind-user = Users
@@ -74,3 +74,14 @@ audit-deed-config-import = Imported a configuration
 audit-deed-export-download = Exported data
 audit-deed-archive-download = Downloaded the archive
 audit-deed-archive-delete = Deleted old log rows
+audit-word-ownerLimits = Owner’s limits
+audit-word-adminLimits = Admin’s limits
+audit-word-quotaUsd = Granted (USD)
+audit-word-usedUsd = Spent (USD)
+audit-word-balanceUsd = Balance (USD)
+audit-word-createdAt = Created
+audit-word-updatedAt = Changed at
+audit-word-lastUsedAt = Last used
+audit-word-lastLoginAt = Last sign-in
+audit-word-id = Id
+audit-word-prefix = Start of the key

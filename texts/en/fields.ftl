@@ -45,6 +45,7 @@ field-outputPricePerMTok = Output
 field-cacheReadPricePerMTok = Cache read
 field-cacheCreationPricePerMTok = Cache write, 5 min
 field-cacheCreation1hPricePerMTok = Cache write, 1 h
+field-priceList = Price list
 field-file = File
 wrong-model = A model’s name is one line of text.
 wrong-displayName = A name is one line of text.

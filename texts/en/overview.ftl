@@ -35,10 +35,6 @@ waiting = { $count ->
     [0] none waiting
    *[other] { $count } waiting
 }
-last-minute = { $requests ->
-    [one] { $requests } request in the last minute
-   *[other] { $requests } requests in the last minute
-}
 p95-rounded = 95% within { $value }, rounded up
 throughput = Throughput
 per-minute = per minute

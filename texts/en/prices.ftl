@@ -30,6 +30,7 @@ prices-hint-scope = The price of a channel goes before that of its provider.
 prices-hint-model = As channels are asked for it, after mappings
 prices-hint-empty-free = Empty: 0, free of charge
 prices-hint-1h = Empty: as for 5 minutes
+prices-taken = There is a price for this model and what it applies to already.
 prices-done-added = The price was created.
 prices-done-saved = The price was saved. Requests that are in the log keep the price they were billed with.
 prices-done-removed = The price was deleted.

@@ -8,3 +8,4 @@ rankings-share-requests = Share of the requests
 rankings-rest = Everything else
 rankings-total = Total
 rankings-none-hint = Choose another range.
+rankings-users = Users

@@ -16,7 +16,6 @@ settings-empty = empty
 settings-no-channel = No channel
 settings-gone-channel = Channel { $id } (gone)
 settings-preview = Preview it under Announcement
-settings-maintenance-on = Maintenance is on: requests are refused.
 settings-fallback-incomplete = The last resort is on, but has no channel or no model yet: it does nothing.
 group-site = Site
 group-users = Registration and defaults

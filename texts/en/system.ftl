@@ -50,10 +50,7 @@ owns-SettingsCache = settings, channels, prices and keys in memory
 owns-LogBroadcaster = the live log
 owns-UsageLedger = receipts on their way into the database
 system-holds = Holds
-system-holds-hint = { $count ->
-    [one] { $shown } request under way
-   *[other] the oldest { $shown } of { $count }
- }
+system-holds-hint = the oldest { $shown } of { $count }
 holder = User
 hold-request = Request
 hold-age = Age

@@ -45,6 +45,7 @@ field-outputPricePerMTok = 输出价格
 field-cacheReadPricePerMTok = 缓存读取价格
 field-cacheCreationPricePerMTok = 缓存写入价格（5 分钟）
 field-cacheCreation1hPricePerMTok = 缓存写入价格（1 小时）
+field-priceList = 价格表文件
 field-file = 文件
 wrong-model = 模型名称应为一行文字。
 wrong-displayName = 名称应为一行文字。

@@ -35,7 +35,6 @@ waiting = { $count ->
     [0] 无排队
    *[other] { $count } 个排队
 }
-last-minute = 最近一分钟 { $requests } 个请求
 p95-rounded = 95% 不超过 { $value }（向上取整）
 throughput = 吞吐量
 per-minute = 每分钟

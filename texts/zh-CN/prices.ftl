@@ -30,6 +30,7 @@ prices-hint-scope = 渠道价格优先于服务商价格。
 prices-hint-model = 经映射后向渠道请求的模型名称
 prices-hint-empty-free = 留空为 0，即免费
 prices-hint-1h = 留空则与 5 分钟的价格相同
+prices-taken = 该适用范围内已有此模型的价格。
 prices-done-added = 价格已创建。
 prices-done-saved = 价格已保存。日志中已有的请求仍按当时的价格计费。
 prices-done-removed = 价格已删除。

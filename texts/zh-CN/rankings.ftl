@@ -8,3 +8,4 @@ rankings-share-requests = 请求占比
 rankings-rest = 其余
 rankings-total = 合计
 rankings-none-hint = 请选择其他时间范围。
+rankings-users = 用户

@@ -16,7 +16,6 @@ settings-empty = 空
 settings-no-channel = 不指定渠道
 settings-gone-channel = 渠道 { $id }（已不存在）
 settings-preview = 在“公告”页预览
-settings-maintenance-on = 维护模式已开启：所有请求都会被拒绝。
 settings-fallback-incomplete = 兜底已开启，但尚未指定渠道或模型，因此不起作用。
 group-site = 站点
 group-users = 注册与默认值

@@ -134,22 +134,12 @@ pub struct Traffic {
     pub waiting: usize,
     /// Money held for them.
     pub held: Nanos,
-    /// Requests in the last 60 seconds.
-    pub requests: i64,
-    /// Tokens in the last 60 seconds, running requests with what they may take.
-    pub tokens: i64,
 }
 
 impl Traffic {
     /// The sum of both.
     pub(super) fn with(self, more: &Self) -> Self {
-        Self {
-            running: self.running + more.running,
-            waiting: self.waiting + more.waiting,
-            held: self.held.plus(more.held),
-            requests: self.requests + more.requests,
-            tokens: self.tokens + more.tokens,
-        }
+        Self { running: self.running + more.running, waiting: self.waiting + more.waiting, held: self.held.plus(more.held) }
     }
 }
 
@@ -304,15 +294,9 @@ impl Books {
     }
 
     /// What is under way.
-    pub(super) fn traffic(&self, now_ms: i64) -> Traffic {
-        let mut pages = self.lock();
-        Traffic {
-            running: pages.holds.len(),
-            waiting: pages.waiting,
-            held: pages.user.money,
-            requests: pages.user.requests.total(now_ms),
-            tokens: pages.user.tokens.total(now_ms),
-        }
+    pub(super) fn traffic(&self) -> Traffic {
+        let pages = self.lock();
+        Traffic { running: pages.holds.len(), waiting: pages.waiting, held: pages.user.money }
     }
 
     /// Everything, for the system page and for tests.

@@ -156,13 +156,12 @@ impl UserGates {
 
     /// What is under way at this moment: one user's, or everybody's.
     pub fn traffic(&self, user: Option<UserId>) -> Traffic {
-        let now = self.shelf.clock.now_ms();
         match user {
             Some(user) => {
                 let books = self.shelf.gates.get(&user).map(|slot| Arc::clone(&slot.books));
-                books.map(|books| books.traffic(now)).unwrap_or_default()
+                books.map(|books| books.traffic()).unwrap_or_default()
             }
-            None => self.shelf.gates.iter().fold(Traffic::default(), |sum, slot| sum.with(&slot.books.traffic(now))),
+            None => self.shelf.gates.iter().fold(Traffic::default(), |sum, slot| sum.with(&slot.books.traffic())),
         }
     }
 

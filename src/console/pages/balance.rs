@@ -64,6 +64,8 @@ async fn show_history(SignedIn { visit, actor }: &SignedIn) -> Served<HttpRespon
         list => lists::view(&asked, &found.page),
         found => shown(&found),
         filtered,
+        filter_from => from,
+        filter_to => to,
     };
     Ok(visit.page(StatusCode::OK, "balance/history.html", values))
 }

@@ -1,9 +1,13 @@
 //! Users by name, for forms and filters that ask for one.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use actors::vocabulary::UserId;
+
 use crate::console::visit::Visit;
-use crate::services::Served;
 use crate::services::users::{self, UserListFilter};
 use crate::services::values::ListQuery;
+use crate::services::{Kind, Served};
 
 /// The id of nobody: no account has it.
 pub(super) const NOBODY: i64 = 0;
@@ -25,4 +29,17 @@ pub(super) async fn names(visit: &Visit) -> Served<Vec<String>> {
 /// The user with this name or address; [`NOBODY`] where there is none.
 pub(super) async fn id_of(visit: &Visit, name: &str) -> Served<i64> {
     Ok(users::named(visit.services(), name).await?.map_or(NOBODY, |user| user.id))
+}
+
+/// The names of these users as far as they are still there, by id.
+pub(super) async fn names_of(visit: &Visit, ids: impl Iterator<Item = i64>) -> Served<BTreeMap<String, String>> {
+    let mut names = BTreeMap::new();
+    for id in ids.collect::<BTreeSet<_>>() {
+        match users::get(visit.services(), UserId(id)).await {
+            Ok(user) => names.insert(id.to_string(), user.username),
+            Err(error) if error.refusal.kind == Kind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(names)
 }

@@ -8,7 +8,7 @@ use actors::vocabulary::Price as PricePerMTok;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::prices::NewPrice;
+use super::prices::{self, NewPrice};
 use crate::services::error::NOT_JSON;
 use crate::services::values::{Usd, check};
 use crate::services::{Served, ServiceError};
@@ -139,12 +139,16 @@ fn litellm_row(model: &str, entry: &str) -> Result<NewPrice, SkipReason> {
     })
 }
 
+fn price_in_range(price: Usd) -> Result<Usd, SkipReason> {
+    prices::price("price", price).map(|_| price).map_err(|_| SkipReason::BadPrice)
+}
+
 /// USD per token, as text, to USD per million tokens, without a float in between.
 fn per_million(cost: &str) -> Result<Usd, SkipReason> {
     let (mantissa, exponent) = cost.split_once(['e', 'E']).unwrap_or((cost, "0"));
     let exponent: i32 = exponent.parse().map_err(|_| SkipReason::BadPrice)?;
-    let price = format!("{mantissa}e{}", exponent.saturating_add(6)).parse::<PricePerMTok>();
-    price.map(Usd::from).map_err(|_| SkipReason::BadPrice)
+    let price: PricePerMTok = format!("{mantissa}e{}", exponent.saturating_add(6)).parse().map_err(|_| SkipReason::BadPrice)?;
+    price_in_range(Usd::from(price))
 }
 
 #[cfg(test)]

@@ -257,7 +257,8 @@ async fn channel_exists(services: &Services, channel: Option<i64>) -> Served<()>
     found.map(|_| ()).ok_or_else(|| check::bad("channelId", "there is no such channel"))
 }
 
-fn price(field: &str, usd: Usd) -> Served<i64> {
+/// A price that can be kept, in nanos.
+pub(super) fn price(field: &str, usd: Usd) -> Served<i64> {
     if (0..=DEAREST).contains(&usd.0.0) {
         Ok(usd.0.0)
     } else {

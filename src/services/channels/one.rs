@@ -14,7 +14,7 @@ use crate::store::channel_activity::{self, FailureRow};
 use crate::store::stats::{self, Span};
 
 const DAY_MS: i64 = 86_400_000;
-/// Failures that are shown.
+/// Requests whose failures are shown.
 const MOST_FAILURES: i64 = 20;
 
 /// A failed attempt.
@@ -78,7 +78,7 @@ pub async fn doings(services: &Services, upstreams: &dyn Upstreams, id: ChannelI
         channel: Channel::from(row),
         status: status.ok_or_else(|| ServiceError::new(&NOT_FOUND))?,
         numbers: Numbers::from(&sums),
-        failures: failures.into_iter().flat_map(|row| failed(&row, id)).take(MOST_FAILURES as usize).collect(),
+        failures: failures.into_iter().flat_map(|row| failed(&row, id)).collect(),
         fallback_of: fallbacks.iter().filter(|(_, on, channel)| *on && *channel == Some(id)).map(|(name, ..)| *name).collect(),
     })
 }

@@ -117,6 +117,7 @@ async fn form(visit: &Visit, mapping: Option<&Mapping>, fields: &Fields, error: 
         mapping => mapping.map(shown),
         channels => shown(&reach.channels()),
         suggestions => shown(&reach.upstream_models()),
+        back => several::came_from(visit, fields, LIST),
         typed => error.map_or_else(|| Value::from(()), |_| fields.typed()),
         ticked => error.map_or_else(|| shown(&mapping.map(|mapping| &mapping.channel_ids)), |_| shown(&channels(fields))),
         problem => error.map(|error| shown(&Problem::of(visit, error))),
@@ -133,7 +134,7 @@ async fn ask_remove(Admin(SignedIn { visit, .. }): Admin, path: Path<String>) ->
 }
 
 fn question(visit: &Visit, mappings: &[Mapping], fields: &Fields) -> HttpResponse {
-    let values = context! { mappings => shown(&mappings), back => fields.text("back") };
+    let values = context! { mappings => shown(&mappings), back => several::came_from(visit, fields, LIST) };
     visit.page(StatusCode::OK, "mappings/remove.html", values)
 }
 

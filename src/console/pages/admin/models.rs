@@ -117,6 +117,7 @@ async fn update(Admin(SignedIn { visit, actor }): Admin, path: Path<String>, fie
 fn form(visit: &Visit, model: Option<&Model>, fields: &Fields, error: Option<&ServiceError>) -> HttpResponse {
     let values = context! {
         model => model.map(shown),
+        back => several::came_from(visit, fields, LIST),
         typed => error.map_or_else(|| Value::from(()), |_| fields.typed()),
         problem => error.map(|error| shown(&Problem::of(visit, error))),
     };
@@ -132,7 +133,7 @@ async fn ask_remove(Admin(SignedIn { visit, .. }): Admin, path: Path<String>) ->
 }
 
 fn question(visit: &Visit, models: &[Model], fields: &Fields) -> HttpResponse {
-    let values = context! { models => shown(&models), back => fields.text("back") };
+    let values = context! { models => shown(&models), back => several::came_from(visit, fields, LIST) };
     visit.page(StatusCode::OK, "models/remove.html", values)
 }
 

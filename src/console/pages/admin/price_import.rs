@@ -37,7 +37,7 @@ async fn ask(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
     form(&visit, &Fields::default(), None)
 }
 
-/// `POST /admin/prices/import {file, or rows of one that was read before}`: shows what it would change.
+/// `POST /admin/prices/import {priceList, or rows of one that was read before}`: shows what it would change.
 async fn preview(Admin(SignedIn { visit, .. }): Admin, fields: Fields) -> HttpResponse {
     match looked_through(&visit, &fields).await {
         Ok(page) => page,
@@ -47,8 +47,8 @@ async fn preview(Admin(SignedIn { visit, .. }): Admin, fields: Fields) -> HttpRe
 }
 
 async fn looked_through(visit: &Visit, fields: &Fields) -> Served<HttpResponse> {
-    let text = fields.filled("file").or_else(|| fields.filled("rows"));
-    let text = text.ok_or_else(|| ServiceError::field(&MISSING_FIELD, "file"))?;
+    let text = fields.filled("priceList").or_else(|| fields.filled("rows"));
+    let text = text.ok_or_else(|| ServiceError::field(&MISSING_FIELD, "priceList"))?;
     let body = ImportBody::of(text.trim_start_matches('\u{feff}').to_owned())?;
     let filter = PreviewFilter { provider: fields.filled("provider").map(str::to_owned), known_only: fields.ticked("known") };
     let preview = catalogue::preview(visit.services(), &body, &filter).await?;
@@ -110,7 +110,7 @@ fn form(visit: &Visit, fields: &Fields, error: Option<&ServiceError>) -> HttpRes
     // Whatever is wrong with a row is wrong with the file it came from.
     let at_file = |problem: Problem| match problem.field.as_deref() {
         Some("row") => problem,
-        _ => Problem { field: Some("file".to_owned()), ..problem },
+        _ => Problem { field: Some("priceList".to_owned()), ..problem },
     };
     let values = context! {
         typed => error.map_or_else(|| Value::from(()), |_| fields.typed()),

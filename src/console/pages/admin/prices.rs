@@ -14,7 +14,7 @@ use crate::console::visit::{Admin, SignedIn, Visit, status_of};
 use crate::services::catalogue::Reach;
 use crate::services::catalogue::prices::{self, NewPrice, Price, PricePatch, PriceQuery};
 use crate::services::catalogue::reach;
-use crate::services::error::MISSING_FIELD;
+use crate::services::error::{MISSING_FIELD, TAKEN};
 use crate::services::values::{Patch, Usd};
 use crate::services::{Served, ServiceError};
 
@@ -125,7 +125,8 @@ async fn ask_remove(Admin(SignedIn { visit, .. }): Admin, path: Path<String>) ->
     };
     match found.await {
         Ok((price, reach)) => {
-            let values = context! { price => shown(&price), channels => shown(&reach.channels()) };
+            let back = several::came_from(&visit, &Fields::default(), LIST);
+            let values = context! { price => shown(&price), channels => shown(&reach.channels()), back };
             visit.page(StatusCode::OK, "prices/remove.html", values)
         }
         Err(error) => visit.failure(&error),
@@ -149,10 +150,17 @@ async fn form(visit: &Visit, price: Option<&Price>, fields: &Fields, error: Opti
         price => price.map(shown),
         channels => shown(&reach.channels()),
         suggestions => shown(&reach.upstream_models()),
+        back => several::came_from(visit, fields, LIST),
         typed => error.map_or_else(|| Value::from(()), |_| fields.typed()),
-        problem => error.map(|error| shown(&Problem::of(visit, error))),
+        problem => error.map(|error| shown(&problem(visit, error))),
     };
     visit.page(error.map_or(StatusCode::OK, status_of), "prices/form.html", values)
+}
+
+/// What is wrong; where a price is there already, not its model is taken but its place.
+fn problem(visit: &Visit, error: &ServiceError) -> Problem {
+    let problem = Problem::of(visit, error);
+    if std::ptr::eq(error.refusal, &TAKEN) { Problem { message: visit.say("prices-taken"), ..problem } } else { problem }
 }
 
 fn wish(fields: &Fields) -> Served<NewPrice> {

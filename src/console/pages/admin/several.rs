@@ -1,7 +1,9 @@
 //! Lists whose rows are acted on one by one or several at once: what was chosen, and the way back to the list.
 
 use actix_web::HttpResponse;
+use actix_web::http::header::REFERER;
 use minijinja::{Value, context};
+use url::{Url, form_urlencoded};
 
 use crate::console::fields::Fields;
 use crate::console::visit::Visit;
@@ -24,10 +26,28 @@ pub(super) fn count<T>(done: Served<T>) -> Served<i64> {
 
 /// Goes back to the list, as it was filtered, with what was done to how many.
 pub(super) fn back(visit: &Visit, fields: &Fields, list: &str, what: &str, count: i64) -> HttpResponse {
-    let same = |address: &&str| address.strip_prefix(list).is_some_and(|rest| rest.is_empty() || rest.starts_with('?'));
-    let address = fields.filled("back").filter(same).filter(|address| !address.contains(['\r', '\n', '\\'])).unwrap_or(list);
+    let address = fields.filled("back").and_then(|address| within(list, address)).unwrap_or_else(|| list.to_owned());
     let joint = if address.contains('?') { '&' } else { '?' };
     visit.to(&format!("{address}{joint}done={what}.{count}")).finish()
+}
+
+/// The list's address that a form was opened from, for the form to send along; empty when it was opened by itself.
+pub(super) fn came_from(visit: &Visit, fields: &Fields, list: &str) -> String {
+    let referer = visit.request.headers().get(REFERER).and_then(|value| value.to_str().ok());
+    let page = referer.and_then(|address| Url::parse(address).ok());
+    let opened_at = page.map(|page| format!("{}?{}", page.path(), page.query().unwrap_or_default()));
+    fields.filled("back").map(str::to_owned).or(opened_at).and_then(|address| within(list, &address)).unwrap_or_default()
+}
+
+/// An address of this very list, without what was done there before.
+fn within(list: &str, address: &str) -> Option<String> {
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    if path != list {
+        return None;
+    }
+    let kept = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "done");
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
+    Some(if query.is_empty() { list.to_owned() } else { format!("{list}?{query}") })
 }
 
 /// What was done, for the message above the list.

@@ -18,20 +18,27 @@ use crate::services::{Actor, Served, ServiceError};
 
 /// Registers the pages.
 pub(super) fn routes(config: &mut ServiceConfig) {
-    for area in ["/console", "/admin"] {
-        let at = |path: &str| format!("{area}/keys{path}");
-        config
-            .route(&at(""), web::get().to(list))
-            .route(&at(""), web::post().to(create))
-            .route(&at("/new"), web::get().to(new))
-            .route(&at("/{id}"), web::get().to(edit))
-            .route(&at("/{id}"), web::post().to(update))
-            .route(&at("/{id}/status"), web::post().to(switch))
-            .route(&at("/{id}/rotate"), web::get().to(ask_rotate))
-            .route(&at("/{id}/rotate"), web::post().to(rotate))
-            .route(&at("/{id}/remove"), web::get().to(ask_remove))
-            .route(&at("/{id}/remove"), web::post().to(remove));
-    }
+    config
+        .route("/console/keys", web::get().to(list))
+        .route("/console/keys", web::post().to(create))
+        .route("/console/keys/new", web::get().to(new))
+        .route("/console/keys/{id}", web::get().to(edit))
+        .route("/console/keys/{id}", web::post().to(update))
+        .route("/console/keys/{id}/status", web::post().to(switch))
+        .route("/console/keys/{id}/rotate", web::get().to(ask_rotate))
+        .route("/console/keys/{id}/rotate", web::post().to(rotate))
+        .route("/console/keys/{id}/remove", web::get().to(ask_remove))
+        .route("/console/keys/{id}/remove", web::post().to(remove))
+        .route("/admin/keys", web::get().to(list))
+        .route("/admin/keys", web::post().to(create))
+        .route("/admin/keys/new", web::get().to(new))
+        .route("/admin/keys/{id}", web::get().to(edit))
+        .route("/admin/keys/{id}", web::post().to(update))
+        .route("/admin/keys/{id}/status", web::post().to(switch))
+        .route("/admin/keys/{id}/rotate", web::get().to(ask_rotate))
+        .route("/admin/keys/{id}/rotate", web::post().to(rotate))
+        .route("/admin/keys/{id}/remove", web::get().to(ask_remove))
+        .route("/admin/keys/{id}/remove", web::post().to(remove));
 }
 
 /// `GET …/keys`

@@ -11,14 +11,16 @@ use crate::console::format;
 
 /// What names a thing, best first.
 const NAMES: [&str; 6] = ["name", "username", "model", "upstreamModel", "keyName", "siteName"];
-/// Changes with every change: of no interest.
-const NOISE: [&str; 1] = ["updatedAt"];
+/// Follow from other fields, or change each time: of no interest.
+const NOISE: [&str; 2] = ["updatedAt", "balanceUsd"];
 
 /// One field of the thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Line {
     /// Its path, such as `ownerLimits.quota`.
     field: String,
+    /// The path in words.
+    label: String,
     /// Its text before; nothing where there was none.
     before: Option<String>,
     /// Its text after.
@@ -29,23 +31,33 @@ pub(super) struct Line {
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Changes {
     /// The thing's name, if it has one.
-    name: Option<String>,
+    #[serde(skip)]
+    pub(super) name: Option<String>,
     /// Fields that differ.
     changed: Vec<Line>,
-    /// Fields that stayed.
+    /// The others.
     same: Vec<Line>,
 }
 
-/// Compares the states of a thing, each a JSON object or nothing.
-pub(super) fn changes(before: Option<&RawValue>, after: Option<&RawValue>, zone: &TimeZone) -> Changes {
+/// Compares the states of a thing, each a JSON object or nothing; `words` says a field's path in words.
+pub(super) fn changes(
+    before: Option<&RawValue>,
+    after: Option<&RawValue>,
+    zone: &TimeZone,
+    words: impl Fn(&str) -> String,
+) -> Changes {
     let (before, after) = (flat(before, zone), flat(after, zone));
     let find =
         |lines: &[(String, String)], field: &str| lines.iter().find(|(name, _)| name == field).map(|(_, text)| text.clone());
     let added = after.iter().filter(|(name, _)| find(&before, name).is_none());
     let fields: Vec<&String> = before.iter().chain(added).map(|(name, _)| name).collect();
     let name = NAMES.iter().find_map(|name| find(&after, name).or_else(|| find(&before, name)));
-    let lines =
-        fields.into_iter().map(|field| Line { field: field.clone(), before: find(&before, field), after: find(&after, field) });
+    let lines = fields.into_iter().map(|field| Line {
+        field: field.clone(),
+        label: words(field),
+        before: find(&before, field),
+        after: find(&after, field),
+    });
     let (changed, same) = lines.partition(|line| line.before != line.after && !NOISE.contains(&line.field.as_str()));
     Changes { name, changed, same }
 }
@@ -105,7 +117,7 @@ mod tests {
         let after = raw(
             r#"{"name":"a","limits":{"quota":2,"models":["x"]},"usd":9007199.254740993,"expiresAt":0,"updatedAt":2,"new":true}"#,
         );
-        let told = changes(Some(&before), Some(&after), &TimeZone::UTC);
+        let told = changes(Some(&before), Some(&after), &TimeZone::UTC, str::to_uppercase);
         let lines: Vec<_> =
             told.changed.iter().map(|line| (line.field.as_str(), line.before.as_deref(), line.after.as_deref())).collect();
         assert_eq!(told.name.as_deref(), Some("a"));
@@ -119,6 +131,7 @@ mod tests {
             ]
         );
         assert!(told.same.iter().any(|line| line.after.as_deref() == Some("9007199.254740993")));
-        assert!(changes(None, None, &TimeZone::UTC).changed.is_empty());
+        assert!(changes(None, None, &TimeZone::UTC, str::to_uppercase).changed.is_empty());
+        assert_eq!(told.changed.first().map(|line| line.label.as_str()), Some("LIMITS.QUOTA"));
     }
 }

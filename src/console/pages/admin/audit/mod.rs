@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use self::diff::Changes;
 use crate::console::pages::{id, overview, people};
-use crate::console::render::shown;
+use crate::console::render::{Voice, shown};
 use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::console::{format, lists};
 use crate::services::Served;
@@ -51,6 +51,8 @@ struct Told {
     /// What was done, in words.
     deed: String,
     changes: Changes,
+    /// The name of the thing, if it has one.
+    name: Option<String>,
     /// The page of the thing, where it has one.
     page: Option<String>,
 }
@@ -62,10 +64,13 @@ async fn list(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
 
 /// `GET /admin/audit/{id}`
 async fn detail(Admin(SignedIn { visit, .. }): Admin, path: Path<String>) -> HttpResponse {
-    match activity::get(visit.services(), id(&path)).await {
-        Ok(row) => visit.page(StatusCode::OK, "audit/detail.html", context! { told => shown(&told(&visit, row)) }),
-        Err(error) => visit.failure(&error),
-    }
+    one(&visit, id(&path)).await.unwrap_or_else(|error| visit.failure(&error))
+}
+
+async fn one(visit: &Visit, id: i64) -> Served<HttpResponse> {
+    let rows = vec![activity::get(visit.services(), id).await?];
+    let told = told(visit, rows).await?;
+    Ok(visit.page(StatusCode::OK, "audit/detail.html", context! { told => shown(&told.first()) }))
 }
 
 async fn rows(visit: &Visit) -> Served<HttpResponse> {
@@ -89,7 +94,7 @@ async fn rows(visit: &Visit) -> Served<HttpResponse> {
     let values = context! {
         list => lists::view(&asked, &page),
         total => page.total,
-        rows => shown(&page.rows.into_iter().map(|row| told(visit, row)).collect::<Vec<_>>()),
+        rows => shown(&told(visit, page.rows).await?),
         deeds => deeds(visit),
         people => people::names(visit).await?,
         // What the choice of ranges reads.
@@ -123,32 +128,57 @@ fn span(visit: &Visit) -> Span {
 
 /// The choices of the filter: kinds with their deeds, in words.
 fn deeds(visit: &Visit) -> Value {
+    let voice = visit.console.renderer.voice(visit.language);
     let kinds = DEEDS.iter().map(|(kind, deeds)| {
-        let deeds: Vec<Value> = deeds.iter().map(|deed| context! { name => *deed, label => words(visit, deed) }).collect();
-        context! { name => *kind, label => kind_words(visit, kind), deeds }
+        let deeds: Vec<Value> = deeds.iter().map(|deed| context! { name => *deed, label => words(&voice, deed) }).collect();
+        context! { name => *kind, label => voice.say(&format!("audit-kind-{kind}")), deeds }
     });
     kinds.collect()
 }
 
-fn told(visit: &Visit, row: ActivityView) -> Told {
+async fn told(visit: &Visit, rows: Vec<ActivityView>) -> Served<Vec<Told>> {
     let zone = format::zone(&visit.services().settings.settings().timezone);
-    let changes = diff::changes(row.before.as_deref(), row.after.as_deref(), &zone);
-    let page = row.subject_id.and_then(|id| match row.subject_kind.as_str() {
-        _ if row.action.ends_with(".remove") || row.action.ends_with(".delete") => None,
+    let voice = visit.console.renderer.voice(visit.language);
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        let changes = diff::changes(row.before.as_deref(), row.after.as_deref(), &zone, |path| field_words(&voice, path));
+        let page = row.subject_id.and_then(|id| page_of(&row, id));
+        all.push(Told { deed: words(&voice, &row.action), name: changes.name.clone(), changes, page, row });
+    }
+    // What was changed of a user's money does not name the user.
+    let nameless = |told: &Told| told.name.is_none() && told.row.subject_kind == "user";
+    let ids = all.iter().filter(|told| nameless(told)).filter_map(|told| told.row.subject_id);
+    let names = people::names_of(visit, ids).await?;
+    for told in all.iter_mut().filter(|told| nameless(told)) {
+        told.name = told.row.subject_id.and_then(|id| names.get(&id.to_string()).cloned());
+    }
+    Ok(all)
+}
+
+/// The page of the thing `id`, while it may be there.
+fn page_of(row: &ActivityView, id: i64) -> Option<String> {
+    if row.action.ends_with(".remove") || row.action.ends_with(".delete") {
+        return None;
+    }
+    match row.subject_kind.as_str() {
         "user" => Some(format!("/admin/users/{id}")),
         "key" => Some(format!("/admin/keys/{id}")),
         "channel" => Some(format!("/admin/channels/{id}")),
         _ => None,
-    });
-    Told { deed: words(visit, &row.action), changes, page, row }
+    }
+}
+
+/// A field's path in words, as far as there are any.
+fn field_words(voice: &Voice, path: &str) -> String {
+    let word = |name: &str| {
+        let keys = ["audit-word", "field", "setting"].map(|family| format!("{family}-{name}"));
+        keys.iter().find(|key| voice.texts.has(key)).map_or_else(|| name.to_owned(), |key| voice.say(key))
+    };
+    path.split('.').map(word).collect::<Vec<_>>().join(" · ")
 }
 
 /// The deed in words; its own name where this version knows it no more.
-fn words(visit: &Visit, action: &str) -> String {
+fn words(voice: &Voice, action: &str) -> String {
     let key = format!("audit-deed-{}", action.replace('.', "-"));
-    if visit.can_say(&key) { visit.say(&key) } else { action.to_owned() }
-}
-
-fn kind_words(visit: &Visit, kind: &str) -> String {
-    visit.say(&format!("audit-kind-{kind}"))
+    if voice.texts.has(&key) { voice.say(&key) } else { action.to_owned() }
 }

@@ -118,6 +118,7 @@ async fn show(visit: &Visit, typed: Option<&Typed<'_>>, error: Option<&ServiceEr
         found => sections.iter().map(|section| section.rows.len()).sum::<usize>(),
         sections => shown(&sections),
         search,
+        idle_fallback => has_idle_fallback(&texts),
         sent => typed.map(|typed| typed.group.name),
         problem => error.map(|error| shown(&problem(visit, error))),
     };
@@ -155,6 +156,15 @@ fn row(text: &SettingText, input: Input, typed: Option<&Typed<'_>>) -> Row {
         default: text.default.clone(),
         filled_in,
     }
+}
+
+/// Whether a last resort is switched on that cannot do anything yet.
+fn has_idle_fallback(texts: &[SettingText]) -> bool {
+    let text = |key: String| texts.iter().find(|text| text.key == key).map_or("", |text| text.value.as_str());
+    ["claude", "openai"].into_iter().any(|family| {
+        let is_empty = |part: &&str| text(format!("{family}{part}")).is_empty();
+        text(format!("{family}FallbackEnabled")) == "true" && ["FallbackChannelId", "FallbackModel"].iter().any(is_empty)
+    })
 }
 
 /// The problem in words that fit the input.

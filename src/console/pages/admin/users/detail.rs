@@ -1,6 +1,6 @@
 //! One user: profile, figures, keys, ledger.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -10,15 +10,15 @@ use minijinja::context;
 
 use super::defaults;
 use crate::console::lists;
-use crate::console::pages::{id, overview};
+use crate::console::pages::{id, overview, people};
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
+use crate::services::Served;
 use crate::services::keys::{self, KeyListFilter};
 use crate::services::ledger::{self, LedgerEntry, LedgerFilter};
 use crate::services::reports::StatsQuery;
 use crate::services::users;
 use crate::services::values::ListQuery;
-use crate::services::{Kind, Served};
 
 /// Rows of keys and of the ledger on the user's page.
 const FEW: i64 = 10;
@@ -41,7 +41,7 @@ async fn one(SignedIn { visit, actor }: &SignedIn, id: UserId) -> Served<HttpRes
     let latest = |sort: &str| ListQuery { page_size: Some(FEW), sort: Some(sort.to_owned()), ..ListQuery::default() };
     let filter = KeyListFilter { user_id: Some(id.0), status: None };
     let keys = keys::list(services, actor, &latest("createdAt"), filter).await?;
-    let ledger = ledger::list(services, id.0, &latest("ts"), &LedgerFilter::default()).await?.page;
+    let ledger = ledger::list(services, id.0, &latest("ts"), &LedgerFilter::default()).await?;
     let values = context! {
         user => shown(&user),
         defaults => defaults(visit),
@@ -58,7 +58,7 @@ async fn whole_ledger(visit: &Visit, id: UserId) -> Served<HttpResponse> {
     let user = users::get(visit.services(), id).await?;
     let filter = LedgerFilter { kind: visit.asked("kind"), ..LedgerFilter::default() };
     let filtered = filter.kind.is_some() || asked.query.is_some();
-    let page = ledger::list(visit.services(), id.0, &asked, &filter).await?.page;
+    let page = ledger::list(visit.services(), id.0, &asked, &filter).await?;
     let values = context! {
         user => shown(&user),
         list => lists::view(&asked, &page),
@@ -71,14 +71,5 @@ async fn whole_ledger(visit: &Visit, id: UserId) -> Served<HttpResponse> {
 
 /// Who changed the balance: the names of those who are still there, by id.
 async fn names(visit: &Visit, rows: &[LedgerEntry]) -> Served<BTreeMap<String, String>> {
-    let ids: BTreeSet<i64> = rows.iter().filter_map(|entry| entry.row.actor_id).collect();
-    let mut names = BTreeMap::new();
-    for id in ids {
-        match users::get(visit.services(), UserId(id)).await {
-            Ok(user) => names.insert(id.to_string(), user.username),
-            Err(error) if error.refusal.kind == Kind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-    }
-    Ok(names)
+    people::names_of(visit, rows.iter().filter_map(|entry| entry.row.actor_id)).await
 }

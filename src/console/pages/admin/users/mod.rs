@@ -19,24 +19,23 @@ use crate::services::{Served, ServiceError};
 
 /// Registers the pages.
 pub(super) fn routes(config: &mut ServiceConfig) {
-    let at = |path: &str| format!("/admin/users{path}");
     config
-        .route(&at(""), web::get().to(list))
-        .route(&at(""), web::post().to(forms::create))
-        .route(&at("/new"), web::get().to(forms::new))
-        .route(&at("/{id}"), web::get().to(detail::page))
-        .route(&at("/{id}/edit"), web::get().to(forms::edit))
-        .route(&at("/{id}/edit"), web::post().to(forms::update))
-        .route(&at("/{id}/password"), web::get().to(forms::password_form))
-        .route(&at("/{id}/password"), web::post().to(forms::password))
-        .route(&at("/{id}/status"), web::post().to(forms::switch))
-        .route(&at("/{id}/remove"), web::get().to(forms::ask_remove))
-        .route(&at("/{id}/remove"), web::post().to(forms::remove))
-        .route(&at("/{id}/balance"), web::get().to(money::balance_form))
-        .route(&at("/{id}/balance"), web::post().to(money::balance))
-        .route(&at("/{id}/limits"), web::get().to(money::limits_form))
-        .route(&at("/{id}/limits"), web::post().to(money::limits))
-        .route(&at("/{id}/ledger"), web::get().to(detail::ledger));
+        .route("/admin/users", web::get().to(list))
+        .route("/admin/users", web::post().to(forms::create))
+        .route("/admin/users/new", web::get().to(forms::new))
+        .route("/admin/users/{id}", web::get().to(detail::page))
+        .route("/admin/users/{id}/edit", web::get().to(forms::edit))
+        .route("/admin/users/{id}/edit", web::post().to(forms::update))
+        .route("/admin/users/{id}/password", web::get().to(forms::password_form))
+        .route("/admin/users/{id}/password", web::post().to(forms::password))
+        .route("/admin/users/{id}/status", web::post().to(forms::switch))
+        .route("/admin/users/{id}/remove", web::get().to(forms::ask_remove))
+        .route("/admin/users/{id}/remove", web::post().to(forms::remove))
+        .route("/admin/users/{id}/balance", web::get().to(money::balance_form))
+        .route("/admin/users/{id}/balance", web::post().to(money::balance))
+        .route("/admin/users/{id}/limits", web::get().to(money::limits_form))
+        .route("/admin/users/{id}/limits", web::post().to(money::limits))
+        .route("/admin/users/{id}/ledger", web::get().to(detail::ledger));
 }
 
 /// `GET /admin/users`
