@@ -171,8 +171,7 @@ async fn start(dir: &Path, url: Option<&str>) -> Told<Running> {
 
 async fn fill(database: &str) -> Told<()> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis().to_string();
-    let words =
-        [("{now}", now), ("{rows}", ROWS.to_string()), ("{span}", (DAYS * DAY_MS).to_string())];
+    let words = [("{now}", now), ("{rows}", ROWS.to_string()), ("{span}", (DAYS * DAY_MS).to_string())];
     let sql = FILL.map(|sql| words.iter().fold(sql.to_owned(), |sql, (word, value)| sql.replace(word, value)));
     if database.starts_with("sqlite:") {
         let mut connection: SqliteConnection = Connection::connect(database).await?;
