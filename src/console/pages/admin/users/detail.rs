@@ -46,7 +46,7 @@ async fn one(SignedIn { visit, actor }: &SignedIn, id: UserId) -> Served<HttpRes
         user => shown(&user),
         defaults => defaults(visit),
         keys => shown(&keys),
-        names => shown(&names(visit, &ledger.rows).await?),
+        names => shown(&names(visit, &ledger.page.rows).await?),
         ledger => shown(&ledger),
         now => services.now(),
     };
@@ -61,8 +61,8 @@ async fn whole_ledger(visit: &Visit, id: UserId) -> Served<HttpResponse> {
     let page = ledger::list(visit.services(), id.0, &asked, &filter).await?;
     let values = context! {
         user => shown(&user),
-        list => lists::view(&asked, &page),
-        names => shown(&names(visit, &page.rows).await?),
+        list => lists::view(&asked, &page.page),
+        names => shown(&names(visit, &page.page.rows).await?),
         page => shown(&page),
         filtered,
     };
