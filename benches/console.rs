@@ -114,7 +114,7 @@ fn main() -> Told<()> {
         let server = std::env::vars().find(|(name, _)| name == "TEST_POSTGRES_URL").map(|(_, url)| url);
         if let Some(server) = server {
             let dir = tempfile::tempdir()?;
-            let mut admin: PgConnection = Connection::connect(&format!("{server}/postgres")).await?;
+            let mut admin = PgConnection::connect(&format!("{server}/postgres")).await?;
             let name = format!("bench{}", std::process::id());
             sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await?;
             let url = format!("{server}/{name}");
@@ -174,7 +174,7 @@ async fn fill(database: &str) -> Told<()> {
     let words = [("{now}", now), ("{rows}", ROWS.to_string()), ("{span}", (DAYS * DAY_MS).to_string())];
     let sql = FILL.map(|sql| words.iter().fold(sql.to_owned(), |sql, (word, value)| sql.replace(word, value)));
     if database.starts_with("sqlite:") {
-        let mut connection: SqliteConnection = Connection::connect(database).await?;
+        let mut connection = SqliteConnection::connect(database).await?;
         for sql in sql {
             sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await?;
         }
