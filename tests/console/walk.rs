@@ -150,6 +150,7 @@ async fn a_gateway_is_set_up_used_and_paid_for_in_the_browser() {
     let provider = MockUpstream::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
     let walk = Walk { gateway: Gateway::fresh().await, browser: Browser::open().await, provider };
     let (root, user) = (login("root"), login("user"));
+    walk.browser.resize(1440, 900).await;
     walk.go("/").await;
     walk.is_at("/register").await;
     walk.browser.until("!document.querySelector('[name=setupCode]')").await;
