@@ -4,6 +4,8 @@
 //! the embedded one alone. Prints the tables of docs/performance.md: the median of the milliseconds from the request to
 //! the last byte of the page, on one connection.
 
+#![expect(clippy::print_stdout, reason = "its tables are what it is for")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
