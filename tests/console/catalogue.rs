@@ -221,9 +221,12 @@ async fn mappings_are_made_changed_and_switched_several_at_once() {
     assert_eq!(world.books().number("SELECT count(*) FROM model_mappings WHERE enabled").await, 0);
     let none = admin.follow(&admin.post("/admin/mappings/several", &[("act", "enable")]).await.location.unwrap()).await;
     assert!(none.alarm().unwrap().contains("Nothing was chosen"), "{none}");
+    removed_after_a_question(&world, &admin, &first, &second).await;
+}
 
+async fn removed_after_a_question(world: &World, admin: &Visitor, first: &str, second: &str) {
     let asked = admin
-        .post("/admin/mappings/several", &[("id", &first), ("id", &second), ("act", "remove"), ("back", "/admin/mappings")])
+        .post("/admin/mappings/several", &[("id", first), ("id", second), ("act", "remove"), ("back", "/admin/mappings")])
         .await
         .shown();
     assert_eq!(asked.text("h1"), "Delete 2 mappings?");

@@ -17,10 +17,12 @@ const PHONE: u32 = 390;
 const HEIGHT: u32 = 844;
 /// A page is loaded once in each language. Its colours and its width then change as they change for a reader, with the
 /// page open, so that both colours are also served, and each of the four looks is judged once by axe.
-const LOADS: [(&str, [(&str, u32, bool); 4]); 2] = [
+const LOADS: [(&str, [Guise; 4]); 2] = [
     ("en", [("light", DESK, true), ("dark", DESK, false), ("dark", PHONE, true), ("light", PHONE, false)]),
     ("zh", [("dark", PHONE, false), ("light", PHONE, true), ("light", DESK, false), ("dark", DESK, true)]),
 ];
+/// Colours, width, and whether axe judges it.
+type Guise = (&'static str, u32, bool);
 /// Charts are drawn again a moment after the width changed.
 const REDRAWN: &str = "await new Promise((done) => setTimeout(done, document.querySelector('[data-chart]') ? 150 : 0));";
 /// Runs before the page's own scripts, with axe: remembers what its policy refused.
