@@ -219,16 +219,12 @@ async fn mappings_are_made_changed_and_switched_several_at_once() {
     let off = admin.post("/admin/mappings/several", &[("id", &first), ("id", &second), ("id", "9"), ("act", "disable")]).await;
     assert_eq!(admin.follow(&off.location.unwrap()).await.text(".toast"), "2 mappings were disabled.");
     assert_eq!(world.books().number("SELECT count(*) FROM model_mappings WHERE enabled").await, 0);
-    mappings_are_deleted_after_asking_once(&world, &admin, &first, &second).await;
+    deleted_after_asking_once(&world, &admin, &first, &second).await;
 }
 
-async fn mappings_are_deleted_after_asking_once(world: &World, admin: &Visitor, first: &str, second: &str) {
+async fn deleted_after_asking_once(world: &World, admin: &Visitor, first: &str, second: &str) {
     let none = admin.follow(&admin.post("/admin/mappings/several", &[("act", "enable")]).await.location.unwrap()).await;
     assert!(none.alarm().unwrap().contains("Nothing was chosen"), "{none}");
-    removed_after_a_question(&world, &admin, &first, &second).await;
-}
-
-async fn removed_after_a_question(world: &World, admin: &Visitor, first: &str, second: &str) {
     let asked = admin
         .post("/admin/mappings/several", &[("id", first), ("id", second), ("act", "remove"), ("back", "/admin/mappings")])
         .await
