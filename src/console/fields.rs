@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use actix_multipart::Multipart;
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::error::InternalError;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
@@ -24,8 +23,6 @@ use crate::services::{Served, ServiceError};
 const SECRETS: [&str; 4] = ["password", "apikey", "secret", "headers"];
 /// The largest form.
 const MOST_BYTES: usize = 256 * 1024;
-/// The largest form that sends a file: a list of prices has about 2 MB.
-const MOST_FILE_BYTES: usize = 8 * 1024 * 1024;
 
 /// A submitted form: each field's values, as they were typed; a file's is its text.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +38,8 @@ impl Fields {
         self.0.get(name)?.first().map(String::as_str)
     }
 
-    fn add(&mut self, name: String, value: String) {
+    /// Adds what was typed into a field, or chosen.
+    pub(super) fn add(&mut self, name: String, value: String) {
         self.0.entry(name).or_default().push(value);
     }
 
@@ -75,6 +73,12 @@ impl Fields {
             "" => Patch::Null,
             text => Patch::Value(text.to_owned()),
         })
+    }
+
+    /// A text that was changed since the form was made: what it was then stands in `was-…`. A form that lay open undoes
+    /// nothing that somebody else did meanwhile.
+    pub(super) fn changed(&self, name: &str) -> Patch<String> {
+        if self.first(&format!("was-{name}")) == self.first(name) { Patch::Absent } else { self.optional(name) }
     }
 
     /// A whole number; group separators are taken as they are shown.
@@ -119,21 +123,24 @@ impl FromRequest for Fields {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, body) = (request.clone(), payload.take());
         Box::pin(async move {
-            let is_multipart = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/"));
-            let read = if is_multipart { read_parts(&request, body).await } else { read(body).await };
-            match read {
+            match read(body).await {
                 Ok(fields) => Ok(fields),
-                Err(error) => {
-                    let visit = Visit::extract(&request).await?;
-                    let refused = visit.failure(&error);
-                    Err(actix_web::error::InternalError::from_response("a form that cannot be read", refused).into())
-                }
+                Err(error) => Err(unreadable(&request, &error).await),
             }
         })
     }
 }
 
-async fn read(mut body: Payload) -> Served<Fields> {
+/// The page that says why a form could not be read.
+pub(super) async fn unreadable(request: &HttpRequest, error: &ServiceError) -> actix_web::Error {
+    match Visit::extract(request).await {
+        Ok(visit) => InternalError::from_response("a form that cannot be read", visit.failure(error)).into(),
+        Err(refused) => refused,
+    }
+}
+
+/// Reads a form without files.
+pub(super) async fn read(mut body: Payload) -> Served<Fields> {
     let by = Instant::now() + BODY_DEADLINE;
     let mut bytes = web::BytesMut::new();
     while let Some(chunk) = timeout_at(by, body.next()).await.map_err(|_late| ServiceError::new(&BODY_TOO_SLOW))? {
@@ -146,29 +153,6 @@ async fn read(mut body: Payload) -> Served<Fields> {
     let mut fields = Fields::default();
     for (name, value) in form_urlencoded::parse(&bytes).into_owned() {
         fields.add(name, value);
-    }
-    Ok(fields)
-}
-
-/// Reads a form that sends files.
-async fn read_parts(request: &HttpRequest, body: Payload) -> Served<Fields> {
-    let by = Instant::now() + BODY_DEADLINE;
-    let mut parts = Multipart::new(request.headers(), body);
-    let (mut fields, mut taken) = (Fields::default(), 0);
-    while let Some(part) = timeout_at(by, parts.next()).await.map_err(|_late| ServiceError::new(&BODY_TOO_SLOW))? {
-        let mut part = part.map_err(|_| check::bad("form", "multipart/form-data"))?;
-        let name = part.name().unwrap_or_default().to_owned();
-        let mut bytes = Vec::new();
-        while let Some(chunk) = timeout_at(by, part.next()).await.map_err(|_late| ServiceError::new(&BODY_TOO_SLOW))? {
-            let chunk = chunk.map_err(|_| check::bad("form", "multipart/form-data"))?;
-            taken += chunk.len();
-            if taken > MOST_FILE_BYTES {
-                return Err(ServiceError::new(&BODY_TOO_LARGE).with("max", MOST_FILE_BYTES));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        let text = String::from_utf8(bytes).map_err(|_| check::bad(&name, "a text"))?;
-        fields.add(name, text);
     }
     Ok(fields)
 }

@@ -5,13 +5,15 @@ use minijinja::{Value, context};
 use super::visit::Visit;
 use crate::services::values::{ListQuery, Page};
 
+/// The last page that can be asked for.
+const MOST_PAGES: i64 = 1_000_000;
 /// Rows on a page.
 const PAGE_SIZE: i64 = 50;
 
 /// What the address asks for. What is no number there counts as not said.
 pub(super) fn asked(visit: &Visit) -> ListQuery {
     ListQuery {
-        page: visit.asked("page").and_then(|page| page.parse().ok()),
+        page: visit.asked("page").and_then(|page| page.parse().ok()).filter(|page| (1..=MOST_PAGES).contains(page)),
         page_size: Some(PAGE_SIZE),
         sort: visit.asked("sort"),
         sort_dir: visit.asked("sortDir"),

@@ -12,6 +12,7 @@ mod on_disk;
 mod pages;
 mod render;
 mod texts;
+mod upload;
 mod visit;
 
 use actix_web::web::{self, Data, ServiceConfig};

@@ -165,8 +165,7 @@ impl Visit {
     /// [`POLICY`]; pictures may come from where the site's logo is, too.
     fn policy(&self) -> String {
         let logo = self.services().settings.settings().site_logo_url;
-        let elsewhere = logo.and_then(|logo| Url::parse(&logo).ok()).map(|logo| logo.origin().ascii_serialization());
-        match elsewhere {
+        match logo.as_deref().and_then(picture_origin) {
             Some(origin) => POLICY.replace("img-src 'self'", &format!("img-src 'self' {origin}")),
             None => POLICY.to_owned(),
         }
@@ -242,6 +241,14 @@ impl FromRequest for InArea {
     }
 }
 
+/// The origin of a picture elsewhere. A host with signs that mean something in a policy is none of ours.
+fn picture_origin(address: &str) -> Option<String> {
+    let url = Url::parse(address).ok()?;
+    let plain = |host: &str| host.chars().all(|char| char.is_ascii_alphanumeric() || ".-:[]".contains(char));
+    let is_web = matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(plain);
+    is_web.then(|| url.origin().ascii_serialization())
+}
+
 /// Where a stranger goes first; a page that only reads is come back to.
 fn sign_in_address(request: &HttpRequest) -> String {
     if !request.method().is_safe() || request.uri() == "/console" {
@@ -269,4 +276,20 @@ pub(super) fn status_of(error: &ServiceError) -> StatusCode {
 
 fn turned_away(response: HttpResponse) -> actix_web::Error {
     InternalError::from_response("turned away", response).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logo_adds_its_origin_to_the_policy_and_nothing_else() {
+        assert_eq!(picture_origin("https://cdn.example:8443/a/logo.svg?x=1").as_deref(), Some("https://cdn.example:8443"));
+        assert_eq!(picture_origin("http://[::1]/logo.svg").as_deref(), Some("http://[::1]"));
+        for forged in
+            ["https://x;sandbox/", "https://x,sandbox/", "https://*/", "https://'self'/", "data:image/png,x", "/logo.svg"]
+        {
+            assert_eq!(picture_origin(forged), None, "{forged}");
+        }
+    }
 }

@@ -197,7 +197,15 @@ impl Db {
             }
             Pools::Pg { pool, reactor } => {
                 let pool = pool.clone();
-                let run = reactor.spawn(async move { MIGRATIONS.run(&pool).await });
+                let run = reactor.spawn(async move {
+                    // On a connection of its own: a large table takes longer than a statement may.
+                    let patient = pool.connect_options().as_ref().clone().options([("statement_timeout", "0")]);
+                    let alone =
+                        PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_DEADLINE).connect_with(patient).await?;
+                    let migrated = MIGRATIONS.run(&alone).await;
+                    alone.close().await;
+                    migrated
+                });
                 run.await.map_err(|_| sqlx::Error::WorkerCrashed)?
             }
         }

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, FromRow};
 
-use super::db::{Db, Stored, read, snapshot};
+use super::db::{Db, Stored, read};
 use super::stats::{Span, only, whole_hours};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -31,8 +31,9 @@ pub type Steps = Vec<(i64, i64)>;
 /// When the database is ill.
 pub async fn traffic(db: &Db, span: &Span) -> Stored<Vec<TrafficSums>> {
     const ROLL_UPS: &str = "SELECT protocol, upstream_protocol, ending, status, requests FROM traffic_hourly";
-    const LOG: &str = "SELECT protocol, coalesce(upstream_protocol, '') AS upstream_protocol, ending, status, \
-        CAST(1 AS BIGINT) AS requests FROM request_log";
+    // Rows that are older than the column tell it by their client's protocol (migrations/0003_traffic.sql).
+    const LOG: &str = "SELECT protocol, coalesce(upstream_protocol, CASE WHEN channel_id IS NOT NULL AND NOT converted \
+        THEN protocol ELSE '' END) AS upstream_protocol, ending, status, CAST(1 AS BIGINT) AS requests FROM request_log";
     let (first, last) = whole_hours(span);
     let only = only(span);
     let mut arms = vec![format!("{ROLL_UPS} WHERE hour >= {first} AND hour < {last}{only}")];
@@ -54,19 +55,15 @@ pub async fn traffic(db: &Db, span: &Span) -> Stored<Vec<TrafficSums>> {
 /// # Errors
 /// When the database is ill.
 pub async fn latencies(db: &Db, span: &Span) -> Stored<(Steps, Steps)> {
-    let sql = |measure| {
-        format!(
-            "SELECT up_to_ms, CAST(sum(requests) AS BIGINT) FROM latency_hourly WHERE measure = '{measure}' AND hour >= {} \
-             AND hour < {}{} GROUP BY up_to_ms ORDER BY up_to_ms",
-            span.from - span.from.rem_euclid(HOUR_MS),
-            span.to,
-            only(span)
-        )
-    };
-    let (durations, ttfts) = (sql("duration"), sql("ttft"));
-    Ok(snapshot!(db, tx => {
-        let durations = sqlx::query_as(AssertSqlSafe(durations)).fetch_all(&mut *tx).await?;
-        let ttfts = sqlx::query_as(AssertSqlSafe(ttfts)).fetch_all(&mut *tx).await?;
-        (durations, ttfts)
-    }))
+    let sql = format!(
+        "SELECT measure, up_to_ms, CAST(sum(requests) AS BIGINT) FROM latency_hourly WHERE hour >= {} AND hour < {}{} \
+         GROUP BY measure, up_to_ms ORDER BY up_to_ms",
+        span.from - span.from.rem_euclid(HOUR_MS),
+        span.to,
+        only(span)
+    );
+    let steps: Vec<(String, i64, i64)> = read!(db, conn => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *conn).await?);
+    let (durations, ttfts): (Vec<_>, Vec<_>) = steps.into_iter().partition(|(measure, ..)| measure == "duration");
+    let times = |steps: Vec<(String, i64, i64)>| steps.into_iter().map(|(_, up_to_ms, requests)| (up_to_ms, requests)).collect();
+    Ok((times(durations), times(ttfts)))
 }

@@ -196,7 +196,9 @@ impl<'a> Trip<'a> {
     async fn attempt(&mut self, offer: &Offer, mut slot: ChannelSlot) -> Result<(Answer, ChannelSlot), Miss> {
         let inbound = &mut self.route.inbound;
         let started_ms = inbound.caller.pending.elapsed_ms();
+        let mut asked_before = None;
         inbound.caller.pending.note(|receipt| {
+            asked_before = receipt.upstream_protocol;
             receipt.channel_id = Some(offer.channel.id);
             receipt.channel_name = Some(offer.channel.name.clone());
             receipt.upstream_model = Some(offer.upstream_model.to_string());
@@ -207,6 +209,7 @@ impl<'a> Trip<'a> {
         let clocks = clocks(&self.route.deadlines, self.by);
         let tried = attempt(self.wire, inbound, offer, clocks, self.route.input_tokens, self.items).await;
         if let Err(Miss::CannotCarry(_)) = &tried {
+            inbound.caller.pending.note(|receipt| receipt.upstream_protocol = asked_before);
             slot.report(Verdict::Nothing, None);
             return tried.map(|answer| (answer, slot));
         }

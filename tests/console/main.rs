@@ -9,6 +9,7 @@ mod channels;
 mod crawl;
 mod data;
 mod figures;
+mod forms;
 mod gateway;
 mod guide;
 mod live;

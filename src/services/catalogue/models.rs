@@ -11,6 +11,9 @@ use crate::services::{Actor, Deed, Served, ServiceError, Services};
 use crate::store::StoreError;
 use crate::store::models::{self, ModelFilter, ModelRow};
 
+/// Models that are added in one step.
+const MOST_AT_ONCE: usize = 2_000;
+
 /// A model of the catalogue.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -120,6 +123,9 @@ pub async fn create(services: &Services, actor: &Actor, new: NewModel) -> Served
 /// # Errors
 /// `invalid_request`; then nothing is added.
 pub async fn create_all(services: &Services, actor: &Actor, new: Vec<NewModel>) -> Served<u64> {
+    if new.len() > MOST_AT_ONCE {
+        return Err(check::bad("model", format!("at most {MOST_AT_ONCE} at once")));
+    }
     let rows = new.into_iter().map(|new| checked(services, new)).collect::<Served<Vec<_>>>()?;
     let names: Vec<&str> = rows.iter().map(|row| row.model.as_str()).collect();
     let trail = services.trail(&actor.by(), Deed::new("model.add", None).after(&names), Some(Changed::Catalogue));

@@ -97,7 +97,7 @@ fn failed(row: &FailureRow, id: ChannelId) -> Vec<Failure> {
             model: attempt.upstream_model.clone(),
             status: attempt.status,
             error: error.clone(),
-            saved: !broke && row.channel_id != Some(id.0),
+            saved: row.ending == "completed" && row.channel_id != Some(id.0),
         })
     });
     let mut failures: Vec<Failure> = failures.collect();

@@ -158,7 +158,7 @@ pub async fn stats(services: &Services, actor: &Actor, query: StatsQuery) -> Ser
     let name = query.range.clone().unwrap_or_else(|| "today".to_owned());
     let (range, span) = wanted(services, actor, &query, &name)?;
     let report = stats::report(&services.db, &span, MOST_GROUPS).await?;
-    let latency = traffic::latency(services, &span).await?;
+    let latency = traffic::latency(services, &span, report.totals.successes).await?;
     let asked = crate::store::traffic::traffic(&services.db, &span).await?;
     Ok(Stats {
         range: name,

@@ -48,9 +48,11 @@ pub struct ProtocolNumbers {
     pub successes: i64,
 }
 
-/// Percentiles: of the requests themselves, or of their hourly counts where they are too many to look at.
-pub(super) async fn latency(services: &Services, span: &Span) -> Served<Latency> {
-    if let Some(rows) = stats::durations(&services.db, span).await? {
+/// Percentiles: of the requests themselves, or of their hourly counts where they are too many to look at, or where the log keeps
+/// fewer of them than the `successes` that were counted.
+pub(super) async fn latency(services: &Services, span: &Span, successes: i64) -> Served<Latency> {
+    let rows = stats::durations(&services.db, span).await?;
+    if let Some(rows) = rows.filter(|rows| i64::try_from(rows.len()).is_ok_and(|kept| kept >= successes)) {
         return Ok(Latency::of_rows(&rows));
     }
     let (durations, ttfts) = traffic::latencies(&services.db, span).await?;

@@ -182,7 +182,7 @@ macro_rules! booking_tables {
                             .push_bind(receipt.ending.as_str())
                             .push_bind(receipt.stream)
                             .push_bind(receipt.converted)
-                            .push_bind(receipt.upstream_protocol.map(|protocol| protocol.as_str()))
+                            .push_bind(receipt.upstream_protocol.map_or("", |protocol| protocol.as_str()))
                             .push_bind(receipt.ttft_ms())
                             .push_bind(receipt.timings.ended_ms)
                             .push_bind(receipt.usage.input)

@@ -9,6 +9,7 @@ use minijinja::{Value, context};
 use crate::console::fields::{Fields, Problem};
 use crate::console::format;
 use crate::console::render::shown;
+use crate::console::upload::Upload;
 use crate::console::visit::{Admin, SignedIn, Visit, status_of};
 use crate::services::archive::{self, ArchiveQuery};
 use crate::services::configuration::{self, ConfigDocument, ConfigImportOptions, ImportReport};
@@ -89,7 +90,7 @@ async fn config_file(Admin(SignedIn { visit, actor }): Admin) -> HttpResponse {
 }
 
 /// `POST /admin/data/config {configFile}`: what importing it would change.
-async fn preview_import(Admin(SignedIn { visit, actor }): Admin, fields: Fields) -> HttpResponse {
+async fn preview_import(Admin(SignedIn { visit, actor }): Admin, Upload(fields): Upload) -> HttpResponse {
     let text = fields.text("configFile");
     let planned = async {
         if text.trim().is_empty() {
@@ -106,7 +107,7 @@ async fn preview_import(Admin(SignedIn { visit, actor }): Admin, fields: Fields)
 }
 
 /// `POST /admin/data/config/import {kept}`: imports what was previewed.
-async fn import(Admin(SignedIn { visit, actor }): Admin, fields: Fields) -> HttpResponse {
+async fn import(Admin(SignedIn { visit, actor }): Admin, Upload(fields): Upload) -> HttpResponse {
     let services = visit.services();
     let imported = match configuration::opened(services, &actor, fields.text("kept")) {
         Ok(document) => configuration::import(services, &actor, document, ConfigImportOptions::default()).await,

@@ -1,5 +1,7 @@
 //! Mappings: what is asked of channels for the names clients use.
 
+use std::collections::BTreeSet;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Path, ServiceConfig};
@@ -144,7 +146,7 @@ async fn act(Admin(signed_in): Admin, fields: Fields) -> HttpResponse {
 }
 
 async fn to_several(SignedIn { visit, actor }: &SignedIn, fields: &Fields) -> Served<HttpResponse> {
-    let chosen = several::chosen(fields);
+    let chosen = several::chosen(fields)?;
     if chosen.is_empty() {
         return Ok(several::back(visit, fields, LIST, "none", 0));
     }
@@ -162,7 +164,7 @@ async fn to_several(SignedIn { visit, actor }: &SignedIn, fields: &Fields) -> Se
     Ok(several::back(visit, fields, LIST, if enabled { "enabled" } else { "disabled" }, changed))
 }
 
-async fn remove(visit: &Visit, actor: &Actor, fields: &Fields, chosen: &[i64]) -> Served<HttpResponse> {
+async fn remove(visit: &Visit, actor: &Actor, fields: &Fields, chosen: &BTreeSet<i64>) -> Served<HttpResponse> {
     let services = visit.services();
     let mut removed = 0;
     if fields.ticked("sure") {

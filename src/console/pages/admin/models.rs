@@ -1,5 +1,7 @@
 //! The model catalogue: list, add, change, switch, show and hide, take over what channels serve, delete.
 
+use std::collections::BTreeSet;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Path, ServiceConfig};
@@ -143,7 +145,7 @@ async fn act(Admin(signed_in): Admin, fields: Fields) -> HttpResponse {
 }
 
 async fn to_several(SignedIn { visit, actor }: &SignedIn, fields: &Fields) -> Served<HttpResponse> {
-    let (services, chosen) = (visit.services(), several::chosen(fields));
+    let (services, chosen) = (visit.services(), several::chosen(fields)?);
     if chosen.is_empty() {
         return Ok(several::back(visit, fields, LIST, "none", 0));
     }
@@ -163,7 +165,7 @@ async fn to_several(SignedIn { visit, actor }: &SignedIn, fields: &Fields) -> Se
     Ok(several::back(visit, fields, LIST, what, changed))
 }
 
-async fn remove(visit: &Visit, actor: &crate::services::Actor, fields: &Fields, chosen: &[i64]) -> Served<HttpResponse> {
+async fn remove(visit: &Visit, actor: &crate::services::Actor, fields: &Fields, chosen: &BTreeSet<i64>) -> Served<HttpResponse> {
     let services = visit.services();
     let mut removed = 0;
     if fields.ticked("sure") {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{prices, several};
 use crate::console::fields::{Fields, Problem};
 use crate::console::render::shown;
+use crate::console::upload::Upload;
 use crate::console::visit::{Admin, SignedIn, Visit, status_of};
 use crate::services::catalogue::prices::{NewPrice, Price};
 use crate::services::catalogue::{self, ImportBody, ImportDiff, ImportOptions, PreviewFilter, Reach, Skipped};
@@ -38,7 +39,7 @@ async fn ask(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
 }
 
 /// `POST /admin/prices/import {priceList, or rows of one that was read before}`: shows what it would change.
-async fn preview(Admin(SignedIn { visit, .. }): Admin, fields: Fields) -> HttpResponse {
+async fn preview(Admin(SignedIn { visit, .. }): Admin, Upload(fields): Upload) -> HttpResponse {
     match looked_through(&visit, &fields).await {
         Ok(page) => page,
         Err(error) if std::ptr::eq(error.refusal, &ILL) => visit.failure(&error),
@@ -88,7 +89,7 @@ fn text_of(rows: &impl Serialize) -> Served<String> {
 }
 
 /// `POST /admin/prices/import/apply {row…}`: writes the rows that were chosen, all or none.
-async fn apply(Admin(SignedIn { visit, actor }): Admin, fields: Fields) -> HttpResponse {
+async fn apply(Admin(SignedIn { visit, actor }): Admin, Upload(fields): Upload) -> HttpResponse {
     let chosen = fields.all("row");
     if chosen.is_empty() {
         return form(&visit, &fields, Some(&ServiceError::field(&MISSING_FIELD, "row")));

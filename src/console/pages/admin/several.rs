@@ -1,5 +1,7 @@
 //! Lists whose rows are acted on one by one or several at once: what was chosen, and the way back to the list.
 
+use std::collections::BTreeSet;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::REFERER;
 use minijinja::{Value, context};
@@ -8,11 +10,16 @@ use url::{Url, form_urlencoded};
 use crate::console::fields::Fields;
 use crate::console::visit::Visit;
 use crate::services::error::NOT_FOUND;
+use crate::services::values::check;
 use crate::services::{Served, ServiceError};
 
-/// The rows that were chosen.
-pub(super) fn chosen(fields: &Fields) -> Vec<i64> {
-    fields.all("id").iter().filter_map(|id| id.parse().ok()).collect()
+/// Rows that are acted on at once: more than a page has.
+const MOST_CHOSEN: usize = 100;
+
+/// The rows that were chosen, each once.
+pub(super) fn chosen(fields: &Fields) -> Served<BTreeSet<i64>> {
+    let chosen: BTreeSet<i64> = fields.all("id").iter().filter_map(|id| id.parse().ok()).collect();
+    if chosen.len() > MOST_CHOSEN { Err(check::bad("id", format!("at most {MOST_CHOSEN} rows"))) } else { Ok(chosen) }
 }
 
 /// Counts one thing that was done; what is gone is passed over.
@@ -60,5 +67,5 @@ pub(super) fn done(visit: &Visit) -> Value {
 
 /// A choice the form does not offer.
 pub(super) fn no_such_act() -> ServiceError {
-    crate::services::values::check::bad("act", "one of the buttons")
+    check::bad("act", "one of the buttons")
 }

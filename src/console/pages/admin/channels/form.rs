@@ -1,5 +1,7 @@
 //! The form of a channel: to make one, to change one, and to try what it holds before anything is stored.
 
+use std::collections::HashSet;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
@@ -124,8 +126,8 @@ impl<'a> Form<'a> {
             return Ok(context! { tested => shown(&channels::test_draft(services, &*upstreams.0, draft).await?) });
         }
         let listed = channels::draft_models(services, &*upstreams.0, draft).await?.models;
-        let known = self.typed.map(wish::models).unwrap_or_default();
-        let candidates: Vec<&String> = listed.iter().filter(|model| !known.contains(model)).collect();
+        let known: HashSet<String> = self.typed.map(wish::models).unwrap_or_default().into_iter().collect();
+        let candidates: Vec<&String> = listed.iter().filter(|model| !known.contains(*model)).collect();
         Ok(context! { listed => listed.len(), candidates => shown(&candidates) })
     }
 

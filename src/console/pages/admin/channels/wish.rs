@@ -1,6 +1,6 @@
 //! What the form of a channel says, as the service takes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use secrecy::SecretString;
 
@@ -56,11 +56,8 @@ pub(super) fn named(new: NewChannel) -> NewChannel {
 /// The models that are typed, and those chosen of what the provider lists.
 pub(super) fn models(fields: &Fields) -> Vec<String> {
     let mut models = fields.list("models").value().unwrap_or_default();
-    for candidate in fields.all("candidate") {
-        if !models.contains(candidate) {
-            models.push(candidate.clone());
-        }
-    }
+    let mut known: HashSet<String> = models.iter().cloned().collect();
+    models.extend(fields.all("candidate").iter().filter(|name| known.insert((*name).clone())).cloned());
     models
 }
 

@@ -42,8 +42,8 @@ pub(super) async fn update(Admin(SignedIn { visit, actor }): Admin, path: Path<S
         username: Patch::Value(fields.text("username").to_owned()),
         display_name: fields.optional("displayName"),
         email: Patch::Value(fields.text("email").to_owned()),
-        role: fields.optional("role"),
-        status: fields.optional("status"),
+        role: fields.changed("role"),
+        status: fields.changed("status"),
         password: Patch::Absent,
     };
     match users::update(visit.services(), &actor, UserId(id), change).await {

@@ -1,0 +1,63 @@
+//! Forms as nobody should send them: too large, as files where none are taken, long after they were opened.
+
+use std::fmt::Write as _;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::visitor::Visitor;
+use crate::world::{Login, World};
+
+/// Over 8 MiB of fields that are empty but for their names.
+fn names_alone() -> String {
+    let name = "n".repeat(4_000);
+    let mut body = String::new();
+    for number in 0..2_200 {
+        write!(body, "--edge\r\ncontent-disposition: form-data; name=\"{name}{number}\"\r\n\r\n\r\n").unwrap();
+    }
+    body + "--edge--\r\n"
+}
+
+async fn sends_parts(visitor: &Visitor, path: &str, body: String) -> u16 {
+    let request = visitor.request(Method::POST, path).header("content-type", "multipart/form-data; boundary=edge");
+    request.body(body).send().await.unwrap().status().as_u16()
+}
+
+#[actix_web::test]
+async fn what_comes_is_counted_names_and_all_and_strangers_send_no_files() {
+    let world = World::start();
+    let (stranger, admin) = (Visitor::stranger(&world.site), world.admin().await);
+    assert_eq!(sends_parts(&stranger, "/sign-in", names_alone()).await, 413);
+    assert_eq!(sends_parts(&admin, "/admin/prices/import", names_alone()).await, 413);
+    let many = "--edge\r\ncontent-disposition: form-data; name=\"id\"\r\n\r\n1\r\n".repeat(10_001) + "--edge--\r\n";
+    assert_eq!(sends_parts(&admin, "/admin/prices/import", many).await, 422);
+    let rows: Vec<(&str, String)> = (0..101).map(|id| ("id", id.to_string())).collect();
+    let rows: Vec<(&str, &str)> = rows.iter().map(|(name, id)| (*name, id.as_str())).chain([("act", "remove")]).collect();
+    assert_eq!(admin.post("/admin/models/several", &rows).await.status, 422);
+    assert_eq!(stranger.get("/model-square?page=9223372036854775807").await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_form_that_lay_open_gives_back_no_role_and_no_status() {
+    let world = World::start();
+    let admin = world.admin().await;
+    let id = world.add_user(&Login { account: "helper".to_owned(), password: "a long password".to_owned() }, "1").await;
+    let path = format!("/api/users/{id}");
+    admin.api(Method::PATCH, &path, json!({ "role": "admin" })).await;
+    let open = admin.get(&format!("/admin/users/{id}/edit")).await.shown();
+    admin.api(Method::PATCH, &path, json!({ "role": "user", "status": "disabled" })).await;
+    let saved = admin.submit(&open, "form.panel", &[("displayName", "Helper")]).await;
+    assert_eq!(saved.status, 303);
+    let told = admin.api(Method::GET, &path, Value::Null).await;
+    assert_eq!((&told["displayName"], &told["role"], &told["status"]), (&json!("Helper"), &json!("user"), &json!("disabled")));
+}
+
+#[actix_web::test]
+async fn a_logo_cannot_say_what_pages_may_do() {
+    let world = World::start();
+    let admin = world.admin().await;
+    for address in ["https://x;sandbox/", "https://x,sandbox/", "https://*/"] {
+        let (status, told) = admin.asks_api(Method::PATCH, "/api/settings", json!({ "siteLogoUrl": address })).await;
+        assert_eq!((status, &told["field"]), (400, &json!("siteLogoUrl")), "{address}: {told}");
+    }
+}
