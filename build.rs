@@ -17,7 +17,7 @@ const SOURCES: [&str; 4] = ["package.json", "package-lock.json", "build.mjs", "s
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script where to write by the environment alone")]
 fn main() -> Result<(), Box<dyn Error>> {
     minijinja_embed::embed_templates!("templates");
-    let home = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("static");
+    let home = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("static");
     for source in SOURCES {
         println!("cargo::rerun-if-changed={}", home.join(source).display());
     }

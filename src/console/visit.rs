@@ -15,9 +15,10 @@ use minijinja::{Value, context};
 use url::{Url, form_urlencoded};
 
 use super::Console;
-use super::fields::Problem;
+use super::fields::{Fields, Problem};
 use super::render::shown;
 use super::{assets, notices, texts};
+use crate::services::site;
 use crate::services::{Actor, Kind, Language, ServiceError, Services};
 use crate::session::{self, Client};
 
@@ -112,6 +113,16 @@ impl Visit {
                 HttpResponse::InternalServerError().body("The page could not be rendered.")
             }
         }
+    }
+
+    /// A page with a form: as it starts, or again as it was typed, with what is wrong with it. What `values` says of
+    /// `typed` and `problem` itself is taken.
+    pub(super) fn form(&self, template: &str, values: Value, fields: &Fields, error: Option<&ServiceError>) -> HttpResponse {
+        let again = context! {
+            typed => error.map_or_else(|| Value::from(()), |_| fields.typed()),
+            problem => error.map(|error| shown(&Problem::of(self, error))),
+        };
+        self.page(error.map_or(StatusCode::OK, status_of), template, context! { ..values, ..again })
     }
 
     /// The text made from `template`.
@@ -241,12 +252,10 @@ impl FromRequest for InArea {
     }
 }
 
-/// The origin of a picture elsewhere. A host with signs that mean something in a policy is none of ours.
+/// The origin of a picture elsewhere.
 fn picture_origin(address: &str) -> Option<String> {
     let url = Url::parse(address).ok()?;
-    let plain = |host: &str| host.chars().all(|char| char.is_ascii_alphanumeric() || ".-:[]".contains(char));
-    let is_web = matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(plain);
-    is_web.then(|| url.origin().ascii_serialization())
+    site::is_web(&url).then(|| url.origin().ascii_serialization())
 }
 
 /// Where a stranger goes first; a page that only reads is come back to.

@@ -4,12 +4,13 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::{self, ServiceConfig};
-use minijinja::{Value, context};
+use minijinja::context;
 
+use super::overview;
 use crate::console::fields::{Fields, Problem};
+use crate::console::lists;
 use crate::console::render::shown;
-use crate::console::visit::{SignedIn, Visit, status_of};
-use crate::console::{format, lists};
+use crate::console::visit::SignedIn;
 use crate::services::gift_cards::{self, CardCode};
 use crate::services::ledger::{self, LedgerFilter};
 use crate::services::system::{self, TrafficQuery};
@@ -53,7 +54,7 @@ async fn redeem(signed_in: SignedIn, fields: Fields) -> HttpResponse {
 async fn show_history(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
     let services = visit.services();
     let asked = lists::asked(visit);
-    let (from, to) = range(visit.asked("range").as_deref(), services.now()).unwrap_or_else(|| days(visit));
+    let (from, to) = range(visit.asked("range").as_deref(), services.now()).unwrap_or_else(|| overview::days(visit));
     let filter = LedgerFilter { kind: visit.asked("kind"), from, to };
     let filtered = filter.kind.is_some() || from.is_some() || to.is_some() || asked.query.is_some();
     let found = ledger::list(services, actor.id.0, &asked, &filter).await?;
@@ -82,11 +83,10 @@ async fn show_form(signed_in: &SignedIn, fields: &Fields, refused: Option<&Servi
         traffic => shown(&traffic),
         cards => shown(&ledger::list(services, actor.id.0, &newest(1), &cards).await?),
         found => shown(&ledger::list(services, actor.id.0, &newest(LAST_ROWS), &LedgerFilter::default()).await?),
-        typed => refused.map_or_else(|| Value::from(()), |_| fields.typed()),
         // The form has one field: whatever is wrong is wrong with it.
         problem => refused.map(|error| shown(&Problem { field: Some("code".to_owned()), ..Problem::of(visit, error) })),
     };
-    let mut page = visit.page(refused.map_or(StatusCode::OK, status_of), "balance/redeem.html", values);
+    let mut page = visit.form("balance/redeem.html", values, fields, refused);
     if let Some(seconds) = refused.and_then(|error| error.retry_after) {
         page.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
@@ -102,11 +102,4 @@ fn range(name: Option<&str>, now: i64) -> Option<(Option<i64>, Option<i64>)> {
         _ => return None,
     };
     Some((Some(now - days * DAY_MS), None))
-}
-
-/// The days in the address, the last one whole.
-fn days(visit: &Visit) -> (Option<i64>, Option<i64>) {
-    let zone = format::zone(&visit.services().settings.settings().timezone);
-    let day = |name, time| visit.asked(name).and_then(|day| format::read_moment(&format!("{day}T{time}"), &zone));
-    (day("from", "00:00"), day("to", "23:59:59.999").map(|last| last + 1))
 }

@@ -38,9 +38,10 @@ async fn show(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
     let user_id = (!visit.of_all()).then_some(actor.id.0);
     let (stats, figures) = figures(visit, actor, StatsQuery { user_id, ..wanted(visit, "24h") }).await?;
     let users = if visit.of_all() { Some(largest_users(visit, actor, &stats).await?) } else { None };
+    let account = if visit.of_all() { None } else { Some(accounts::me(visit.services(), actor).await?) };
     let values = context! {
         traffic => shown(&system::traffic(&*visit.console.system.0, actor, &TrafficQuery { user_id })?),
-        account => shown(&accounts::me(visit.services(), actor).await?),
+        account => account.map(|account| shown(&account)),
         users => users.map(|users| shown(&users)),
         ..figures
     };
@@ -81,13 +82,18 @@ async fn largest_users(visit: &Visit, actor: &Actor, stats: &Stats) -> Served<Ra
 
 /// The range in the address: a named one, or two days with the last one whole; else `usual`.
 pub(super) fn wanted(visit: &Visit, usual: &str) -> StatsQuery {
-    let zone = format::zone(&visit.services().settings.settings().timezone);
-    let day = |name, time| visit.asked(name).and_then(|day| format::read_moment(&format!("{day}T{time}"), &zone));
-    if let (Some(from), Some(to)) = (day("from", "00:00"), day("to", "23:59:59.999")) {
-        return StatsQuery { range: Some("custom".to_owned()), from: Some(from), to: Some(to + 1), ..StatsQuery::default() };
+    if let (Some(from), Some(to)) = days(visit) {
+        return StatsQuery { range: Some("custom".to_owned()), from: Some(from), to: Some(to), ..StatsQuery::default() };
     }
     let range = visit.asked("range").filter(|range| RANGES.contains(&range.as_str()));
     StatsQuery { range: Some(range.unwrap_or_else(|| usual.to_owned())), ..StatsQuery::default() }
+}
+
+/// From when to when the days in the address are, the last one whole.
+pub(super) fn days(visit: &Visit) -> (Option<i64>, Option<i64>) {
+    let zone = format::zone(&visit.services().settings.settings().timezone);
+    let day = |name, time| visit.asked(name).and_then(|day| format::read_moment(&format!("{day}T{time}"), &zone));
+    (day("from", "00:00"), day("to", "23:59:59.999").map(|last| last + 1))
 }
 
 /// All input tokens, cached or not.
@@ -96,7 +102,7 @@ fn input(numbers: &Numbers) -> i64 {
 }
 
 /// All tokens.
-fn tokens(numbers: &Numbers) -> i64 {
+pub(super) fn tokens(numbers: &Numbers) -> i64 {
     input(numbers) + numbers.tokens_out
 }
 

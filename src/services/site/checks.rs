@@ -65,12 +65,16 @@ async fn channel(services: &Services, key: &str, old: Option<ChannelId>, new: Op
     }
 }
 
+/// Whether an address is one of the web, its host without signs that mean something in a policy (`;`, `,`, `*`, `'`).
+pub fn is_web(url: &Url) -> bool {
+    let plain = |host: &str| host.chars().all(|char| char.is_ascii_alphanumeric() || ".-:[]".contains(char));
+    matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(plain)
+}
+
 fn address(key: &str, given: Option<&str>, path_will_do: bool) -> Served<()> {
     let Some(text) = given else { return Ok(()) };
     let path = path_will_do && text.starts_with('/') && !text.starts_with("//");
-    let plain = |host: &str| host.chars().all(|char| char.is_ascii_alphanumeric() || ".-:[]".contains(char));
-    let absolute =
-        || Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(plain));
+    let absolute = || Url::parse(text).is_ok_and(|url| is_web(&url));
     if text.len() <= 2_048 && (path || absolute()) { Ok(()) } else { Err(check::bad(key, "an http or https address")) }
 }
 

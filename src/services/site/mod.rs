@@ -15,6 +15,7 @@ use serde::ser::{Error as _, SerializeMap};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+pub use checks::is_web;
 pub use public::{Announcement, Site, announcement, site};
 pub use texts::{SettingText, announced, texts};
 

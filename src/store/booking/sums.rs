@@ -96,12 +96,17 @@ impl KeyTotals {
     }
 }
 
+/// The hour a receipt is counted in.
+pub(super) fn hour_of(receipt: &Receipt) -> i64 {
+    receipt.ts - receipt.ts.rem_euclid(HOUR_MS)
+}
+
 /// Sums by hour, user, key, channel and model, in the order of their primary key.
 pub(super) fn hours_of<'r>(receipts: &[&'r Receipt]) -> Vec<HourRow<'r>> {
     type Place<'r> = (i64, i64, i64, i64, Cow<'r, str>);
     let mut hours: BTreeMap<Place<'r>, HourRow<'r>> = BTreeMap::new();
     for receipt in receipts {
-        let hour = receipt.ts - receipt.ts.rem_euclid(HOUR_MS);
+        let hour = hour_of(receipt);
         let channel = receipt.channel_id.map_or(0, |channel| channel.0);
         let model = clean(&receipt.model);
         let place = (hour, receipt.user_id.0, receipt.key_id.0, channel, model.clone());

@@ -6,10 +6,10 @@ use actors::vocabulary::{Ending, Receipt};
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
+use super::sums::hour_of;
 use super::tables::pieces;
 use crate::store::db::Stored;
 
-const HOUR_MS: i64 = 3_600_000;
 const ADD_TRAFFIC: &str = "INSERT INTO traffic_hourly (hour, user_id, protocol, upstream_protocol, ending, status, requests) ";
 const ON_TRAFFIC: &str = " ON CONFLICT (hour, user_id, protocol, upstream_protocol, ending, status) DO UPDATE SET \
     requests = traffic_hourly.requests + excluded.requests";
@@ -123,10 +123,6 @@ pub(super) fn latencies_of(receipts: &[&Receipt]) -> Vec<LatencyRow> {
         }
     }
     counts.into_iter().map(|(row, requests)| LatencyRow { requests, ..row }).collect()
-}
-
-fn hour_of(receipt: &Receipt) -> i64 {
-    receipt.ts - receipt.ts.rem_euclid(HOUR_MS)
 }
 
 /// The end of the step that `ms` is counted in: up to 16 exact, then eight steps from each power of two to the next.

@@ -3,13 +3,13 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Path, ServiceConfig};
-use minijinja::{Value, context};
+use minijinja::context;
 
-use crate::console::fields::{Fields, Problem};
+use crate::console::fields::Fields;
 use crate::console::lists;
 use crate::console::pages::id;
 use crate::console::render::shown;
-use crate::console::visit::{Admin, SignedIn, Visit, status_of};
+use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::gift_cards::{self, GiftCardQuery, IssuedCards, NewCards};
 use crate::services::values::{Patch, check};
 use crate::services::{Served, ServiceError};
@@ -73,11 +73,7 @@ async fn revoke(Admin(SignedIn { visit, actor }): Admin, path: Path<String>) -> 
 }
 
 fn form(visit: &Visit, fields: &Fields, error: Option<&ServiceError>) -> HttpResponse {
-    let values = context! {
-        typed => error.map_or_else(|| Value::from(()), |_| fields.typed()),
-        problem => error.map(|error| shown(&Problem::of(visit, error))),
-    };
-    visit.page(error.map_or(StatusCode::OK, status_of), "gift_cards/form.html", values)
+    visit.form("gift_cards/form.html", context! {}, fields, error)
 }
 
 /// The codes, this once.
@@ -91,12 +87,9 @@ fn wish(visit: &Visit, fields: &Fields) -> Served<NewCards> {
     let Patch::Value(amount_usd) = fields.usd("amountUsd")? else {
         return Err(check::bad("amountUsd", "an amount such as 12.50"));
     };
-    Ok(NewCards { amount_usd, count: given(fields.integer("count")?), expires_at: given(fields.moment("expiresAt", &timezone)?) })
-}
-
-fn given<T>(patch: Patch<T>) -> Option<T> {
-    match patch {
-        Patch::Value(value) => Some(value),
-        Patch::Absent | Patch::Null => None,
-    }
+    Ok(NewCards {
+        amount_usd,
+        count: fields.integer("count")?.value(),
+        expires_at: fields.moment("expiresAt", &timezone)?.value(),
+    })
 }

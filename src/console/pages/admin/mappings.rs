@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Path, ServiceConfig};
-use minijinja::{Value, context};
+use minijinja::context;
 
 use super::several;
-use crate::console::fields::{Fields, Problem};
+use crate::console::fields::Fields;
 use crate::console::lists;
 use crate::console::pages::id;
 use crate::console::render::shown;
-use crate::console::visit::{Admin, SignedIn, Visit, status_of};
+use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::catalogue::Reach;
 use crate::services::catalogue::mappings::{self, Mapping, MappingPatch, MappingQuery, NewMapping};
 use crate::services::values::Patch;
@@ -120,11 +120,9 @@ async fn form(visit: &Visit, mapping: Option<&Mapping>, fields: &Fields, error: 
         channels => shown(&reach.channels()),
         suggestions => shown(&reach.upstream_models()),
         back => several::came_from(visit, fields, LIST),
-        typed => error.map_or_else(|| Value::from(()), |_| fields.typed()),
         ticked => error.map_or_else(|| shown(&mapping.map(|mapping| &mapping.channel_ids)), |_| shown(&channels(fields))),
-        problem => error.map(|error| shown(&Problem::of(visit, error))),
     };
-    visit.page(error.map_or(StatusCode::OK, status_of), "mappings/form.html", values)
+    visit.form("mappings/form.html", values, fields, error)
 }
 
 /// `GET /admin/mappings/{id}/remove`

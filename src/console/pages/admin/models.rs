@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Path, ServiceConfig};
-use minijinja::{Value, context};
+use minijinja::context;
 use serde::Serialize;
 
 use super::several;
@@ -120,10 +120,8 @@ fn form(visit: &Visit, model: Option<&Model>, fields: &Fields, error: Option<&Se
     let values = context! {
         model => model.map(shown),
         back => several::came_from(visit, fields, LIST),
-        typed => error.map_or_else(|| Value::from(()), |_| fields.typed()),
-        problem => error.map(|error| shown(&Problem::of(visit, error))),
     };
-    visit.page(error.map_or(StatusCode::OK, status_of), "models/form.html", values)
+    visit.form("models/form.html", values, fields, error)
 }
 
 /// `GET /admin/models/{id}/remove`

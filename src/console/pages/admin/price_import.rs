@@ -3,14 +3,14 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, ServiceConfig};
-use minijinja::{Value, context};
+use minijinja::context;
 use serde::Serialize;
 
 use super::{prices, several};
 use crate::console::fields::{Fields, Problem};
 use crate::console::render::shown;
 use crate::console::upload::Upload;
-use crate::console::visit::{Admin, SignedIn, Visit, status_of};
+use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::catalogue::prices::{NewPrice, Price};
 use crate::services::catalogue::{self, ImportBody, ImportDiff, ImportOptions, PreviewFilter, Reach, Skipped};
 use crate::services::error::{ILL, MISSING_FIELD};
@@ -114,8 +114,7 @@ fn form(visit: &Visit, fields: &Fields, error: Option<&ServiceError>) -> HttpRes
         _ => Problem { field: Some("priceList".to_owned()), ..problem },
     };
     let values = context! {
-        typed => error.map_or_else(|| Value::from(()), |_| fields.typed()),
         problem => error.map(|error| shown(&at_file(Problem::of(visit, error)))),
     };
-    visit.page(error.map_or(StatusCode::OK, status_of), "prices/import.html", values)
+    visit.form("prices/import.html", values, fields, error)
 }

@@ -3,14 +3,14 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Path, ServiceConfig};
-use minijinja::{Value, context};
+use minijinja::context;
 
 use super::several;
 use crate::console::fields::{Fields, Problem};
 use crate::console::lists;
 use crate::console::pages::id;
 use crate::console::render::shown;
-use crate::console::visit::{Admin, SignedIn, Visit, status_of};
+use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::catalogue::Reach;
 use crate::services::catalogue::prices::{self, NewPrice, Price, PricePatch, PriceQuery};
 use crate::services::catalogue::reach;
@@ -151,10 +151,9 @@ async fn form(visit: &Visit, price: Option<&Price>, fields: &Fields, error: Opti
         channels => shown(&reach.channels()),
         suggestions => shown(&reach.upstream_models()),
         back => several::came_from(visit, fields, LIST),
-        typed => error.map_or_else(|| Value::from(()), |_| fields.typed()),
         problem => error.map(|error| shown(&problem(visit, error))),
     };
-    visit.page(error.map_or(StatusCode::OK, status_of), "prices/form.html", values)
+    visit.form("prices/form.html", values, fields, error)
 }
 
 /// What is wrong; where a price is there already, not its model is taken but its place.

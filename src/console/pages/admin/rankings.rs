@@ -40,15 +40,11 @@ async fn show(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
         stats => context! { range => range.range, from => rankings.from, to => rankings.to },
         ranges => shown(&overview::RANGES),
         kinds => shown(&KINDS),
-        tokens => tokens(&rankings.totals),
+        tokens => overview::tokens(&rankings.totals),
         rest => rest(&rankings),
         rankings => shown(&rankings),
     };
     Ok(visit.page(StatusCode::OK, "rankings.html", values))
-}
-
-fn tokens(numbers: &Numbers) -> i64 {
-    numbers.tokens_in + numbers.tokens_out + numbers.cache_read_tokens + numbers.cache_creation_tokens
 }
 
 /// What the rows leave of the whole; nothing where they are all there is.
@@ -59,5 +55,5 @@ fn rest(rankings: &Rankings) -> Value {
         return Value::from(());
     }
     let cost = Nanos(rankings.totals.cost_usd.0.0 - sum(|numbers| numbers.cost_usd.0.0));
-    context! { requests, tokens => tokens(&rankings.totals) - sum(tokens), cost => shown(&Usd(cost)) }
+    context! { requests, tokens => overview::tokens(&rankings.totals) - sum(overview::tokens), cost => shown(&Usd(cost)) }
 }

@@ -3,12 +3,12 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Path, ServiceConfig};
-use minijinja::{Value, context};
+use minijinja::context;
 
-use crate::console::fields::{Fields, Problem};
+use crate::console::fields::Fields;
 use crate::console::pages::{id, snippets};
 use crate::console::render::shown;
-use crate::console::visit::{Admin, SignedIn, Visit, status_of};
+use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::admin_tokens::{self, NewAdminToken};
 use crate::services::error::NOT_FOUND;
 use crate::services::{Served, ServiceError};
@@ -79,9 +79,5 @@ fn wish(visit: &Visit, fields: &Fields) -> Served<NewAdminToken> {
 }
 
 fn form(visit: &Visit, fields: &Fields, error: Option<&ServiceError>) -> HttpResponse {
-    let values = context! {
-        typed => error.map_or_else(|| Value::from(()), |_| fields.typed()),
-        problem => error.map(|error| shown(&Problem::of(visit, error))),
-    };
-    visit.page(error.map_or(StatusCode::OK, status_of), "tokens/form.html", values)
+    visit.form("tokens/form.html", context! {}, fields, error)
 }

@@ -1,13 +1,12 @@
 //! The form of a key. Whoever owns the key sets the owner's limits, an admin those of an admin; both are shown.
 
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use minijinja::{Value, context};
 
-use crate::console::fields::{Fields, Problem};
+use crate::console::fields::Fields;
 use crate::console::pages::people;
 use crate::console::render::shown;
-use crate::console::visit::{SignedIn, Visit, status_of};
+use crate::console::visit::{SignedIn, Visit};
 use crate::services::channels::{self, ChannelQuery};
 use crate::services::keys::{KeyChange, KeyLimits, KeyView, NewKey};
 use crate::services::values::{ListQuery, Patch, check};
@@ -32,15 +31,13 @@ pub(super) async fn page(
         limits => sides.map(|(limits, _)| shown(limits)),
         others => sides.filter(|(_, others)| limit_anything(others)).map(|(_, others)| shown(others)),
         owner => visit.asked("user"),
-        typed => error.map_or_else(|| Value::from(()), |_| fields.typed()),
-        problem => error.map(|error| shown(&Problem::of(visit, error))),
     };
     let for_admins = match visit.of_all() {
         true => choices(visit, key).await,
         false => Ok(context! {}),
     };
     match for_admins {
-        Ok(choices) => visit.page(error.map_or(StatusCode::OK, status_of), "keys/form.html", context! { ..common, ..choices }),
+        Ok(choices) => visit.form("keys/form.html", context! { ..common, ..choices }, fields, error),
         Err(error) => visit.failure(&error),
     }
 }

@@ -10,10 +10,10 @@ use actix_web::web::{self, ServiceConfig};
 use actors::vocabulary::UserId;
 use minijinja::{Value, context};
 
-use crate::console::fields::{Fields, Problem};
+use crate::console::fields::Fields;
 use crate::console::lists;
 use crate::console::render::shown;
-use crate::console::visit::{Admin, SignedIn, Visit, status_of};
+use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::users::{self, UserListFilter};
 use crate::services::{Served, ServiceError};
 
@@ -62,12 +62,7 @@ async fn form(visit: &Visit, template: &str, id: i64, fields: &Fields, error: Op
 
 /// A form with the values it starts from.
 fn filled(visit: &Visit, template: &str, values: Value, fields: &Fields, error: Option<&ServiceError>) -> HttpResponse {
-    let common = context! {
-        defaults => defaults(visit),
-        typed => error.map_or_else(|| Value::from(()), |_| fields.typed()),
-        problem => error.map(|error| shown(&Problem::of(visit, error))),
-    };
-    visit.page(error.map_or(StatusCode::OK, status_of), template, context! { ..values, ..common })
+    visit.form(template, context! { defaults => defaults(visit), ..values }, fields, error)
 }
 
 /// The site's limits, for users who have none of their own.
