@@ -42,7 +42,7 @@ pub(super) async fn delete_model(by: Guarded<Admin>, s: Data<Services>, id: Id<i
 }
 
 pub(super) async fn square(_: Guarded<Anyone>, s: Data<Services>) -> Served<Reply<ModelSquare>> {
-    catalogue::model_square(&s).await.map(Reply::new)
+    catalogue::model_square(&s).await.map(|square| Reply::new(ModelSquare::clone(&square)))
 }
 
 pub(super) async fn list_mappings(

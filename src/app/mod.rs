@@ -7,6 +7,7 @@ mod process;
 mod serving;
 mod upstreams;
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -120,6 +121,7 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
         passwords: Passwords::new().map_err(StartError::Services)?,
         throttles: Arc::new(Throttles::default()),
         setup: setup_gate(&config)?,
+        square: Arc::default(),
     };
     let parts = serving::Parts { config, cellar, services, ids, clock, in_flight: Arc::new(AtomicUsize::new(0)), instance };
     serving::serve(parts).await
@@ -171,5 +173,9 @@ struct SnapshotSettings(SettingsCache);
 impl CurrentSettings for SnapshotSettings {
     fn settings(&self) -> Settings {
         self.0.reader().load().settings.clone()
+    }
+
+    fn snapshot(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        Some(self.0.reader().keep())
     }
 }

@@ -1,5 +1,6 @@
 //! `user`: accounts from the command line, for the day nobody can sign in.
 
+use std::any::Any;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -95,6 +96,7 @@ fn services(storage: Storage) -> Result<Services, CommandError> {
         passwords: Passwords::new().map_err(told)?,
         throttles: Arc::new(Throttles::default()),
         setup: SetupGate::Open,
+        square: Arc::default(),
     })
 }
 
@@ -108,5 +110,9 @@ impl News for NobodyHere {
 impl CurrentSettings for NobodyHere {
     fn settings(&self) -> Settings {
         Settings::default()
+    }
+
+    fn snapshot(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        None
     }
 }

@@ -81,6 +81,12 @@ impl Fields {
         if self.first(&format!("was-{name}")) == self.first(name) { Patch::Absent } else { self.optional(name) }
     }
 
+    /// A box that was ticked or cleared since the form was made, as [`changed`](Self::changed).
+    pub(super) fn turned(&self, name: &str) -> Patch<bool> {
+        let ticked = self.ticked(name);
+        if self.ticked(&format!("was-{name}")) == ticked { Patch::Absent } else { Patch::Value(ticked) }
+    }
+
     /// A whole number; group separators are taken as they are shown.
     pub(super) fn integer(&self, name: &str) -> Served<Patch<i64>> {
         self.patch(name, |text| text.replace([',', ' '], "").parse().map_err(|_| check::bad(name, "a whole number")))

@@ -27,6 +27,7 @@ pub mod upkeep;
 pub mod users;
 pub mod values;
 
+use std::any::Any;
 use std::sync::Arc;
 
 use actors::ports::{Changed, Clock};
@@ -55,6 +56,9 @@ pub trait News: Send + Sync {
 pub trait CurrentSettings: Send + Sync {
     /// A copy.
     fn settings(&self) -> Settings;
+    /// What settings and catalogue were read into last: another object whenever one of them has changed. `None` where
+    /// nobody hears of changes; nothing is kept there.
+    fn snapshot(&self) -> Option<Arc<dyn Any + Send + Sync>>;
 }
 
 /// Who may make the first account.
@@ -88,6 +92,8 @@ pub struct Services {
     pub throttles: Arc<Throttles>,
     /// Guards the first registration.
     pub setup: SetupGate,
+    /// The model square as it was computed last.
+    pub square: Arc<catalogue::KeptSquare>,
 }
 
 impl Services {

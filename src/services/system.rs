@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::error::NOT_ALLOWED;
 use super::values::Usd;
 use super::{Actor, Served, ServiceError, Services};
-use crate::store::{StoreError, api_keys};
+use crate::store::{StoreError, key_names};
 
 /// Holds that are shown one by one; the figures count them all.
 pub const MOST_HOLDS: usize = 50;
@@ -245,9 +245,11 @@ async fn database(services: &Services, holds: &mut [HoldFigures]) -> Option<(Str
         let asked_at = Instant::now();
         services.db.ping().await?;
         let took = asked_at.elapsed();
+        let keys: Vec<i64> = holds.iter().map(|hold| hold.key_id).collect();
+        let names = key_names::of(&services.db, &keys).await?;
         for hold in holds {
-            if let Some(found) = api_keys::by_id(&services.db, hold.key_id).await? {
-                (hold.username, hold.key_name) = (Some(found.username), Some(found.key.name));
+            if let Some((username, key_name)) = names.get(&hold.key_id).cloned() {
+                (hold.username, hold.key_name) = (Some(username), Some(key_name));
             }
         }
         Ok::<_, StoreError>((description.version, description.bytes, took))

@@ -74,11 +74,15 @@ pub struct LedgerSums {
 /// When the database is ill.
 pub async fn list(db: &Db, user: i64, filter: &LedgerFilter, window: &Window) -> Stored<(Vec<ToldLedgerRow>, LedgerSums)> {
     let matching = conditions(user, filter, window);
+    // What rows tell is looked up for those of the page alone.
+    let direction = if window.descending { "DESC" } else { "ASC" };
     let rows = format!(
-        "SELECT l.*, g.code_last4 AS card_last4, r.model FROM ledger l LEFT JOIN gift_cards g ON g.id = l.gift_card_id \
-         LEFT JOIN request_log r ON r.id = l.receipt_id{}{}",
+        "SELECT l.*, g.code_last4 AS card_last4, r.model FROM (SELECT l.* FROM ledger l{}{}) AS l \
+         LEFT JOIN gift_cards g ON g.id = l.gift_card_id LEFT JOIN request_log r ON r.id = l.receipt_id \
+         ORDER BY {column} {direction}, l.id {direction}",
         matching.sql(),
-        window.tail("l.id")
+        window.tail("l.id"),
+        column = window.column,
     );
     let sums = format!(
         "SELECT CAST(count(*) AS BIGINT) AS rows, \

@@ -1,5 +1,6 @@
 //! A gateway's JSON door on port 0 over a database of its own, and people to call it.
 
+use std::any::Any;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -76,12 +77,17 @@ impl Clock for TestClock {
     }
 }
 
+/// The settings, and what stands for the snapshot that they are part of.
 #[derive(Default)]
-pub struct TestSettings(pub Mutex<Settings>);
+pub struct TestSettings(pub Mutex<Settings>, pub Mutex<Option<Arc<String>>>);
 
 impl CurrentSettings for TestSettings {
     fn settings(&self) -> Settings {
         self.0.lock().unwrap().clone()
+    }
+
+    fn snapshot(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.1.lock().unwrap().clone().map(|snapshot| snapshot as _)
     }
 }
 
@@ -130,6 +136,7 @@ impl TestApp {
             passwords: Passwords::new().unwrap(),
             throttles: Arc::default(),
             setup,
+            square: Arc::default(),
         };
         let routes = routes();
         let (upstreams, system) = (Arc::<FakeUpstreams>::default(), Arc::<FakeSystem>::default());

@@ -1,5 +1,7 @@
 //! What channels serve and what it costs there, and what pages do with it.
 
+use std::sync::Arc;
+
 use actors::vocabulary::{Role, UserId};
 use api_proxy::services::catalogue::models::{self, Model, NewModel};
 use api_proxy::services::catalogue::reach::{self, Priced};
@@ -57,6 +59,23 @@ on_both! {
         assert_eq!(square(&app).await, told("6/30.000000002"));
         anna.post("/api/model-prices", json!({"channelId": one, "model": "claude-up", "inputPricePerMTok": 4, "outputPricePerMTok": 1})).await.expects(201);
         assert_eq!(square(&app).await, told("8/30.000000002"), "each figure is the dearest");
+    }
+
+    async fn the_square_is_computed_once_for_all_that_look_until_something_changes(app: TestApp) {
+        let anna = app.people().await.anna;
+        anna.post("/api/models", json!({"provider": "openai", "model": "one"})).await.expects(201);
+        let of = |snapshot: &str| *app.settings.1.lock().unwrap() = Some(Arc::new(snapshot.to_owned()));
+        let names = |rows: Vec<(String, String)>| rows.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        of("first");
+        assert_eq!(names(square(&app).await), ["one"]);
+        anna.post("/api/models", json!({"provider": "openai", "model": "two"})).await.expects(201);
+        assert_eq!(names(square(&app).await), ["one"], "nothing was computed while no change was heard of");
+        of("second");
+        assert_eq!(names(square(&app).await), ["one", "two"]);
+        // Another object of the same value is another snapshot.
+        anna.post("/api/models", json!({"provider": "openai", "model": "three"})).await.expects(201);
+        of("second");
+        assert_eq!(names(square(&app).await), ["one", "three", "two"]);
     }
 
     async fn models_that_channels_serve_are_found_and_added_at_once(app: TestApp) {

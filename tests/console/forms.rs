@@ -53,6 +53,37 @@ async fn a_form_that_lay_open_gives_back_no_role_and_no_status() {
 }
 
 #[actix_web::test]
+async fn a_form_that_lay_open_turns_nothing_on_again() {
+    let world = World::start();
+    let admin = world.admin().await;
+    let provider = world.provider().await;
+    let channel = json!({ "name": "Spare", "type": "openai", "baseUrl": provider, "apiKey": "sk-of-a-channel" });
+    let model = json!({ "provider": "openai", "model": "spare" });
+    let mapping = json!({ "provider": "openai", "inboundModels": ["spare-alias"], "upstreamModel": "spare" });
+    let things = [
+        ("channels", "/edit", channel, ("weight", "7", json!(7))),
+        ("models", "", model, ("displayName", "Spare", json!("Spare"))),
+        ("model-mappings", "", mapping, ("upstreamModel", "other", json!("other"))),
+    ];
+    for (what, form, body, (field, typed, kept)) in things {
+        let id = admin.api(Method::POST, &format!("/api/{what}"), body).await["id"].as_i64().unwrap();
+        let page = format!("/admin/{}/{id}{form}", what.trim_start_matches("model-"));
+        let open = admin.get(&page).await.shown();
+        admin.api(Method::PATCH, &format!("/api/{what}/{id}"), json!({ "enabled": false })).await;
+        assert_eq!(admin.submit(&open, "form.panel", &[(field, typed)]).await.status, 303, "{what}");
+        let told = admin.api(Method::GET, &format!("/api/{what}"), Value::Null).await;
+        let row = told["rows"].as_array().unwrap().iter().find(|row| row["id"] == json!(id)).unwrap();
+        assert_eq!((&row[field], &row["enabled"]), (&kept, &json!(false)), "{what}: {row}");
+        // What is switched in the form itself is.
+        let open = admin.get(&page).await.shown();
+        assert_eq!(admin.submit(&open, "form.panel", &[("enabled", "on")]).await.status, 303, "{what}");
+        let told = admin.api(Method::GET, &format!("/api/{what}"), Value::Null).await;
+        let row = told["rows"].as_array().unwrap().iter().find(|row| row["id"] == json!(id)).unwrap();
+        assert_eq!(row["enabled"], json!(true), "{what}: {row}");
+    }
+}
+
+#[actix_web::test]
 async fn a_logo_cannot_say_what_pages_may_do() {
     let world = World::start();
     let admin = world.admin().await;

@@ -2,7 +2,7 @@
 
 use actors::ports::LedgerStore;
 use actors::vocabulary::{Attempt, ChannelId, Ending, Receipt};
-use api_proxy::store::channel_activity::{self, SLOT_MS, SlotRow};
+use api_proxy::store::channel_activity::{self, SLOT_MS, SampleRow, SlotRow};
 use api_proxy::store::{Window, channels, retention};
 
 use crate::database::{Database, NOON, on_both, receipt};
@@ -53,9 +53,49 @@ async fn every_attempt_is_counted_for_the_channel_that_was_tried() {
         let failures = channel_activity::failures(&d.db, ChannelId(8), 0, 10).await.unwrap();
         assert_eq!(failures.iter().map(|row| row.id).collect::<Vec<_>>(), [2, 1]);
         let samples = channel_activity::samples(&d.db, &[7, 8], 0, 1).await.unwrap();
-        assert_eq!(samples, [vec![(900, Some(120))], vec![]]);
+        assert_eq!(samples, [SampleRow { channel_id: 7, duration_ms: 900, ttft_ms: Some(120) }]);
         assert_eq!(retention::delete_channel_activity(&d.db, NOON + 1).await.unwrap(), 2);
         assert_eq!(of(&d, 7).await.len(), 1);
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn failures_of_a_channel_are_found_behind_requests_that_it_saved() {
+    on_both(|d| async move {
+        d.user(1, 0).await;
+        let broke = || attempt(8, Some(529), Some(r#"it said {"channelId":7,"error":"overloaded"}"#));
+        let mut batch = vec![
+            tried(1, Ending::Completed, vec![broke(), attempt(7, Some(200), None)]),
+            Receipt {
+                error: Some("the stream broke".into()),
+                ..tried(2, Ending::UpstreamFailed, vec![attempt(8, Some(200), None)])
+            },
+            Receipt {
+                ts: NOON + 4 * SLOT_MS,
+                ..tried(3, Ending::Completed, vec![broke(), broke(), attempt(7, Some(200), None)])
+            },
+        ];
+        batch.extend((10..60).map(|id| {
+            let saved = tried(id, Ending::Completed, vec![attempt(7, Some(529), Some("no")), attempt(8, Some(200), None)]);
+            Receipt { ts: NOON + id % 3 * SLOT_MS, ..saved }
+        }));
+        assert_eq!(d.booking().book(&batch).await.unwrap(), batch.len());
+        let found = |from, most| {
+            let db = d.db.clone();
+            async move {
+                let rows = channel_activity::failures(&db, ChannelId(8), from, most).await.unwrap();
+                rows.iter().map(|row| row.id).collect::<Vec<_>>()
+            }
+        };
+        assert_eq!(found(0, 20).await, [3, 2, 1]);
+        assert_eq!(found(0, 2).await, [3, 2]);
+        assert_eq!(found(NOON + SLOT_MS, 20).await, [3]);
+        let rest = channel_activity::failures(&d.db, ChannelId(7), 0, 100).await.unwrap();
+        assert_eq!(rest.len(), 50, "each once, though the half hours that are searched touch");
+        let mut samples = channel_activity::samples(&d.db, &[7, 8, 9], 0, 2).await.unwrap();
+        samples.sort_by_key(|row| row.channel_id);
+        assert_eq!(samples.iter().map(|row| row.channel_id).collect::<Vec<_>>(), [7, 7, 8, 8]);
     })
     .await;
 }

@@ -11,7 +11,7 @@ mod square;
 pub use import::{ImportBody, ImportDiff, ImportOptions, ImportPreview, PreviewFilter, PriceChange, import, preview};
 pub use price_file::{SkipReason, Skipped};
 pub use reach::Reach;
-pub use square::{ModelSquare, SquareModel, model_square};
+pub use square::{KeptSquare, ModelSquare, SquareModel, model_square};
 
 use crate::services::{Served, values::check};
 

@@ -1,8 +1,12 @@
 //! The public list of models with what they cost.
 
+use std::any::Any;
+use std::sync::Arc;
+
 use actors::vocabulary::{Family, Multiplier, Nanos, Settings};
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio::sync::Mutex;
 
 use super::reach::Reach;
 use crate::services::values::Usd;
@@ -41,12 +45,35 @@ pub struct ModelSquare {
     pub models: Vec<SquareModel>,
 }
 
+/// The list as it was computed last, and the snapshot that was in force then. Strangers ask for it as often as they like.
+#[derive(Default)]
+pub struct KeptSquare(Mutex<Option<(Snapshot, Arc<ModelSquare>)>>);
+
+type Snapshot = Arc<dyn Any + Send + Sync>;
+
 /// Visible, enabled models with what they cost: at the dearest channel that may be asked, so that nobody pays more than
 /// what stands here; where no channel serves a model, what it would cost.
 ///
 /// # Errors
 /// When the database is ill.
-pub async fn model_square(services: &Services) -> Served<ModelSquare> {
+pub async fn model_square(services: &Services) -> Served<Arc<ModelSquare>> {
+    // Kept before anything is read: what is read is as new as it, and a later change brings another one.
+    let Some(snapshot) = services.settings.snapshot() else {
+        return computed(services).await.map(Arc::new);
+    };
+    // Whoever comes meanwhile waits, and computes nothing.
+    let mut kept = services.square.0.lock().await;
+    if let Some((of, square)) = &*kept
+        && std::ptr::addr_eq(Arc::as_ptr(of), Arc::as_ptr(&snapshot))
+    {
+        return Ok(Arc::clone(square));
+    }
+    let square = Arc::new(computed(services).await?);
+    *kept = Some((snapshot, Arc::clone(&square)));
+    Ok(square)
+}
+
+async fn computed(services: &Services) -> Served<ModelSquare> {
     let settings = services.settings.settings();
     let reach = Reach::load(services).await?;
     let shown = reach.models.iter().filter(|row| row.visible && row.enabled);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::services::reports::percentile;
 use crate::services::{Served, Services};
-use crate::store::channel_activity::{self, SLOT_MS, SlotRow, TestedSlotRow};
+use crate::store::channel_activity::{self, SLOT_MS, SampleRow, SlotRow, TestedSlotRow};
 
 /// Half hours that are shown, the running one included.
 const CELLS: i64 = 48;
@@ -103,9 +103,12 @@ pub(super) async fn of(services: &Services, ids: &[i64]) -> Served<HashMap<i64, 
         }
     }
     let busy: Vec<i64> = ids.iter().copied().filter(|id| found.get(id).is_some_and(|activity| activity.answered > 0)).collect();
-    let samples = channel_activity::samples(&services.db, &busy, first, SAMPLED).await?;
-    for (id, sample) in busy.iter().zip(samples) {
-        if let Some(activity) = found.get_mut(id) {
+    let mut samples: HashMap<i64, Vec<SampleRow>> = HashMap::new();
+    for row in channel_activity::samples(&services.db, &busy, first, SAMPLED).await? {
+        samples.entry(row.channel_id).or_default().push(row);
+    }
+    for (id, sample) in samples {
+        if let Some(activity) = found.get_mut(&id) {
             activity.add_times(&sample);
         }
     }
@@ -137,9 +140,9 @@ impl Activity {
         }
     }
 
-    fn add_times(&mut self, sample: &[(i64, Option<i64>)]) {
-        let mut durations: Vec<i64> = sample.iter().map(|times| times.0).collect();
-        let mut first_outputs: Vec<i64> = sample.iter().filter_map(|times| times.1).collect();
+    fn add_times(&mut self, sample: &[SampleRow]) {
+        let mut durations: Vec<i64> = sample.iter().map(|row| row.duration_ms).collect();
+        let mut first_outputs: Vec<i64> = sample.iter().filter_map(|row| row.ttft_ms).collect();
         durations.sort_unstable();
         first_outputs.sort_unstable();
         (self.duration_p50_ms, self.duration_p95_ms) = (percentile(&durations, 50), percentile(&durations, 95));

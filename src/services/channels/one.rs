@@ -15,7 +15,7 @@ use crate::store::stats::{self, Span};
 
 const DAY_MS: i64 = 86_400_000;
 /// Requests whose failures are shown.
-const MOST_FAILURES: i64 = 20;
+const MOST_FAILURES: usize = 20;
 
 /// A failed attempt.
 #[derive(Clone, Debug, Serialize)]

@@ -98,7 +98,7 @@ async fn update(Admin(SignedIn { visit, actor }): Admin, path: Path<String>, fie
         inbound_models: Some(fields.list("inboundModels").value().unwrap_or_default()),
         upstream_model: Some(fields.text("upstreamModel").to_owned()),
         channel_ids: Patch::Value(channels(&fields)),
-        enabled: Patch::Value(fields.ticked("enabled")),
+        enabled: fields.turned("enabled"),
     };
     match mappings::update(visit.services(), &actor, mapping.id, patch).await {
         Ok(_) => several::back(&visit, &fields, LIST, "saved", 1),

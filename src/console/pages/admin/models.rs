@@ -107,8 +107,8 @@ async fn update(Admin(SignedIn { visit, actor }): Admin, path: Path<String>, fie
         provider: Some(fields.text("provider").to_owned()),
         model: Some(fields.text("model").to_owned()),
         display_name: fields.optional("displayName"),
-        visible: Patch::Value(fields.ticked("visible")),
-        enabled: Patch::Value(fields.ticked("enabled")),
+        visible: fields.turned("visible"),
+        enabled: fields.turned("enabled"),
     };
     match models::update(visit.services(), &actor, model.id, patch).await {
         Ok(_) => several::back(&visit, &fields, LIST, "saved", 1),

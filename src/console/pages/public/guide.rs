@@ -28,26 +28,26 @@ async fn show_front(visit: &Visit) -> Served<HttpResponse> {
     if visit.actor.is_none() && accounts::opening(visit.services()).await?.first {
         return Ok(visit.to("/register").finish());
     }
-    let models = model_square(visit.services()).await?.models;
+    let models = &model_square(visit.services()).await?.models;
     let values = context! {
         base => snippets::base_url(visit),
         key => snippets::KEY,
         many => models.len(),
         names => models.iter().map(|model| model.model.clone()).take(12).collect::<Vec<_>>(),
-        claude => chat_model(&models, "claude").unwrap_or(CLAUDE_MODEL),
-        openai => chat_model(&models, "openai").unwrap_or(OPENAI_MODEL),
+        claude => chat_model(models, "claude").unwrap_or(CLAUDE_MODEL),
+        openai => chat_model(models, "openai").unwrap_or(OPENAI_MODEL),
     };
     Ok(visit.page(StatusCode::OK, "landing/front.html", values))
 }
 
 async fn show_docs(visit: &Visit) -> Served<HttpResponse> {
-    let models = model_square(visit.services()).await?.models;
+    let models = &model_square(visit.services()).await?.models;
     let embedding = models.iter().find(|model| embeds(model)).map(|model| model.model.as_str());
     let values = context! {
         base => snippets::base_url(visit),
         key => snippets::KEY,
-        claude => chat_model(&models, "claude").unwrap_or(CLAUDE_MODEL),
-        openai => chat_model(&models, "openai").unwrap_or(OPENAI_MODEL),
+        claude => chat_model(models, "claude").unwrap_or(CLAUDE_MODEL),
+        openai => chat_model(models, "openai").unwrap_or(OPENAI_MODEL),
         embedding => embedding.unwrap_or(EMBEDDING_MODEL),
         most_bytes => visit.services().settings.settings().max_request_bytes >> 20,
     };

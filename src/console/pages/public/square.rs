@@ -32,13 +32,14 @@ async fn list(visit: Visit) -> HttpResponse {
 async fn rows(visit: &Visit) -> Served<HttpResponse> {
     let asked = lists::asked_by(visit, "model");
     let (provider, price) = (visit.asked("provider"), visit.asked("price"));
-    let mut models = catalogue::model_square(visit.services()).await?.models;
-    let all = models.len();
-    models.retain(|model| {
+    let square = catalogue::model_square(visit.services()).await?;
+    let all = square.models.len();
+    let wanted = |model: &&SquareModel| {
         provider.as_ref().is_none_or(|wanted| *wanted == model.provider)
             && price.as_deref().is_none_or(|wanted| costs(model, wanted))
             && asked.query.as_deref().is_none_or(|text| is_named(model, text))
-    });
+    };
+    let mut models: Vec<&SquareModel> = square.models.iter().filter(wanted).collect();
     models.sort_by(|a, b| in_order(a, b, &asked));
     let page = cut(models, &asked);
     let values = context! {
@@ -84,7 +85,7 @@ fn in_order(a: &SquareModel, b: &SquareModel, asked: &ListQuery) -> Ordering {
     first.then_with(|| a.model.cmp(&b.model)).then_with(|| a.provider.cmp(&b.provider))
 }
 
-fn cut(models: Vec<SquareModel>, asked: &ListQuery) -> Page<SquareModel> {
+fn cut<'m>(models: Vec<&'m SquareModel>, asked: &ListQuery) -> Page<&'m SquareModel> {
     let total = i64::try_from(models.len()).unwrap_or(i64::MAX);
     let size = usize::try_from(asked.page_size.unwrap_or(total)).unwrap_or(usize::MAX);
     let before = usize::try_from(asked.page.unwrap_or(1).max(1) - 1).unwrap_or(0).saturating_mul(size);
@@ -96,7 +97,7 @@ async fn one(visit: Visit) -> HttpResponse {
     let found = catalogue::model_square(visit.services()).await.and_then(|square| {
         let (provider, name) = (visit.asked("provider"), visit.asked("name"));
         let wanted = |model: &SquareModel| Some(&model.provider) == provider.as_ref() && Some(&model.model) == name.as_ref();
-        square.models.into_iter().find(wanted).ok_or_else(|| ServiceError::new(&NOT_FOUND))
+        square.models.iter().find(|model| wanted(model)).cloned().ok_or_else(|| ServiceError::new(&NOT_FOUND))
     });
     match found {
         Ok(model) => {

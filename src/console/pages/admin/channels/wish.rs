@@ -24,7 +24,7 @@ pub(super) fn patch(fields: &Fields) -> Served<ChannelPatch> {
         test_model: fields.optional("testModel"),
         monitor_interval_sec: fields.usd("monitorIntervalSec")?,
         headers: headers(fields)?,
-        enabled: Patch::Value(fields.ticked("enabled")),
+        enabled: fields.turned("enabled"),
     })
 }
 
