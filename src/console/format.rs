@@ -86,6 +86,34 @@ pub(super) fn read_moment(text: &str, zone: &TimeZone) -> Option<i64> {
     Some(moment.to_zoned(zone.clone()).ok()?.timestamp().as_millisecond())
 }
 
+/// A browser and its system, by what it calls itself; whatever else it says where neither is known.
+pub(super) fn browser(agent: &str) -> String {
+    // Each says the names of those before it, too.
+    const BROWSERS: [(&str, &str); 6] = [
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("CriOS/", "Chrome"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ];
+    const SYSTEMS: [(&str, &str); 7] = [
+        ("iPhone", "iOS"),
+        ("iPad", "iPadOS"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ];
+    let named = |names: &[(&str, &'static str)]| names.iter().find(|(part, _)| agent.contains(part)).map(|(_, name)| *name);
+    match (named(&BROWSERS), named(&SYSTEMS)) {
+        (Some(browser), Some(system)) => format!("{browser}, {system}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => agent.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,5 +138,18 @@ mod tests {
         assert_eq!(moment(ms, &TimeZone::UTC, "%Y-%m-%d %H:%M"), "2026-12-01 02:00");
         assert_eq!(read_moment("tomorrow", &zone), None);
         assert_eq!((duration(999).as_str(), duration(4_020).as_str(), duration(75_190).as_str()), ("999 ms", "4.02 s", "75.1 s"));
+    }
+
+    #[test]
+    fn browsers_are_called_by_their_names() {
+        let agent = |rest: &str| browser(&format!("Mozilla/5.0 ({rest}"));
+        let chrome = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+        assert_eq!(agent(&format!("X11; Linux x86_64) {chrome}")), "Chrome, Linux");
+        assert_eq!(agent(&format!("Windows NT 10.0; Win64; x64) {chrome} Edg/140.0")), "Edge, Windows");
+        assert_eq!(
+            agent("iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 Version/18.0 Mobile/15E148 Safari/604.1"),
+            "Safari, iOS"
+        );
+        assert_eq!(browser("curl/8.5.0"), "curl/8.5.0");
     }
 }

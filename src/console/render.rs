@@ -103,6 +103,7 @@ fn environment(texts: &Arc<Texts>) -> Environment<'static> {
     environment.add_filter("duration", |value: Value| i64::try_from(value).map_or_else(|_| none(), format::duration));
     environment.add_filter("percent", |value: Value| f64::try_from(value).map_or_else(|_| none(), format::percent));
     environment.add_filter("moment", moment);
+    environment.add_filter("browser", |value: Value| value.as_str().map_or_else(none, format::browser));
     // A JSON text inside a script element: nothing in it may end the element.
     environment.add_filter("safe_json", |json: &str| Value::from_safe_string(json.replace('<', "\\u003c")));
     environment

@@ -163,11 +163,21 @@ impl ServiceError {
             Language::En => self.refusal.en,
             Language::Zh => self.refusal.zh,
         };
-        self.parameters.iter().fold(template.to_owned(), |text, (name, value)| {
+        let template =
+            label.filter(|_| language == Language::Zh).map_or_else(|| template.to_owned(), |label| closed_up(template, label));
+        self.parameters.iter().fold(template, |text, (name, value)| {
             let value = label.filter(|_| *name == "field").unwrap_or(value);
             text.replace(&format!("{{{name}}}"), value)
         })
     }
+}
+
+/// A text without the blanks around its field that only a Latin name wants.
+fn closed_up(template: &str, label: &str) -> String {
+    let latin = |letter: Option<char>| letter.is_none_or(|letter| letter.is_ascii());
+    let (first, last) = (latin(label.chars().next()), latin(label.chars().next_back()));
+    let before = if first { template.to_owned() } else { template.replace(" {field}", "{field}") };
+    if last { before } else { before.replace("{field} ", "{field}") }
 }
 
 impl fmt::Display for ServiceError {

@@ -246,10 +246,10 @@ async fn database(services: &Services, holds: &mut [HoldFigures]) -> Option<(Str
         services.db.ping().await?;
         let took = asked_at.elapsed();
         let keys: Vec<i64> = holds.iter().map(|hold| hold.key_id).collect();
-        let names = key_names::of(&services.db, &keys).await?;
+        let named = key_names::of(&services.db, &keys).await?;
         for hold in holds {
-            if let Some((username, key_name)) = names.get(&hold.key_id).cloned() {
-                (hold.username, hold.key_name) = (Some(username), Some(key_name));
+            if let Some(key) = named.iter().find(|key| key.id == hold.key_id) {
+                (hold.username, hold.key_name) = (Some(key.username.clone()), Some(key.name.clone()));
             }
         }
         Ok::<_, StoreError>((description.version, description.bytes, took))

@@ -1,8 +1,6 @@
 //! Names of keys: of one by its digest, as far as its own usage report needs it, and of some by their ids.
 
-use std::collections::HashMap;
-
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, FromRow};
 
 use super::conditions::{Conditions, bind_all};
 use super::db::{Db, Stored, read};
@@ -17,19 +15,32 @@ pub async fn find(db: &Db, digest: &str) -> Stored<Option<(i64, String)>> {
     Ok(read!(db, conn => sqlx::query_as(SQL).bind(digest).fetch_optional(&mut *conn).await?))
 }
 
-/// Owners' and own names of the keys with these ids, by id.
+/// A key's name beside its owner's.
+#[derive(Clone, Debug, FromRow)]
+pub struct NamedKey {
+    /// Its id.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub user_id: i64,
+    /// Their name.
+    pub username: String,
+}
+
+/// The keys with these ids, as far as they are still there.
 ///
 /// # Errors
 /// When the database is ill.
-pub async fn of(db: &Db, ids: &[i64]) -> Stored<HashMap<i64, (String, String)>> {
+pub async fn of(db: &Db, ids: &[i64]) -> Stored<Vec<NamedKey>> {
     if ids.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Vec::new());
     }
     let mut all = Conditions::default();
     let places = ids.iter().map(|id| all.push(*id)).collect::<Vec<_>>().join(", ");
-    let sql =
-        format!("SELECT k.id, u.username, k.name FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.id IN ({places})");
-    let rows: Vec<(i64, String, String)> =
-        read!(db, conn => bind_all!(sqlx::query_as(AssertSqlSafe(sql)), &all.binds).fetch_all(&mut *conn).await?);
-    Ok(rows.into_iter().map(|(id, username, name)| (id, (username, name))).collect())
+    let sql = format!(
+        "SELECT k.id, k.name, k.user_id, u.username FROM api_keys k JOIN users u ON u.id = k.user_id \
+         WHERE k.id IN ({places}) AND u.deleted_at IS NULL"
+    );
+    read!(db, conn => Ok(bind_all!(sqlx::query_as(AssertSqlSafe(sql)), &all.binds).fetch_all(&mut *conn).await?))
 }

@@ -100,14 +100,18 @@ pub async fn of_user(db: &Db, user: i64, now_ms: i64) -> Stored<Vec<SessionRow>>
     read!(db, conn => Ok(sqlx::query_as(select).bind(user).bind(now_ms).fetch_all(&mut *conn).await?))
 }
 
-/// Ends one of an account's sessions; `false` when there is no such one.
+/// Ends one of an account's sessions; `false` when there is no such one. Nothing is left in the trail then.
 ///
 /// # Errors
 /// When the database is ill.
-pub async fn end(db: &Db, user: i64, id: i64) -> Stored<bool> {
+pub async fn end(db: &Db, user: i64, id: i64, trail: Option<&Trail>) -> Stored<bool> {
     write!(db, tx => {
         let delete = sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND id = $2");
-        Ok(delete.bind(user).bind(id).execute(&mut *tx).await?.rows_affected() > 0)
+        let ended = delete.bind(user).bind(id).execute(&mut *tx).await?.rows_affected() > 0;
+        if let Some(trail) = trail.filter(|_| ended) {
+            tx.leave(trail).await?;
+        }
+        Ok(ended)
     })
 }
 
@@ -115,10 +119,13 @@ pub async fn end(db: &Db, user: i64, id: i64) -> Stored<bool> {
 ///
 /// # Errors
 /// When the database is ill.
-pub async fn end_others(db: &Db, user: i64, spared: Option<i64>) -> Stored<()> {
+pub async fn end_others(db: &Db, user: i64, spared: Option<i64>, trail: Option<&Trail>) -> Stored<()> {
     let delete = "DELETE FROM sessions WHERE user_id = $1 AND (CAST($2 AS BIGINT) IS NULL OR id <> $2)";
     write!(db, tx => {
         sqlx::query(delete).bind(user).bind(spared).execute(&mut *tx).await?;
+        if let Some(trail) = trail {
+            tx.leave(trail).await?;
+        }
         Ok(())
     })
 }

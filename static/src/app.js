@@ -21,6 +21,9 @@ several();
 sheets();
 theme();
 
+// In a long menu the page that is open is in sight.
+document.querySelector('.side [aria-current]')?.scrollIntoView({ block: 'nearest' });
+
 // A form that was sent is not sent again by a second click.
 document.addEventListener('submit', (event) => {
   if (event.target.matches('[data-download]')) return;

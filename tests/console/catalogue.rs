@@ -90,8 +90,9 @@ async fn a_model_is_added_changed_switched_and_deleted_without_scripts() {
     let id = id_of(&list, "mine/one");
     let edit = admin.get(&format!("/admin/models/{id}")).await.shown();
     assert_eq!((edit.value("model").as_deref(), edit.value("displayName").as_deref()), (Some("mine/one"), Some("Mine")));
-    let saved =
-        admin.post(&format!("/admin/models/{id}"), &[("provider", "openai"), ("model", "mine/one"), ("displayName", "")]).await;
+    let cleared =
+        [("was-visible", "on"), ("was-enabled", "on"), ("provider", "openai"), ("model", "mine/one"), ("displayName", "")];
+    let saved = admin.post(&format!("/admin/models/{id}"), &cleared).await;
     assert_eq!(saved.location.as_deref(), Some("/admin/models?done=saved.1"));
     let stored = admin.api(Method::GET, "/api/models?query=mine/one", Value::Null).await;
     let row = &stored["rows"][0];

@@ -15,7 +15,11 @@ async fn a_key_is_made_shown_once_used_and_its_request_appears_live() {
     browser.run("const form = document.querySelector('dialog form'); form.elements.budgetUsd.value = 'much'; form.elements.name.value = 'laptop'; form.requestSubmit()").await;
     browser.until("document.querySelector('[aria-invalid=true]')").await;
     assert_eq!(browser.run("return document.querySelector('[aria-invalid=true]').name").await, "budgetUsd");
-    assert_eq!(browser.run("return document.querySelector('[name=name]').value").await, "laptop");
+    assert_eq!(
+        browser.run("return document.querySelector('dialog[open] [name=name]').value").await,
+        "laptop",
+        "the drawer stays"
+    );
     let refused = browser.complaints().await;
     assert!(refused.iter().all(|line| line.contains("422")), "{refused:?}");
     browser

@@ -16,6 +16,42 @@ async fn user(admin: &Visitor, id: i64) -> Value {
 }
 
 #[actix_web::test]
+async fn where_a_user_is_signed_in_is_shown_and_ended() {
+    let world = World::start();
+    let admin = world.admin().await;
+    let id = world.add_user(&login("mia"), "1").await;
+    let page = format!("/admin/users/{id}");
+    assert!(admin.get(&page).await.shown().has("section[aria-labelledby=sessions] .empty"));
+    let browsers = [Visitor::signed_in(&world.site, &login("mia")).await, Visitor::signed_in(&world.site, &login("mia")).await];
+    let shown = admin.get(&page).await.shown();
+    assert_eq!(shown.rows_of("section[aria-labelledby=sessions] table").len(), 2);
+    let ended = admin.submit(&shown, "section[aria-labelledby=sessions] tbody form", &[]).await;
+    assert_eq!(admin.follow(&ended.location.unwrap()).await.text(".toast"), "The session has ended.");
+    let mut statuses = Vec::new();
+    for browser in &browsers {
+        statuses.push(browser.get("/console").await.status);
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 303], "one of the two is signed out");
+    let shown = admin.get(&page).await.shown();
+    assert_eq!(admin.submit(&shown, "section[aria-labelledby=sessions] form.right", &[]).await.status, 303);
+    for browser in &browsers {
+        assert_eq!(browser.get("/console").await.status, 303);
+    }
+    let trail = admin.get(&format!("/admin/audit?what=user&subject={id}")).await.shown();
+    let deeds: Vec<String> = trail.rows().iter().map(|row| row.cell("What was done").to_owned()).collect();
+    assert_eq!(deeds.iter().filter(|deed| *deed == "Ended sessions of a user").count(), 2, "{deeds:?}");
+    assert_eq!(admin.post(&format!("{page}/sessions/1"), &[]).await.status, 404);
+    // An admin reaches for nobody above.
+    let helper = world.add_user(&login("helper"), "1").await;
+    admin.api(Method::PATCH, &format!("/api/users/{helper}"), json!({ "role": "admin" })).await;
+    let helper = Visitor::signed_in(&world.site, &login("helper")).await;
+    let above = world.books().number("SELECT id FROM users WHERE role = 'super_admin'").await;
+    assert_eq!(helper.post(&format!("/admin/users/{above}/sessions"), &[]).await.status, 403);
+    assert_eq!(admin.get("/console").await.status, 200);
+}
+
+#[actix_web::test]
 async fn a_user_is_made_found_changed_and_removed() {
     let world = World::start();
     let admin = world.admin().await;

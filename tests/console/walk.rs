@@ -41,6 +41,8 @@ impl Walk {
         self.browser.until("document.querySelector('dialog[open] form')").await;
         self.browser.fill(fields).await;
         self.browser.press("dialog[open] footer .primary").await;
+        // Away, or what is shown once in its place.
+        self.browser.until("!document.querySelector('dialog[open] form') && document.readyState === 'complete'").await;
         self.is_at(list).await;
     }
 

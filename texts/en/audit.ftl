@@ -43,6 +43,7 @@ audit-deed-user-create = Created a user
 audit-deed-user-update = Changed a user
 audit-deed-user-password = Changed a password
 audit-deed-user-quota = Changed money or limits
+audit-deed-user-end_sessions = Ended sessions of a user
 audit-deed-user-remove = Deleted a user
 audit-deed-session-start = Signed in
 audit-deed-key-create = Created a key

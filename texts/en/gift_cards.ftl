@@ -1,7 +1,7 @@
 # Gift cards
 
 cards-make = Make gift cards
-cards-search = Last four characters, redeemer, or a whole code
+cards-search = Code, its end, or redeemer
 cards-export-hint = The list as a file, without codes
 cards-none = No gift cards yet
 cards-none-hint = Whoever redeems a card gets its amount added to their balance.

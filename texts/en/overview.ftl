@@ -55,7 +55,5 @@ protocols = Protocols
 protocols-hint = what clients spoke, and what the channel was asked in
 protocol-client = Client
 protocol-upstream = Channel
-protocol-how = How
 protocol-count = Token counting
-protocol-converted = converted
 protocol-native = as it came

@@ -58,3 +58,6 @@ users-ledger-of = Ledger of { $name }
 users-ledger-all = All { $count } rows
 users-to-user = To the user
 users-never = Never
+users-end-sessions = End all
+users-no-sessions = Signed in nowhere
+users-done-sessions = All sessions of this user have ended.

@@ -37,6 +37,7 @@ audit-deed-user-create = 新建用户
 audit-deed-user-update = 修改用户
 audit-deed-user-password = 修改密码
 audit-deed-user-quota = 调整余额或限制
+audit-deed-user-end_sessions = 结束用户会话
 audit-deed-user-remove = 删除用户
 audit-deed-session-start = 登录
 audit-deed-key-create = 新建密钥

@@ -52,7 +52,5 @@ protocols = 协议转换
 protocols-hint = 客户端协议与渠道协议
 protocol-client = 客户端
 protocol-upstream = 渠道
-protocol-how = 方式
 protocol-count = Token 计数
-protocol-converted = 转换
 protocol-native = 直通

@@ -55,3 +55,6 @@ users-ledger-of = { $name } 的余额明细
 users-ledger-all = 全部 { $count } 条
 users-to-user = 返回用户
 users-never = 从未
+users-end-sessions = 全部结束
+users-no-sessions = 没有登录中的会话
+users-done-sessions = 该用户的会话均已结束。

@@ -3,6 +3,7 @@
 use minijinja::{Value, context};
 use serde_json::json;
 
+use super::overview::cached;
 use crate::console::visit::Visit;
 use crate::services::reports::{Numbers, Stats};
 
@@ -41,6 +42,32 @@ fn chart(visit: &Visit, stats: &Stats, kind: &str, series: serde_json::Value) ->
     let times: Vec<i64> = stats.series.iter().map(|point| point.ts / 1_000).collect();
     let zone = visit.services().settings.settings().timezone;
     json!({ "x": times, "zone": zone, "bucket": stats.bucket, "kind": kind, "series": series }).to_string()
+}
+
+/// Lines as small as words, for the tiles: how each figure went over the range.
+pub(super) fn lines(stats: &Stats) -> Value {
+    let amount = |pick: fn(&Numbers) -> i64| line(stats, |numbers| Some(pick(numbers) as f64), None);
+    context! {
+        requests => amount(|numbers| numbers.requests),
+        success => line(stats, |numbers| numbers.success_rate, Some(1.0)),
+        tokens => amount(all_tokens),
+        cost => amount(|numbers| numbers.cost_usd.0.0),
+        cached => line(stats, cached, Some(1.0)),
+    }
+}
+
+/// The points of a polyline in a box of 100 by 24, from 0 at its bottom to `most` (or the largest) at its top. A point
+/// without a figure is left out; nothing where fewer than two have one.
+fn line(stats: &Stats, pick: impl Fn(&Numbers) -> Option<f64>, most: Option<f64>) -> Option<String> {
+    let last = stats.series.len().saturating_sub(1) as f64;
+    let known: Vec<(f64, f64)> =
+        stats.series.iter().enumerate().filter_map(|(at, point)| Some((at as f64, pick(&point.numbers)?))).collect();
+    let most = most.unwrap_or_else(|| known.iter().map(|(_, figure)| *figure).fold(0.0, f64::max));
+    if known.len() < 2 || most <= 0.0 {
+        return None;
+    }
+    let point = |(at, figure): &(f64, f64)| format!("{:.1},{:.1}", at / last * 100.0, 23.0 - figure / most * 22.0);
+    Some(known.iter().map(point).collect::<Vec<_>>().join(" "))
 }
 
 fn all_tokens(numbers: &Numbers) -> i64 {

@@ -15,8 +15,8 @@ mod preferences;
 mod public;
 mod snippets;
 
+use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, web::Path};
 
 use super::visit::Visit;
 use crate::services::ServiceError;
@@ -49,6 +49,6 @@ async fn nowhere(visit: Visit) -> HttpResponse {
 }
 
 /// The id in a path; 0, which nothing has, for what is no number.
-fn id(path: &Path<String>) -> i64 {
+fn id(path: &str) -> i64 {
     path.parse().unwrap_or(0)
 }

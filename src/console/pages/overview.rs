@@ -12,7 +12,7 @@ use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::reports::{self, Numbers, RankingQuery, Rankings, Stats, StatsQuery};
 use crate::services::system::{self, TrafficQuery};
-use crate::services::{Actor, Served, accounts};
+use crate::services::{Actor, Served, accounts, keys};
 
 /// The ranges that are offered by name.
 pub(super) const RANGES: [&str; 4] = ["today", "24h", "7d", "30d"];
@@ -37,15 +37,16 @@ async fn of_all(Admin(signed_in): Admin) -> HttpResponse {
 async fn show(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
     let user_id = (!visit.of_all()).then_some(actor.id.0);
     let (stats, figures) = figures(visit, actor, StatsQuery { user_id, ..wanted(visit, "24h") }).await?;
-    let users = if visit.of_all() { Some(largest_users(visit, actor, &stats).await?) } else { None };
-    let account = if visit.of_all() { None } else { Some(accounts::me(visit.services(), actor).await?) };
-    let values = context! {
-        traffic => shown(&system::traffic(&*visit.console.system.0, actor, &TrafficQuery { user_id })?),
-        account => account.map(|account| shown(&account)),
-        users => users.map(|users| shown(&users)),
-        ..figures
+    let of_whom = if visit.of_all() {
+        let keys: Vec<i64> = stats.by_key.iter().take(ROWS).map(|row| row.key_id).collect();
+        let owners = keys::owners(visit.services(), actor, &keys).await?;
+        context! { users => shown(&largest_users(visit, actor, &stats).await?), owners => shown(&owners) }
+    } else {
+        context! { account => shown(&accounts::me(visit.services(), actor).await?) }
     };
-    Ok(visit.page(StatusCode::OK, "overview.html", values))
+    let traffic = system::traffic(&*visit.console.system.0, actor, &TrafficQuery { user_id })?;
+    let traffic = context! { traffic => shown(&traffic) };
+    Ok(visit.page(StatusCode::OK, "overview.html", context! { ..traffic, ..of_whom, ..figures }))
 }
 
 /// The figures of a range beside those of the range before, as they are and as `figures/` shows them.
@@ -63,6 +64,7 @@ pub(super) async fn figures(visit: &Visit, actor: &Actor, query: StatsQuery) -> 
         cached => cached(&stats.totals),
         tokens => tokens(&stats.totals),
         chart => charts::of(visit, &stats),
+        lines => charts::lines(&stats),
         rows => ROWS,
     };
     Ok((stats, figures))
@@ -107,7 +109,7 @@ pub(super) fn tokens(numbers: &Numbers) -> i64 {
 }
 
 /// The part of the input that came from a cache.
-fn cached(numbers: &Numbers) -> Option<f64> {
+pub(super) fn cached(numbers: &Numbers) -> Option<f64> {
     let all = input(numbers);
     (all > 0).then(|| numbers.cache_read_tokens as f64 / all as f64)
 }

@@ -128,7 +128,12 @@ pub async fn change_password(services: &Services, actor: &Actor, wish: NewPasswo
 /// # Errors
 /// When the database is ill.
 pub async fn sessions(services: &Services, actor: &Actor) -> Served<Vec<SessionView>> {
-    let rows = sessions::of_user(&services.db, actor.id.0, services.now()).await?;
+    sessions_of(services, actor, actor.id.0).await
+}
+
+/// The sessions of `user`, the last seen first, as `actor` sees them.
+pub(in crate::services) async fn sessions_of(services: &Services, actor: &Actor, user: i64) -> Served<Vec<SessionView>> {
+    let rows = sessions::of_user(&services.db, user, services.now()).await?;
     Ok(rows.into_iter().map(|row| view(row, own_session(actor))).collect())
 }
 
@@ -137,7 +142,7 @@ pub async fn sessions(services: &Services, actor: &Actor) -> Served<Vec<SessionV
 /// # Errors
 /// `not_found`.
 pub async fn end_session(services: &Services, actor: &Actor, id: i64) -> Served<()> {
-    let ended = sessions::end(&services.db, actor.id.0, id).await?;
+    let ended = sessions::end(&services.db, actor.id.0, id, None).await?;
     if ended { Ok(()) } else { Err(ServiceError::new(&NOT_FOUND)) }
 }
 
@@ -146,7 +151,7 @@ pub async fn end_session(services: &Services, actor: &Actor, id: i64) -> Served<
 /// # Errors
 /// When the database is ill.
 pub async fn end_other_sessions(services: &Services, actor: &Actor) -> Served<()> {
-    Ok(sessions::end_others(&services.db, actor.id.0, own_session(actor)).await?)
+    Ok(sessions::end_others(&services.db, actor.id.0, own_session(actor), None).await?)
 }
 
 /// What became of a change, as callers see it.

@@ -11,7 +11,7 @@ pub use command_line::{create_super_admin, reset_password};
 pub use me::{
     NewPassword, ProfileChange, SessionView, change_password, end_other_sessions, end_session, me, sessions, update_me,
 };
-pub(super) use me::{own_session, settle};
+pub(super) use me::{own_session, sessions_of, settle};
 pub use register::{Opening, Registration, opening, register};
 pub use rules::Limits;
 pub(super) use rules::{add_failure, checked_email, checked_limit, checked_password, checked_username, opening_row, read_role};

@@ -80,7 +80,7 @@ pub async fn sign_in(services: &Services, visitor: &Visitor, credentials: Creden
 /// When the database is ill.
 pub async fn sign_out(services: &Services, actor: Option<&Actor>) -> Served<()> {
     if let Some(Actor { id, via: Via::Session(session), .. }) = actor {
-        sessions::end(&services.db, id.0, *session).await?;
+        sessions::end(&services.db, id.0, *session, None).await?;
     }
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! Lists, makes, changes, rotates and removes keys.
 
+use std::collections::BTreeMap;
+
 use actors::ports::Changed;
-use actors::vocabulary::{KeyStatus, UserId};
+use actors::vocabulary::{KeyStatus, Role, UserId};
 use secrecy::ExposeSecret;
+use serde::Serialize;
 
 use super::rules::{KeyChange, KeyListFilter, NewKey};
 use super::view::{IssuedKey, KeyView};
@@ -14,7 +17,7 @@ use crate::services::users::{may_touch, touchable};
 use crate::services::values::{ListQuery, Page, Secret, check};
 use crate::services::{Actor, Deed, Services};
 use crate::store::api_keys::{self, ApiKeyRow, Changing, KeyFilter, OwnedKey};
-use crate::store::{StoreError, users};
+use crate::store::{StoreError, key_names, users};
 
 /// One page of keys: one's own; for admins all, or those of one user.
 ///
@@ -27,6 +30,25 @@ pub async fn list(services: &Services, actor: &Actor, asked: &ListQuery, filter:
     let found = api_keys::list(&services.db, &filter, &asked.window(api_keys::SORTS)?).await?;
     let today = today(services);
     Ok(Page::new(asked, found, |row| KeyView::new(&row.key, &row.username, today, actor.is_admin())))
+}
+
+/// Whose key it is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Owner {
+    /// Their id.
+    pub id: i64,
+    /// Their name.
+    pub name: String,
+}
+
+/// The owners of these keys as far as both are still there, by the key's id: for admins.
+///
+/// # Errors
+/// `forbidden`.
+pub async fn owners(services: &Services, actor: &Actor, keys: &[i64]) -> Served<BTreeMap<String, Owner>> {
+    actor.require(Role::Admin)?;
+    let named = key_names::of(&services.db, keys).await?;
+    Ok(named.into_iter().map(|key| (key.id.to_string(), Owner { id: key.user_id, name: key.username })).collect())
 }
 
 /// One key.

@@ -9,7 +9,7 @@ mod rules;
 mod view;
 
 pub use limits::KeyLimits;
-pub use manage::{create, list, one, remove, rotate, update};
+pub use manage::{Owner, create, list, one, owners, remove, rotate, update};
 pub use rules::{KeyChange, KeyListFilter, NewKey};
 pub use view::{IssuedKey, KeyView};
 

@@ -18,7 +18,7 @@ use crate::services::activity::{self, ActivityFilter, ActivityView};
 
 /// Everything that is ever done, by the kind of thing it is done to.
 const DEEDS: &[(&str, &[&str])] = &[
-    ("user", &["user.register", "user.create", "user.update", "user.password", "user.quota", "user.remove"]),
+    ("user", &["user.register", "user.create", "user.update", "user.password", "user.quota", "user.end_sessions", "user.remove"]),
     ("session", &["session.start"]),
     ("key", &["key.create", "key.update", "key.rotate", "key.remove"]),
     ("gift_card", &["gift_card.create", "gift_card.redeem", "gift_card.revoke"]),

@@ -48,6 +48,7 @@ async fn one(SignedIn { visit, actor }: &SignedIn, id: UserId) -> Served<HttpRes
         keys => shown(&keys),
         names => shown(&names(visit, &ledger.page.rows).await?),
         ledger => shown(&ledger),
+        sessions => shown(&users::sessions(services, actor, id).await?),
         now => services.now(),
     };
     Ok(visit.page(StatusCode::OK, "users/detail.html", context! { ..values, ..figures }))

@@ -77,6 +77,25 @@ pub(super) async fn switch(Admin(SignedIn { visit, actor }): Admin, path: Path<S
     }
 }
 
+/// `POST /admin/users/{id}/sessions`: ends all of them.
+pub(super) async fn end_sessions(Admin(SignedIn { visit, actor }): Admin, path: Path<String>) -> HttpResponse {
+    let id = id(&path);
+    match users::end_sessions(visit.services(), &actor, UserId(id)).await {
+        Ok(()) => done(&visit, id, "sessions"),
+        Err(error) => visit.failure(&error),
+    }
+}
+
+/// `POST /admin/users/{id}/sessions/{session}`: ends one.
+pub(super) async fn end_session(Admin(SignedIn { visit, actor }): Admin, path: Path<(String, String)>) -> HttpResponse {
+    let (user, session) = path.into_inner();
+    let (user, session) = (id(&user), id(&session));
+    match users::end_session(visit.services(), &actor, UserId(user), session).await {
+        Ok(()) => done(&visit, user, "session"),
+        Err(error) => visit.failure(&error),
+    }
+}
+
 /// `GET /admin/users/{id}/remove`
 pub(super) async fn ask_remove(Admin(SignedIn { visit, .. }): Admin, path: Path<String>) -> HttpResponse {
     form(&visit, "users/remove.html", id(&path), &Fields::default(), None).await

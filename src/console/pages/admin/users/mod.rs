@@ -35,6 +35,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .route("/admin/users/{id}/balance", web::post().to(money::balance))
         .route("/admin/users/{id}/limits", web::get().to(money::limits_form))
         .route("/admin/users/{id}/limits", web::post().to(money::limits))
+        .route("/admin/users/{id}/sessions", web::post().to(forms::end_sessions))
+        .route("/admin/users/{id}/sessions/{session}", web::post().to(forms::end_session))
         .route("/admin/users/{id}/ledger", web::get().to(detail::ledger));
 }
 
