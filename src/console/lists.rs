@@ -7,14 +7,17 @@ use crate::services::values::{ListQuery, Page};
 
 /// The last page that can be asked for.
 const MOST_PAGES: i64 = 1_000_000;
-/// Rows on a page.
+/// Rows on a page where the address does not say.
 const PAGE_SIZE: i64 = 50;
+/// How many rows a page may have.
+const PAGE_SIZES: [i64; 3] = [20, PAGE_SIZE, 100];
 
 /// What the address asks for. What is no number there counts as not said.
 pub(super) fn asked(visit: &Visit) -> ListQuery {
+    let size = visit.asked("pageSize").and_then(|size| size.parse().ok()).filter(|size| PAGE_SIZES.contains(size));
     ListQuery {
         page: visit.asked("page").and_then(|page| page.parse().ok()).filter(|page| (1..=MOST_PAGES).contains(page)),
-        page_size: Some(PAGE_SIZE),
+        page_size: Some(size.unwrap_or(PAGE_SIZE)),
         sort: visit.asked("sort"),
         sort_dir: visit.asked("sortDir"),
         query: visit.asked("query"),
@@ -39,9 +42,13 @@ pub(super) fn view<T>(asked: &ListQuery, page: &Page<T>) -> Value {
 /// Where `shown` rows stand in a list of `total`.
 pub(super) fn place(asked: &ListQuery, shown: i64, total: i64) -> Value {
     let page = asked.page.unwrap_or(1);
-    let before = (page - 1) * PAGE_SIZE;
+    let size = asked.page_size.unwrap_or(PAGE_SIZE);
+    let before = (page - 1) * size;
     context! {
         page,
+        pages => (total + size - 1) / size,
+        size,
+        sizes => (total > PAGE_SIZES[0]).then(|| PAGE_SIZES.to_vec()),
         first => if shown > 0 { before + 1 } else { 0 },
         last => before + shown,
         total,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use actors::ports::Clock;
-use actors::vocabulary::{Nanos, Receipt, ReceiptId, UserId};
+use actors::vocabulary::{Nanos, Protocol, Receipt, ReceiptId, UserId};
 use api_proxy::services::ledger::reconcile;
 use serde_json::{Value, json};
 
@@ -114,6 +114,7 @@ on_both! {
         for (age, receipt) in (0..).zip(&mut old) {
             receipt.ts = now - 3 * DAY + age;
         }
+        (old[0].upstream_protocol, old[1].upstream_protocol) = (Some(Protocol::ChatCompletions), None);
         book_all(&app, &old).await;
         book(&app, |receipt| (receipt.user_id, receipt.cost) = (UserId(uma), Nanos(7))).await;
         let before = now - 2 * DAY;
@@ -125,6 +126,7 @@ on_both! {
         let lines: Vec<Value> = file.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!((lines.len(), &lines[0]["id"], &lines[0]["channelName"]), (250, &json!(old[0].id.0), &json!("hidden-channel")));
         assert_eq!((&lines[249]["id"], &lines[0]["attempts"][0]["status"], lines[0]["costUsd"].to_string()), (&json!(old[249].id.0), &json!(200), "0.000123".to_owned()));
+        assert_eq!((&lines[0]["upstreamProtocol"], &lines[1]["upstreamProtocol"]), (&json!("chat_completions"), &json!(null)));
         let stats = |anna: Caller| async move { anna.get("/api/stats?range=7d").await.expects(200)["totals"].clone() };
         let sums = stats(people.anna.clone()).await;
         let refused = people.anna.delete(&format!("/api/settings/archive?before={}", now - DAY + 60_000)).await.refused(400, "invalid_request");

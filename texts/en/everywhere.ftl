@@ -16,6 +16,7 @@ disable = Disable
 filter = Filter
 actions = Actions
 actions-of = Actions for { $name }
+page-size = Per page
 previous = Previous
 next = Next
 rows = { $first }–{ $last } of { $total }

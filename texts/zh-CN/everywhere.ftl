@@ -16,6 +16,7 @@ disable = 停用
 filter = 筛选
 actions = 操作
 actions-of = { $name } 的操作
+page-size = 每页
 previous = 上一页
 next = 下一页
 rows = 第 { $first }–{ $last } 条，共 { $total } 条

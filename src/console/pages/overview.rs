@@ -127,7 +127,9 @@ fn changes(now: &Numbers, before: &Numbers) -> Value {
     let relative = |now: i64, before: i64| {
         (before > 0).then(|| {
             let tenths = (i128::from(now - before).abs() * 1_000 + i128::from(before) / 2) / i128::from(before);
-            Change { text: format!("{}.{}%", tenths / 10, tenths % 10), up: now > before }
+            // Beyond that the figure says nothing but that there was little before.
+            let text = if tenths < 10_000 { format!("{}.{}%", tenths / 10, tenths % 10) } else { ">999%".to_owned() };
+            Change { text, up: now > before }
         })
     };
     let points = |now: Option<f64>, before: Option<f64>| {

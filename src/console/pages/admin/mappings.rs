@@ -155,25 +155,16 @@ async fn to_several(SignedIn { visit, actor }: &SignedIn, fields: &Fields) -> Se
         _ => return Err(several::no_such_act()),
     };
     let patch = MappingPatch { enabled: Patch::Value(enabled), ..MappingPatch::default() };
-    let mut changed = 0;
-    for id in chosen {
-        changed += several::count(mappings::update(visit.services(), actor, id, patch.clone()).await)?;
-    }
-    Ok(several::back(visit, fields, LIST, if enabled { "enabled" } else { "disabled" }, changed))
+    let changed = several::each(&chosen, async |id| mappings::update(visit.services(), actor, id, patch.clone()).await).await?;
+    Ok(several::back(visit, fields, LIST, if enabled { "enabled" } else { "disabled" }, changed.len()))
 }
 
 async fn remove(visit: &Visit, actor: &Actor, fields: &Fields, chosen: &BTreeSet<i64>) -> Served<HttpResponse> {
     let services = visit.services();
-    let mut removed = 0;
     if fields.ticked("sure") {
-        for id in chosen {
-            removed += several::count(mappings::delete(services, actor, *id).await)?;
-        }
-        return Ok(several::back(visit, fields, LIST, "removed", removed));
+        let removed = several::each(chosen, async |id| mappings::delete(services, actor, id).await).await?;
+        return Ok(several::back(visit, fields, LIST, "removed", removed.len()));
     }
-    let mut found = Vec::new();
-    for id in chosen {
-        found.extend(mappings::one(services, *id).await.ok());
-    }
+    let found = several::each(chosen, async |id| mappings::one(services, id).await).await?;
     Ok(question(visit, &found, fields))
 }

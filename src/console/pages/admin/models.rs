@@ -156,26 +156,17 @@ async fn to_several(SignedIn { visit, actor }: &SignedIn, fields: &Fields) -> Se
         "hide" => (patch.visible = Patch::Value(false), "hidden").1,
         _ => return Err(several::no_such_act()),
     };
-    let mut changed = 0;
-    for id in chosen {
-        changed += several::count(models::update(services, actor, id, patch.clone()).await)?;
-    }
-    Ok(several::back(visit, fields, LIST, what, changed))
+    let changed = several::each(&chosen, async |id| models::update(services, actor, id, patch.clone()).await).await?;
+    Ok(several::back(visit, fields, LIST, what, changed.len()))
 }
 
 async fn remove(visit: &Visit, actor: &crate::services::Actor, fields: &Fields, chosen: &BTreeSet<i64>) -> Served<HttpResponse> {
     let services = visit.services();
-    let mut removed = 0;
     if fields.ticked("sure") {
-        for id in chosen {
-            removed += several::count(models::delete(services, actor, *id).await)?;
-        }
-        return Ok(several::back(visit, fields, LIST, "removed", removed));
+        let removed = several::each(chosen, async |id| models::delete(services, actor, id).await).await?;
+        return Ok(several::back(visit, fields, LIST, "removed", removed.len()));
     }
-    let mut found = Vec::new();
-    for id in chosen {
-        found.extend(models::one(services, *id).await.ok());
-    }
+    let found = several::each(chosen, async |id| models::one(services, id).await).await?;
     Ok(question(visit, &found, fields))
 }
 
@@ -199,7 +190,7 @@ async fn take_over(Admin(SignedIn { visit, actor }): Admin, fields: Fields) -> H
         return candidates(&visit, Some(&ServiceError::field(&MISSING_FIELD, "pick"))).await;
     }
     match models::create_all(visit.services(), &actor, wishes).await {
-        Ok(added) => several::back(&visit, &fields, LIST, "added", i64::try_from(added).unwrap_or(i64::MAX)),
+        Ok(added) => several::back(&visit, &fields, LIST, "added", added),
         Err(error) => candidates(&visit, Some(&error)).await,
     }
 }

@@ -99,10 +99,7 @@ async fn apply(Admin(SignedIn { visit, actor }): Admin, Upload(fields): Upload) 
         Err(error) => Err(error),
     };
     match written {
-        Ok(diff) => {
-            let count = i64::try_from(diff.added.len() + diff.changed.len()).unwrap_or(i64::MAX);
-            several::back(&visit, &fields, prices::LIST, "imported", count)
-        }
+        Ok(diff) => several::back(&visit, &fields, prices::LIST, "imported", diff.added.len() + diff.changed.len()),
         Err(error) => form(&visit, &fields, Some(&error)),
     }
 }

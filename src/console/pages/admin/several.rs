@@ -1,6 +1,7 @@
 //! Lists whose rows are acted on one by one or several at once: what was chosen, and the way back to the list.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::REFERER;
@@ -22,17 +23,21 @@ pub(super) fn chosen(fields: &Fields) -> Served<BTreeSet<i64>> {
     if chosen.len() > MOST_CHOSEN { Err(check::bad("id", format!("at most {MOST_CHOSEN} rows"))) } else { Ok(chosen) }
 }
 
-/// Counts one thing that was done; what is gone is passed over.
-pub(super) fn count<T>(done: Served<T>) -> Served<i64> {
-    match done {
-        Ok(_) => Ok(1),
-        Err(error) if std::ptr::eq(error.refusal, &NOT_FOUND) => Ok(0),
-        Err(error) => Err(error),
+/// What becomes of each row; those that are gone are passed over.
+pub(super) async fn each<T>(chosen: &BTreeSet<i64>, act: impl AsyncFn(i64) -> Served<T>) -> Served<Vec<T>> {
+    let mut done = Vec::with_capacity(chosen.len());
+    for id in chosen {
+        match act(*id).await {
+            Ok(one) => done.push(one),
+            Err(error) if std::ptr::eq(error.refusal, &NOT_FOUND) => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(done)
 }
 
 /// Goes back to the list, as it was filtered, with what was done to how many.
-pub(super) fn back(visit: &Visit, fields: &Fields, list: &str, what: &str, count: i64) -> HttpResponse {
+pub(super) fn back(visit: &Visit, fields: &Fields, list: &str, what: &str, count: impl Display) -> HttpResponse {
     let address = fields.filled("back").and_then(|address| within(list, address)).unwrap_or_else(|| list.to_owned());
     let joint = if address.contains('?') { '&' } else { '?' };
     visit.to(&format!("{address}{joint}done={what}.{count}")).finish()
