@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::page::Page;
 use crate::visitor::Visitor;
 use crate::world::{Login, World};
 
@@ -81,6 +82,27 @@ async fn a_form_that_lay_open_turns_nothing_on_again() {
         let row = told["rows"].as_array().unwrap().iter().find(|row| row["id"] == json!(id)).unwrap();
         assert_eq!(row["enabled"], json!(true), "{what}: {row}");
     }
+}
+
+#[actix_web::test]
+async fn a_list_is_read_in_pages_of_the_size_that_is_asked_for() {
+    let world = World::start();
+    let admin = world.admin().await;
+    assert!(!admin.get("/admin/models").await.shown().has(".foot .seg"), "one page needs no choice");
+    for number in 10..40 {
+        admin.api(Method::POST, "/api/models", json!({ "provider": "openai", "model": format!("gpt-{number}") })).await;
+    }
+    let total = world.books().number("SELECT count(*) FROM catalogue_models").await;
+    let rows = |page: &Page| i64::try_from(page.rows().len()).unwrap();
+    let first = admin.get("/admin/models?pageSize=20&query=gpt").await.shown();
+    assert_eq!((rows(&first), first.text(".foot [aria-current]")), (20, "20".to_owned()));
+    let next = first.attribute(".foot [rel=next]", "href").unwrap();
+    let second = admin.get(&next).await.shown();
+    assert!(
+        next.contains("pageSize=20") && rows(&second) < 20 && second.text(".foot:not(.bulk)").contains("2 / 2"),
+        "{next}: {second}"
+    );
+    assert_eq!(rows(&admin.get("/admin/models?pageSize=7").await.shown()), total);
 }
 
 #[actix_web::test]

@@ -138,6 +138,11 @@ async fn the_figures_of_the_overviews_are_those_of_the_database() {
         let cells = [shown.cell("User"), shown.cell("Requests"), shown.cell("Tokens"), shown.cell("Cost")];
         assert_eq!(cells, [known[0].clone().unwrap(), grouped(number(1)), grouped(number(2)), usd(number(3), 4)]);
     }
+    let owners = "SELECT key_name, username FROM request_log GROUP BY key_id ORDER BY sum(cost_nanos) DESC, count(*) DESC";
+    for (shown, known) in table(&of_all, "keys").iter().zip(books.rows(owners).await) {
+        assert_eq!([shown.cell("Key"), shown.cell("User")], [known[0].as_deref().unwrap(), known[1].as_deref().unwrap()]);
+    }
+    assert!(of_all.has("[data-figure=requests] ~ .spark polyline"), "{of_all}");
     let failed = "SELECT status, count(*) FROM request_log WHERE NOT (ending = 'completed' AND status < 400) GROUP BY ending, status \
         ORDER BY 2 DESC, 1";
     let mut known: Vec<Vec<String>> =
