@@ -7,17 +7,22 @@ use crate::services::values::{ListQuery, Page};
 
 /// The last page that can be asked for.
 const MOST_PAGES: i64 = 1_000_000;
-/// Rows on a page where the address does not say.
+/// Rows on a page of most lists.
 const PAGE_SIZE: i64 = 50;
 /// How many rows a page may have.
 const PAGE_SIZES: [i64; 3] = [20, PAGE_SIZE, 100];
 
 /// What the address asks for. What is no number there counts as not said.
 pub(super) fn asked(visit: &Visit) -> ListQuery {
+    asked_in_pages_of(visit, PAGE_SIZE)
+}
+
+/// [`asked`], with this many rows on a page where the address does not say.
+pub(super) fn asked_in_pages_of(visit: &Visit, rows: i64) -> ListQuery {
     let size = visit.asked("pageSize").and_then(|size| size.parse().ok()).filter(|size| PAGE_SIZES.contains(size));
     ListQuery {
         page: visit.asked("page").and_then(|page| page.parse().ok()).filter(|page| (1..=MOST_PAGES).contains(page)),
-        page_size: Some(size.unwrap_or(PAGE_SIZE)),
+        page_size: Some(size.unwrap_or(rows)),
         sort: visit.asked("sort"),
         sort_dir: visit.asked("sortDir"),
         query: visit.asked("query"),
