@@ -1,9 +1,10 @@
 //! Acts that happen once for each form that was opened, however often it is sent: pressed twice, loaded again, sent anew
 //! because the answer was lost.
 //!
-//! The form carries a ticket, good for one act of the user it was made for. Whoever sends the form again within two minutes
-//! gets the very answer of the first time, with the secret that would be lost otherwise; later, or with a ticket that nobody
-//! remembers, nothing is done and the form is shown again. So what is forgotten here never makes anything act twice.
+//! The form carries a ticket, good for one act of the user it was made for. Whoever sends the very same again within two
+//! minutes gets the very answer of the first time, with the secret that would be lost otherwise; later, filled in otherwise, or
+//! with a ticket that nobody remembers, nothing is done and the form is shown again. So what is forgotten here never makes
+//! anything act twice.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,8 +57,8 @@ struct Ticket {
 /// What became of a form.
 enum Used {
     Open,
-    /// It was acted on; what told of it, while that is kept.
-    Done(Option<Told>),
+    /// It was acted on; what was sent and what told of it, while that is kept.
+    Done(Option<([u8; 32], Told)>),
 }
 
 /// What tells that an act was done.
@@ -147,16 +148,17 @@ async fn carry_out(
     let SignedIn { visit, actor } = signed_in;
     let found = visit.console.tickets.find(fields.text(FIELD), actor.id, Instant::now());
     let ticket = found.ok_or_else(|| ServiceError::new(&SENT_BEFORE))?;
+    let sent = secrets::digest(&format!("{} {fields:?}", visit.request.path()));
     let mut used = ticket.lock().await;
     match &*used {
-        Used::Done(Some(told)) => return Ok(told.clone()),
-        Used::Done(None) => return Err(ServiceError::new(&SENT_BEFORE)),
+        Used::Done(Some((before, told))) if *before == sent => return Ok(told.clone()),
+        Used::Done(_) => return Err(ServiceError::new(&SENT_BEFORE)),
         Used::Open => *used = Used::Done(None),
     }
     let made = make(signed_in, fields).await;
     match &made {
         Ok(told) => {
-            *used = Used::Done(Some(told.clone()));
+            *used = Used::Done(Some((sent, told.clone())));
             forget_later(&ticket);
         }
         // Perhaps it was done all the same.

@@ -35,7 +35,12 @@ impl Unscripted {
     async fn is_led_to(&self, selector: &str, path: &str) {
         self.press(selector).await;
         let address = url::Url::parse(&format!("{}{path}", self.world.site)).unwrap();
-        self.browser.page.wait().for_url(&address).await.unwrap_or_else(|error| panic!("{selector} does not lead to {path}: {error}"));
+        self.browser
+            .page
+            .wait()
+            .for_url(&address)
+            .await
+            .unwrap_or_else(|error| panic!("{selector} does not lead to {path}: {error}"));
     }
 
     async fn types(&self, fields: &[(&str, &str)]) {
@@ -77,6 +82,8 @@ impl Unscripted {
         self.types(&[("amountUsd", "5")]).await;
         self.press("form.panel [type=submit]").await;
         let code = self.value("#codes").await;
+        let copies = self.browser.page.find_all(Locator::Css("button[data-copy]:not([hidden])")).await.unwrap();
+        assert!(copies.is_empty(), "a script ran");
         self.browser.page.refresh().await.unwrap();
         assert_eq!(self.value("#codes").await, code, "whoever loads the page again sees the same card");
         assert_eq!(self.number("SELECT count(*) FROM gift_cards").await, 1);
@@ -99,8 +106,13 @@ impl Unscripted {
 
     async fn makes_a_mapping_for_the_channels_it_ticks(&self) {
         self.go("/admin/mappings/new").await;
-        self.types(&[("provider", "openai"), ("inboundModels", "gpt-9"), ("upstreamModel", "claude-haiku-4-5"), ("targetProvider", "claude")])
-            .await;
+        self.types(&[
+            ("provider", "openai"),
+            ("inboundModels", "gpt-9"),
+            ("upstreamModel", "claude-haiku-4-5"),
+            ("targetProvider", "claude"),
+        ])
+        .await;
         let channel = self.number("SELECT id FROM channels WHERE name = 'Scripted Claude'").await;
         self.press(&format!("[name=channelIds][value='{channel}']")).await;
         self.is_led_to("form.panel [type=submit]", "/admin/mappings?done=added.1").await;

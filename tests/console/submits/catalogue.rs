@@ -12,8 +12,7 @@ const WRONG_MODEL: &[Wrong] = &[
     wrong("model", "{long}", "256"),
     wrong("displayName", "{long}", "200"),
 ];
-const MODEL_MADE: &str =
-    "SELECT count(*) FROM catalogue_models WHERE provider = 'openai' AND model = 'new {name}' AND display_name = 'A model of ours'";
+const MODEL_MADE: &str = "SELECT count(*) FROM catalogue_models WHERE provider = 'openai' AND model = 'new {name}' AND display_name = 'A model of ours'";
 const MAPPING: &[(&str, &str)] = &[
     ("provider", "openai"),
     ("inboundModels", "new-{name}"),

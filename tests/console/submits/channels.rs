@@ -17,6 +17,12 @@ const RIGHT: &[(&str, &str)] = &[
     ("testModel", "gpt-5-mini"),
     ("headers", "X-Team: header-secret"),
 ];
+const WRONG_WHEN_NEW: &[Wrong] = &{
+    let mut all = [without("apiKey", "required"); WRONG.len() + 1];
+    let (_, rest) = all.split_at_mut(1);
+    rest.copy_from_slice(WRONG);
+    all
+};
 const WRONG: &[Wrong] = &[
     wrong("name", "", "Name"),
     without("name", "Name"),
@@ -43,7 +49,7 @@ pub const SUBMITS: &[Submit] = &[
     submit(Admin, "/admin/channels")
         .on("/admin/channels/new", "form.panel")
         .right(RIGHT)
-        .wrong(WRONG)
+        .wrong(WRONG_WHEN_NEW)
         .makes(MADE)
         .leads("/admin/channels?done=created")
         .twice(Twice::Refused(409)),

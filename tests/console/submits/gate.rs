@@ -22,7 +22,12 @@ pub const SUBMITS: &[Submit] = &[
         .counted(),
     submit(Anybody, "/register")
         .on("/register", "form.panel")
-        .right(&[("username", "{name}"), ("email", "{name}@example.com"), ("displayName", "Some Body"), ("password", "{password}")])
+        .right(&[
+            ("username", "{name}"),
+            ("email", "{name}@example.com"),
+            ("displayName", "Some Body"),
+            ("password", "{password}"),
+        ])
         .wrong(&[
             wrong("username", "", "Username"),
             wrong("username", "ab", "3 to 64"),

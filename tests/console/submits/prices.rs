@@ -26,7 +26,8 @@ const WRONG: &[Wrong] = &[
     wrong("cacheCreationPricePerMTok", "x", "from 0 to 1,000,000"),
     wrong("cacheCreation1hPricePerMTok", "x", "from 0 to 1,000,000"),
 ];
-const MADE: &str = "SELECT count(*) FROM model_prices WHERE channel_id = {channel} AND model = 'new {name}' AND output_price = 15000000001";
+const MADE: &str =
+    "SELECT count(*) FROM model_prices WHERE channel_id = {channel} AND model = 'new {name}' AND output_price = 15000000001";
 const FILE: &str = r#"[{"provider":"claude","model":"{name}","inputPricePerMTok":1,"outputPricePerMTok":2}]"#;
 const WRONG_FILE: &[Wrong] = &[
     without("priceList", "required"),

@@ -16,7 +16,11 @@ pub const SUBMITS: &[Submit] = &[
         .leads("/admin/settings?done=saved"),
     submit(Admin, "/admin/announcement")
         .on("/admin/announcement", "form[action='/admin/announcement']")
-        .right(&[("announcementMode", "modal"), ("announcementTitle", "Title of {name}"), ("announcementHtml", "<p>Back at three</p>")])
+        .right(&[
+            ("announcementMode", "modal"),
+            ("announcementTitle", "Title of {name}"),
+            ("announcementHtml", "<p>Back at three</p>"),
+        ])
         .wrong(&[wrong("announcementMode", "song", "one of the list")])
         .makes("SELECT count(*) FROM settings WHERE value LIKE '%Title of {name}%'")
         .leads("/admin/announcement?done=saved"),

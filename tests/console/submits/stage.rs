@@ -122,7 +122,8 @@ impl Stage {
     async fn account(&self, name: &str) -> Made {
         let (_, path, body) = self.wish(Thing::User, name);
         let id = self.admin.api(Method::POST, path, body).await["id"].as_i64().unwrap();
-        let visitor = Visitor::signed_in(&self.world.site, &Login { account: name.to_owned(), password: PASSWORD.to_owned() }).await;
+        let visitor =
+            Visitor::signed_in(&self.world.site, &Login { account: name.to_owned(), password: PASSWORD.to_owned() }).await;
         let books = self.world.books();
         let hash = books.text(&format!("SELECT password_hash FROM users WHERE id = {id}")).await;
         Made { id, visitor: Some(visitor), words: vec![("hash", hash)] }
