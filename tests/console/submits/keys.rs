@@ -53,7 +53,7 @@ const MADE: &str = "SELECT count(*) FROM api_keys k JOIN users u ON u.id = k.use
 const OFF: &str = "SELECT count(*) FROM api_keys WHERE id = {id} AND status = 'disabled'";
 const ROTATED: &str = "SELECT count(*) FROM audit WHERE action = 'key.rotate' AND subject_id = {id}";
 const GONE: &str = "SELECT count(*) = 0 FROM api_keys WHERE id = {id}";
-const SIDEWAYS: &[Wrong] = &[wrong("status", "sideways", "active").at(Page)];
+const SIDEWAYS: &[Wrong] = &[wrong("status", "sideways", "active").at(Page), without("status", "active").at(Page)];
 
 pub const SUBMITS: &[Submit] = &[
     submit(User, "/console/keys")

@@ -59,7 +59,7 @@ pub const SUBMITS: &[Submit] = &[
         .about(Thing::User)
         .on("/admin/users/{id}", "form[action='/admin/users/{id}/status']")
         .right(&[("status", "disabled")])
-        .wrong(&[wrong("status", "asleep", "one of").at(Page)])
+        .wrong(&[wrong("status", "asleep", "one of").at(Page), without("status", "one of").at(Page)])
         .makes("SELECT count(*) FROM users WHERE id = {id} AND status = 'disabled'")
         .leads("/admin/users/{id}?done=disabled"),
     submit(Admin, "/admin/users/{id}/remove")

@@ -15,6 +15,7 @@ use crate::console::render::shown;
 use crate::console::visit::{InArea, SignedIn, Visit, status_of};
 use crate::services::error::NOT_FOUND;
 use crate::services::keys::{self, IssuedKey, KeyChange, KeyListFilter, KeyView};
+use crate::services::values::Patch;
 use crate::services::{Actor, Served, ServiceError};
 
 /// Registers the pages.
@@ -111,7 +112,7 @@ async fn update(InArea(signed_in): InArea, path: Path<String>, fields: Fields) -
 /// `POST …/keys/{id}/status {status}`
 async fn switch(InArea(signed_in): InArea, path: Path<String>, fields: Fields) -> HttpResponse {
     let SignedIn { visit, actor } = &signed_in;
-    let wish = KeyChange { status: fields.optional("status"), ..KeyChange::default() };
+    let wish = KeyChange { status: Patch::Value(fields.text("status").to_owned()), ..KeyChange::default() };
     let done = match reach(visit, actor, id(&path)).await {
         Ok(key) => keys::update(visit.services(), actor, key.id, wish).await,
         Err(error) => Err(error),
