@@ -52,11 +52,13 @@ const LOGS: [(&str, &str); 19] = [
     ("by cost", "sort=costUsd"),
 ];
 /// The other pages that read the log.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 9] = [
     "/admin?range=today",
     "/admin?range=24h",
     "/admin?range=7d",
     "/admin?range=30d",
+    "/console?range=30d",
+    "/admin/users/1000?range=30d",
     "/admin/rankings?range=30d",
     "/admin/channel-status",
     "/admin/logs?page=200",
@@ -174,10 +176,32 @@ async fn start(dir: &Path, url: Option<&str>) -> Told<Running> {
     Ok(app::start(config, Arc::new(NoFaults)).await?)
 }
 
+/// The migrations whose statements fill the sums out of the log.
+const MIGRATIONS: [&str; 2] = [include_str!("../migrations/0003_traffic.sql"), include_str!("../migrations/0004_pages.sql")];
+/// What they fill in passing, and what channels did.
+const SUMS: [&str; 3] = [
+    "INSERT INTO traffic_hourly (user_id, hour, protocol, upstream_protocol, ending, status, requests)
+     SELECT 0, hour, protocol, upstream_protocol, ending, status, sum(requests) FROM traffic_hourly
+     GROUP BY hour, protocol, upstream_protocol, ending, status",
+    "INSERT INTO latency_hourly (user_id, hour, measure, up_to_ms, requests)
+     SELECT 0, hour, measure, up_to_ms, sum(requests) FROM latency_hourly GROUP BY hour, measure, up_to_ms",
+    "INSERT INTO channel_activity (slot, channel_id, answered, failed, throttled)
+     SELECT ts - ts % 1800000, channel_id, count(*), 0, 0 FROM request_log WHERE channel_id IS NOT NULL GROUP BY 1, 2",
+];
+
+/// Every statement that fills a database, in order.
+fn statements(now: i64) -> Vec<String> {
+    let words = [("{now}", now), ("{rows}", ROWS), ("{span}", DAYS * DAY_MS)];
+    let filled = |sql: &str| words.iter().fold(sql.to_owned(), |sql, (word, value)| sql.replace(word, &value.to_string()));
+    let of_log = MIGRATIONS.iter().flat_map(|text| text.split(";\n").map(str::trim));
+    let of_log = of_log.filter_map(|text| text.find("INSERT INTO").map(|start| &text[start..]));
+    let of_log = of_log.filter(|text| !text.contains("_of_users"));
+    FILL.iter().map(|sql| filled(sql)).chain(of_log.map(str::to_owned)).chain(SUMS.map(str::to_owned)).collect()
+}
+
 async fn fill(database: &str) -> Told<()> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis().to_string();
-    let words = [("{now}", now), ("{rows}", ROWS.to_string()), ("{span}", (DAYS * DAY_MS).to_string())];
-    let sql = FILL.map(|sql| words.iter().fold(sql.to_owned(), |sql, (word, value)| sql.replace(word, value)));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
+    let sql = statements(i64::try_from(now)?);
     if database.starts_with("sqlite:") {
         let mut connection = SqliteConnection::connect(database).await?;
         for sql in sql {

@@ -48,6 +48,11 @@ impl Fields {
         self.0.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Whether the form had a field of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Whether a box is ticked.
     pub(super) fn ticked(&self, name: &str) -> bool {
         self.filled(name).is_some()

@@ -9,14 +9,18 @@ mod format;
 mod lists;
 mod notices;
 mod on_disk;
+mod once;
 mod pages;
 mod render;
 mod texts;
 mod upload;
 mod visit;
 
+use std::sync::Arc;
+
 use actix_web::web::{self, Data, ServiceConfig};
 
+use self::once::Tickets;
 use self::render::Renderer;
 use crate::services::system::SystemHandle;
 use crate::session::Doorstep;
@@ -29,12 +33,13 @@ pub struct Console {
     /// Signs of life.
     pub system: SystemHandle,
     renderer: Renderer,
+    tickets: Arc<Tickets>,
 }
 
 impl Console {
     /// Reads the embedded templates and texts.
     pub fn new(doorstep: Doorstep, system: SystemHandle) -> Self {
-        Self { doorstep, system, renderer: Renderer::new() }
+        Self { doorstep, system, renderer: Renderer::new(), tickets: Arc::default() }
     }
 }
 

@@ -17,7 +17,7 @@ use url::{Url, form_urlencoded};
 use super::Console;
 use super::fields::{Fields, Problem};
 use super::render::shown;
-use super::{assets, notices, texts};
+use super::{assets, notices, once, texts};
 use crate::services::site;
 use crate::services::{Actor, Kind, Language, ServiceError, Services};
 use crate::session::{self, Client};
@@ -147,6 +147,7 @@ impl Visit {
             path => self.request.path(),
             query => shown(&query),
             args => shown(&query.into_iter().rev().collect::<BTreeMap<_, _>>()),
+            ticket => once::counter(self),
             me,
         };
         self.console.renderer.voice(self.language).render(template, context! { ..values, ..common })

@@ -1,9 +1,10 @@
 //! The gateway's database, read beside it: what pages say is compared with what is there.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Row, TypeInfo, ValueRef};
+use sqlx::{AssertSqlSafe, Column, ConnectOptions, Row, TypeInfo, ValueRef};
 
 /// Longest wait for the gateway to finish writing.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
@@ -21,6 +22,23 @@ impl Books {
         let mut connection = self.0.clone().read_only(true).connect().await.unwrap();
         let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await.unwrap();
         rows.iter().map(|row| (0..row.columns().len()).map(|at| cell(row, at)).collect()).collect()
+    }
+
+    /// All that is there, table by table, but for these tables and columns.
+    pub async fn everything(&self, but: &[&str]) -> BTreeMap<String, Vec<String>> {
+        let mut connection = self.0.clone().read_only(true).connect().await.unwrap();
+        let names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite%'";
+        let tables = sqlx::query(names).fetch_all(&mut connection).await.unwrap();
+        let mut found = BTreeMap::new();
+        for table in tables.iter().map(|row| row.get::<String, _>(0)).filter(|table| !but.contains(&table.as_str())) {
+            let rows = sqlx::query(AssertSqlSafe(format!("SELECT * FROM {table}"))).fetch_all(&mut connection).await.unwrap();
+            let told = |row: &SqliteRow| {
+                let columns = row.columns().iter().enumerate().filter(|(_, column)| !but.contains(&column.name()));
+                columns.map(|(at, column)| format!("{}={:?} ", column.name(), cell(row, at))).collect::<String>()
+            };
+            found.insert(table, rows.iter().map(told).collect());
+        }
+        found
     }
 
     /// Changes what is there.

@@ -39,6 +39,35 @@ async fn what_comes_is_counted_names_and_all_and_strangers_send_no_files() {
 }
 
 #[actix_web::test]
+async fn a_form_that_makes_a_secret_is_good_once_and_for_whom_it_was_made() {
+    let world = World::start();
+    let (user, other) = (world.user().await, world.other_user().await);
+    let count = async || world.books().number("SELECT count(*) FROM api_keys").await;
+    let (before, form) = (count().await, user.get("/console/keys/new").await.shown());
+    let fields = form.form("form.panel", &[("name", "laptop"), ("budgetUsd", "1")]).fields;
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let refused = other.post("/console/keys", &fields).await;
+    assert_eq!((refused.status, refused.value("name").as_deref()), (409, Some("laptop")), "{refused}");
+    assert!(refused.alarm().unwrap().starts_with("Nothing was done"), "{refused}");
+    assert_eq!(count().await, before);
+    let made = other.submit(&refused, "form.panel", &[]).await.shown();
+    assert!(made.has("#secret"), "the form that was shown again is a new one: {made}");
+    let made = user.post("/console/keys", &fields).await.shown();
+    assert!(made.has("#secret"), "{made}");
+    assert_eq!(count().await, before + 2);
+    let changed = user.submit(&form, "form.panel", &[("name", "desk")]).await;
+    assert_eq!((changed.status, changed.value("name").as_deref()), (409, Some("desk")), "{changed}");
+    for forged in [Some("x"), Some(""), None] {
+        let mut fields = vec![("name", "forged")];
+        fields.extend(forged.map(|ticket| ("ticket", ticket)));
+        assert_eq!(user.post("/console/keys", &fields).await.status, 409, "{forged:?}");
+    }
+    user.speaks("zh");
+    assert!(user.post("/console/keys", &fields[1..]).await.alarm().unwrap().starts_with("未执行任何操作"));
+    assert_eq!(count().await, before + 2);
+}
+
+#[actix_web::test]
 async fn a_form_that_lay_open_gives_back_no_role_and_no_status() {
     let world = World::start();
     let admin = world.admin().await;

@@ -52,8 +52,8 @@ async fn a_form_without_a_file_takes_none_and_a_user_no_more_than_is_a_users() {
     user.speaks("zh");
     let file = File { field: "name", name: "name.txt", content: "文件" };
     let refused = user.post_file("/console/keys", &[("budgetUsd", "much")], &file).await;
-    assert_eq!((refused.status, refused.value("name").as_deref()), (422, Some("")));
-    let refused = user.post("/console/keys", &[("name", "文件"), ("budgetUsd", "much")]).await;
+    assert_eq!((refused.status, refused.value("name").as_deref()), (409, Some("")));
+    let refused = user.submit(&refused, "form.panel", &[("name", "文件"), ("budgetUsd", "much")]).await;
     assert_eq!((refused.status, refused.value("name").as_deref()), (422, Some("文件")));
     assert!(refused.policy.as_deref().unwrap().starts_with("default-src 'none'; script-src 'self';"));
     let key = user

@@ -121,14 +121,21 @@ impl Page {
     /// A form that there must be, filled as it stands here but for `typed`.
     pub fn form(&self, selector: &str, typed: &[(&str, &str)]) -> Form {
         let form = self.first(selector);
-        let fields = select(form, "input, select, textarea").into_iter().filter(|field| field.attr("disabled").is_none());
+        let elsewhere = |kinds: &[&str]| match form.attr("id") {
+            Some(id) => kinds.iter().flat_map(|kind| self.all(&format!("{kind}[form='{id}']"))).collect(),
+            None => Vec::new(),
+        };
+        let mut fields = select(form, "input, select, textarea");
+        fields.extend(elsewhere(&["input", "select", "textarea"]));
+        let fields = fields.into_iter().filter(|field| field.attr("disabled").is_none());
         let named = fields.filter_map(|field| Some((field.attr("name")?, field)));
         let mut sent: Vec<(String, String)> = named
             .filter(|(name, _)| typed.iter().all(|(known, _)| known != name))
             .flat_map(|(name, field)| filled(field).into_iter().map(|value| (name.to_owned(), value)))
             .collect();
         for (name, value) in typed {
-            let names = select(form, &format!("[name='{name}']"));
+            let mut names = select(form, &format!("[name='{name}']"));
+            names.extend(elsewhere(&[&format!("[name='{name}']")]));
             assert!(!names.is_empty(), "the form has no field {name} on {self}");
             sent.push(((*name).to_owned(), (*value).to_owned()));
         }

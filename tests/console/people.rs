@@ -119,7 +119,7 @@ async fn money_changes_with_a_reason_and_only_once() {
     let admin = world.admin().await;
     let id = world.add_user(&login("maria"), "3").await;
     let path = format!("/admin/users/{id}/balance");
-    let form = admin.get(&path).await.shown();
+    let (earlier, form) = (admin.get(&path).await.shown(), admin.get(&path).await.shown());
     let nothing = admin.submit(&form, "form.panel", &[("reason", "why")]).await;
     assert!(nothing.status == 422 && nothing.problem("adjustUsd").unwrap().contains("required"), "{nothing}");
     let no_reason = admin.submit(&form, "form.panel", &[("adjustUsd", "-1.25")]).await;
@@ -131,8 +131,8 @@ async fn money_changes_with_a_reason_and_only_once() {
 
     let done = admin.submit(&form, "form.panel", &[("adjustUsd", "-1.25"), ("reason", "A mistake")]).await;
     assert_eq!(admin.follow(&done.location.unwrap()).await.text(".toast"), "The balance is $1.75 now.");
-    // The same form once more: the total is no longer the one it showed.
-    let twice = admin.submit(&form, "form.panel", &[("adjustUsd", "-1.25"), ("reason", "A mistake")]).await;
+    // A form that was opened before: the total is no longer the one it showed.
+    let twice = admin.submit(&earlier, "form.panel", &[("adjustUsd", "-1.25"), ("reason", "A mistake")]).await;
     assert_eq!(twice.status, 409);
     assert!(twice.alarm().unwrap().contains("$1.750000"), "{twice}");
     assert_eq!(twice.value("expectedQuotaUsd").as_deref(), Some("1.75"));
@@ -201,7 +201,8 @@ async fn an_admin_cannot_reach_a_super_admin_nor_the_last_one_go() {
         ("limits", &[("rateLimitRpm", "1")][..]),
         ("remove", &[][..]),
     ] {
-        let refused = anna.post(&format!("/admin/users/{id}/{path}"), fields).await;
+        let form = anna.get(&format!("/admin/users/{id}/{path}")).await.shown();
+        let refused = anna.submit(&form, "main form[method=post]", fields).await;
         assert_eq!(refused.status, 403, "{refused}");
         assert!(refused.alarm().unwrap().contains("super admin") && refused.has("main form[method=post]"), "{refused}");
     }

@@ -76,7 +76,7 @@ async fn show(signed_in: &SignedIn, fields: &Fields, error: Option<ServiceError>
         Ok(found) => found,
         Err(error) => return visit.failure(&error),
     };
-    let typed = if fields.filled("email").is_some() { fields.typed() } else { Value::from(()) };
+    let typed = if fields.has("email") || fields.has("displayName") { fields.typed() } else { Value::from(()) };
     let values = context! {
         account => me,
         sessions,

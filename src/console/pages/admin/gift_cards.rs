@@ -7,10 +7,11 @@ use minijinja::context;
 
 use crate::console::fields::Fields;
 use crate::console::lists;
+use crate::console::once::{self, Told};
 use crate::console::pages::id;
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
-use crate::services::gift_cards::{self, GiftCardQuery, IssuedCards, NewCards};
+use crate::services::gift_cards::{self, GiftCardQuery, NewCards};
 use crate::services::values::{Patch, check};
 use crate::services::{Served, ServiceError};
 
@@ -45,15 +46,16 @@ async fn new(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
 }
 
 /// `POST /admin/gift-cards {amountUsd, count, expiresAt}`
-async fn create(Admin(SignedIn { visit, actor }): Admin, fields: Fields) -> HttpResponse {
-    let made = match wish(&visit, &fields) {
-        Ok(wish) => gift_cards::create(visit.services(), &actor, wish).await,
-        Err(error) => Err(error),
-    };
-    match made {
-        Ok(issued) => show_once(&visit, &issued),
-        Err(error) => form(&visit, &fields, Some(&error)),
-    }
+async fn create(Admin(signed_in): Admin, fields: Fields) -> HttpResponse {
+    let again = async |signed_in: &SignedIn, fields: &Fields, error: &ServiceError| form(&signed_in.visit, fields, Some(error));
+    once::act(signed_in, fields, make, again).await
+}
+
+/// Makes cards; their codes, this once.
+async fn make(SignedIn { visit, actor }: &SignedIn, fields: &Fields) -> Served<Told> {
+    let issued = gift_cards::create(visit.services(), actor, wish(visit, fields)?).await?;
+    let codes = issued.cards.iter().map(|card| card.code.as_str()).collect::<Vec<_>>().join("\n");
+    Told::page(visit, "gift_cards/issued.html", context! { issued => shown(&issued), codes })
 }
 
 /// `GET /admin/gift-cards/{id}/revoke`
@@ -74,12 +76,6 @@ async fn revoke(Admin(SignedIn { visit, actor }): Admin, path: Path<String>) -> 
 
 fn form(visit: &Visit, fields: &Fields, error: Option<&ServiceError>) -> HttpResponse {
     visit.form("gift_cards/form.html", context! {}, fields, error)
-}
-
-/// The codes, this once.
-fn show_once(visit: &Visit, issued: &IssuedCards) -> HttpResponse {
-    let codes = issued.cards.iter().map(|card| card.code.as_str()).collect::<Vec<_>>().join("\n");
-    visit.page(StatusCode::OK, "gift_cards/issued.html", context! { issued => shown(issued), codes })
 }
 
 fn wish(visit: &Visit, fields: &Fields) -> Served<NewCards> {

@@ -10,12 +10,13 @@ use minijinja::context;
 use super::several;
 use crate::console::fields::Fields;
 use crate::console::lists;
+use crate::console::once::{self, Told};
 use crate::console::pages::id;
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::catalogue::Reach;
 use crate::services::catalogue::mappings::{self, Mapping, MappingPatch, MappingQuery, NewMapping};
-use crate::services::values::Patch;
+use crate::services::values::{Patch, check};
 use crate::services::{Actor, Served, ServiceError};
 
 const LIST: &str = "/admin/mappings";
@@ -63,19 +64,15 @@ async fn new(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
 }
 
 /// `POST /admin/mappings`
-async fn create(Admin(SignedIn { visit, actor }): Admin, fields: Fields) -> HttpResponse {
-    let wish = NewMapping {
-        provider: fields.text("provider").to_owned(),
-        target_provider: fields.filled("targetProvider").map(str::to_owned),
-        inbound_models: fields.list("inboundModels").value().unwrap_or_default(),
-        upstream_model: fields.text("upstreamModel").to_owned(),
-        channel_ids: Some(channels(&fields)),
-        enabled: Some(fields.ticked("enabled")),
+async fn create(Admin(signed_in): Admin, fields: Fields) -> HttpResponse {
+    let make = async |SignedIn { visit, actor }: &SignedIn, fields: &Fields| {
+        mappings::create(visit.services(), actor, wish(fields)?).await?;
+        Ok(Told::At(several::way_back(fields, LIST, "added", 1)))
     };
-    match mappings::create(visit.services(), &actor, wish).await {
-        Ok(_) => several::back(&visit, &fields, LIST, "added", 1),
-        Err(error) => form(&visit, None, &fields, Some(&error)).await,
-    }
+    let again = async |SignedIn { visit, .. }: &SignedIn, fields: &Fields, error: &ServiceError| {
+        form(visit, None, fields, Some(error)).await
+    };
+    once::act(signed_in, fields, make, again).await
 }
 
 /// `GET /admin/mappings/{id}`
@@ -92,22 +89,41 @@ async fn update(Admin(SignedIn { visit, actor }): Admin, path: Path<String>, fie
         Ok(mapping) => mapping,
         Err(error) => return visit.failure(&error),
     };
-    let patch = MappingPatch {
-        provider: Some(fields.text("provider").to_owned()),
-        target_provider: fields.filled("targetProvider").map_or(Patch::Null, |word| Patch::Value(word.to_owned())),
-        inbound_models: Some(fields.list("inboundModels").value().unwrap_or_default()),
-        upstream_model: Some(fields.text("upstreamModel").to_owned()),
-        channel_ids: Patch::Value(channels(&fields)),
-        enabled: fields.turned("enabled"),
+    let changed = match change(&fields) {
+        Ok(change) => mappings::update(visit.services(), &actor, mapping.id, change).await,
+        Err(error) => Err(error),
     };
-    match mappings::update(visit.services(), &actor, mapping.id, patch).await {
+    match changed {
         Ok(_) => several::back(&visit, &fields, LIST, "saved", 1),
         Err(error) => form(&visit, Some(&mapping), &fields, Some(&error)).await,
     }
 }
 
-fn channels(fields: &Fields) -> Vec<i64> {
-    fields.all("channelIds").iter().filter_map(|id| id.parse().ok()).collect()
+fn wish(fields: &Fields) -> Served<NewMapping> {
+    Ok(NewMapping {
+        provider: fields.text("provider").to_owned(),
+        target_provider: fields.filled("targetProvider").map(str::to_owned),
+        inbound_models: fields.list("inboundModels").value().unwrap_or_default(),
+        upstream_model: fields.text("upstreamModel").to_owned(),
+        channel_ids: Some(channels(fields)?),
+        enabled: Some(fields.ticked("enabled")),
+    })
+}
+
+fn change(fields: &Fields) -> Served<MappingPatch> {
+    Ok(MappingPatch {
+        provider: Some(fields.text("provider").to_owned()),
+        target_provider: fields.filled("targetProvider").map_or(Patch::Null, |word| Patch::Value(word.to_owned())),
+        inbound_models: Some(fields.list("inboundModels").value().unwrap_or_default()),
+        upstream_model: Some(fields.text("upstreamModel").to_owned()),
+        channel_ids: Patch::Value(channels(fields)?),
+        enabled: fields.turned("enabled"),
+    })
+}
+
+/// The channels that are ticked. None means all, so what cannot be read is not passed over.
+fn channels(fields: &Fields) -> Served<Vec<i64>> {
+    fields.all("channelIds").iter().map(|id| id.parse().map_err(|_| check::bad("channelIds", "a channel"))).collect()
 }
 
 async fn form(visit: &Visit, mapping: Option<&Mapping>, fields: &Fields, error: Option<&ServiceError>) -> HttpResponse {
@@ -120,7 +136,7 @@ async fn form(visit: &Visit, mapping: Option<&Mapping>, fields: &Fields, error: 
         channels => shown(&reach.channels()),
         suggestions => shown(&reach.upstream_models()),
         back => several::came_from(visit, fields, LIST),
-        ticked => error.map_or_else(|| shown(&mapping.map(|mapping| &mapping.channel_ids)), |_| shown(&channels(fields))),
+        ticked => error.map_or_else(|| shown(&mapping.map(|mapping| &mapping.channel_ids)), |_| shown(&channels(fields).unwrap_or_default())),
     };
     visit.form("mappings/form.html", values, fields, error)
 }

@@ -187,15 +187,17 @@ async fn take_over(Admin(SignedIn { visit, actor }): Admin, fields: Fields) -> H
     };
     let wishes: Vec<NewModel> = picked.map(wish).collect();
     if wishes.is_empty() {
-        return candidates(&visit, Some(&ServiceError::field(&MISSING_FIELD, "pick"))).await;
+        return candidates(&visit, Some((&fields, &ServiceError::field(&MISSING_FIELD, "pick")))).await;
     }
     match models::create_all(visit.services(), &actor, wishes).await {
         Ok(added) => several::back(&visit, &fields, LIST, "added", added),
-        Err(error) => candidates(&visit, Some(&error)).await,
+        Err(error) => candidates(&visit, Some((&fields, &error))).await,
     }
 }
 
-async fn candidates(visit: &Visit, error: Option<&ServiceError>) -> HttpResponse {
+/// What can be taken over; again with what was ticked and what is wrong with it.
+async fn candidates(visit: &Visit, refused: Option<(&Fields, &ServiceError)>) -> HttpResponse {
+    let error = refused.map(|(_, error)| error);
     let reach = match Reach::load(visit.services()).await {
         Ok(reach) => reach,
         Err(error) => return visit.failure(&error),
@@ -203,6 +205,8 @@ async fn candidates(visit: &Visit, error: Option<&ServiceError>) -> HttpResponse
     let values = context! {
         candidates => shown(&reach.candidates()),
         open_channels => shown(&reach.open_channels()),
+        picked => refused.map(|(fields, _)| shown(&fields.all("pick"))),
+        visible => refused.is_none_or(|(fields, _)| fields.ticked("visible")),
         problem => error.map(|error| shown(&Problem::of(visit, error))),
     };
     visit.page(error.map_or(StatusCode::OK, status_of), "models/discover.html", values)

@@ -156,9 +156,13 @@ async fn form(visit: &Visit, price: Option<&Price>, fields: &Fields, error: Opti
     visit.form("prices/form.html", values, fields, error)
 }
 
-/// What is wrong; where a price is there already, not its model is taken but its place.
+/// What is wrong; where a price is there already, not its model is taken but its place. Channels are chosen where
+/// providers are.
 fn problem(visit: &Visit, error: &ServiceError) -> Problem {
     let problem = Problem::of(visit, error);
+    if problem.field.as_deref() == Some("channelId") {
+        return Problem { field: Some("provider".to_owned()), ..problem };
+    }
     if std::ptr::eq(error.refusal, &TAKEN) { Problem { message: visit.say("prices-taken"), ..problem } } else { problem }
 }
 

@@ -38,9 +38,14 @@ pub(super) async fn each<T>(chosen: &BTreeSet<i64>, act: impl AsyncFn(i64) -> Se
 
 /// Goes back to the list, as it was filtered, with what was done to how many.
 pub(super) fn back(visit: &Visit, fields: &Fields, list: &str, what: &str, count: impl Display) -> HttpResponse {
+    visit.to(&way_back(fields, list, what, count)).finish()
+}
+
+/// The list, as it was filtered, with what was done to how many.
+pub(super) fn way_back(fields: &Fields, list: &str, what: &str, count: impl Display) -> String {
     let address = fields.filled("back").and_then(|address| within(list, address)).unwrap_or_else(|| list.to_owned());
     let joint = if address.contains('?') { '&' } else { '?' };
-    visit.to(&format!("{address}{joint}done={what}.{count}")).finish()
+    format!("{address}{joint}done={what}.{count}")
 }
 
 /// The list's address that a form was opened from, for the form to send along; empty when it was opened by itself.

@@ -6,6 +6,7 @@ use actix_web::web::{self, Path, ServiceConfig};
 use minijinja::context;
 
 use crate::console::fields::Fields;
+use crate::console::once::{self, Told};
 use crate::console::pages::{id, snippets};
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
@@ -40,19 +41,17 @@ async fn new(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
 }
 
 /// `POST /admin/tokens`
-async fn create(Admin(SignedIn { visit, actor }): Admin, fields: Fields) -> HttpResponse {
-    let made = match wish(&visit, &fields) {
-        Ok(wish) => admin_tokens::create(visit.services(), &actor, wish).await,
-        Err(error) => Err(error),
-    };
-    match made {
-        Ok(issued) => {
-            let base = snippets::base_url(&visit);
-            let values = context! { token => shown(&issued.view), secret => issued.token.as_str(), base };
-            visit.page(StatusCode::OK, "tokens/issued.html", values)
-        }
-        Err(error) => form(&visit, &fields, Some(&error)),
-    }
+async fn create(Admin(signed_in): Admin, fields: Fields) -> HttpResponse {
+    let again = async |signed_in: &SignedIn, fields: &Fields, error: &ServiceError| form(&signed_in.visit, fields, Some(error));
+    once::act(signed_in, fields, make, again).await
+}
+
+/// Makes a token and shows it, this once.
+async fn make(SignedIn { visit, actor }: &SignedIn, fields: &Fields) -> Served<Told> {
+    let issued = admin_tokens::create(visit.services(), actor, wish(visit, fields)?).await?;
+    let base = snippets::base_url(visit);
+    let values = context! { token => shown(&issued.view), secret => issued.token.as_str(), base };
+    Told::page(visit, "tokens/issued.html", values)
 }
 
 /// `GET /admin/tokens/{id}/remove`

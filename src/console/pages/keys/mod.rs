@@ -10,10 +10,12 @@ use minijinja::context;
 use super::{id, people, snippets};
 use crate::console::fields::{Fields, Problem};
 use crate::console::lists;
+use crate::console::once::{self, Told};
 use crate::console::render::shown;
 use crate::console::visit::{InArea, SignedIn, Visit, status_of};
 use crate::services::error::NOT_FOUND;
 use crate::services::keys::{self, IssuedKey, KeyChange, KeyListFilter, KeyView};
+use crate::services::values::Patch;
 use crate::services::{Actor, Served, ServiceError};
 
 /// Registers the pages.
@@ -72,15 +74,14 @@ async fn new(InArea(signed_in): InArea) -> HttpResponse {
 
 /// `POST …/keys`
 async fn create(InArea(signed_in): InArea, fields: Fields) -> HttpResponse {
-    let SignedIn { visit, actor } = &signed_in;
-    let made = match form::new_key(visit, &fields).await {
-        Ok(wish) => keys::create(visit.services(), actor, wish).await,
-        Err(error) => Err(error),
+    let make = async |SignedIn { visit, actor }: &SignedIn, fields: &Fields| {
+        let wish = form::new_key(visit, fields).await?;
+        shown_once(visit, &keys::create(visit.services(), actor, wish).await?, false)
     };
-    match made {
-        Ok(issued) => show_once(visit, &issued, false),
-        Err(error) => form::page(&signed_in, None, &fields, Some(&error)).await,
-    }
+    let again = async |signed_in: &SignedIn, fields: &Fields, error: &ServiceError| {
+        form::page(signed_in, None, fields, Some(error)).await
+    };
+    once::act(signed_in, fields, make, again).await
 }
 
 /// `GET …/keys/{id}`
@@ -111,7 +112,7 @@ async fn update(InArea(signed_in): InArea, path: Path<String>, fields: Fields) -
 /// `POST …/keys/{id}/status {status}`
 async fn switch(InArea(signed_in): InArea, path: Path<String>, fields: Fields) -> HttpResponse {
     let SignedIn { visit, actor } = &signed_in;
-    let wish = KeyChange { status: fields.optional("status"), ..KeyChange::default() };
+    let wish = KeyChange { status: Patch::Value(fields.text("status").to_owned()), ..KeyChange::default() };
     let done = match reach(visit, actor, id(&path)).await {
         Ok(key) => keys::update(visit.services(), actor, key.id, wish).await,
         Err(error) => Err(error),
@@ -129,16 +130,16 @@ async fn ask_rotate(InArea(signed_in): InArea, path: Path<String>) -> HttpRespon
 }
 
 /// `POST …/keys/{id}/rotate`
-async fn rotate(InArea(signed_in): InArea, path: Path<String>) -> HttpResponse {
-    let SignedIn { visit, actor } = &signed_in;
-    let rotated = match reach(visit, actor, id(&path)).await {
-        Ok(key) => keys::rotate(visit.services(), actor, key.id).await,
-        Err(error) => Err(error),
+async fn rotate(InArea(signed_in): InArea, path: Path<String>, fields: Fields) -> HttpResponse {
+    let id = id(&path);
+    let make = async move |SignedIn { visit, actor }: &SignedIn, _: &Fields| {
+        let key = reach(visit, actor, id).await?;
+        shown_once(visit, &keys::rotate(visit.services(), actor, key.id).await?, true)
     };
-    match rotated {
-        Ok(issued) => show_once(visit, &issued, true),
-        Err(error) => ask(&signed_in, id(&path), "keys/rotate.html", Some(&error)).await,
-    }
+    let again = async move |signed_in: &SignedIn, _: &Fields, error: &ServiceError| {
+        ask(signed_in, id, "keys/rotate.html", Some(error)).await
+    };
+    once::act(signed_in, fields, make, again).await
 }
 
 /// `GET …/keys/{id}/remove`
@@ -179,7 +180,7 @@ fn back(visit: &Visit, done: &str) -> HttpResponse {
     visit.to(&format!("{}/keys?done={done}", visit.area())).finish()
 }
 
-fn show_once(visit: &Visit, issued: &IssuedKey, rotated: bool) -> HttpResponse {
+fn shown_once(visit: &Visit, issued: &IssuedKey, rotated: bool) -> Served<Told> {
     let base = snippets::base_url(visit);
     let values = context! {
         key => shown(&issued.view),
@@ -188,5 +189,5 @@ fn show_once(visit: &Visit, issued: &IssuedKey, rotated: bool) -> HttpResponse {
         base => base.as_str(),
         snippets => shown(&snippets::with_key(&base, &issued.key)),
     };
-    visit.page(StatusCode::OK, "keys/issued.html", values)
+    Told::page(visit, "keys/issued.html", values)
 }

@@ -19,7 +19,7 @@ use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::Served;
 use crate::services::channels::{self, Channel, ChannelOverview, ChannelPatch, ChannelQuery, Grade, UpstreamsHandle};
-use crate::services::values::{ListQuery, Patch};
+use crate::services::values::{ListQuery, Patch, check};
 
 /// Models in the filter; where channels name more, the search finds them.
 const MOST_MODELS: usize = 200;
@@ -107,7 +107,11 @@ fn grade(word: &str) -> Option<Grade> {
 
 /// `POST /admin/channels/{id}/status {status, back}`
 async fn switch(Admin(SignedIn { visit, actor }): Admin, path: Path<String>, fields: Fields) -> HttpResponse {
-    let enabled = fields.text("status") == "active";
+    let enabled = match fields.text("status") {
+        "active" => true,
+        "disabled" => false,
+        _ => return visit.failure(&check::bad("status", "active or disabled")),
+    };
     let patch = ChannelPatch { enabled: Patch::Value(enabled), ..ChannelPatch::default() };
     let done = if enabled { "enabled" } else { "disabled" };
     match channels::update(visit.services(), &actor, channel_id(&path), patch).await {

@@ -70,7 +70,7 @@ pub(super) async fn password(Admin(SignedIn { visit, actor }): Admin, path: Path
 /// `POST /admin/users/{id}/status {status}`
 pub(super) async fn switch(Admin(SignedIn { visit, actor }): Admin, path: Path<String>, fields: Fields) -> HttpResponse {
     let id = id(&path);
-    let change = UserChange { status: fields.optional("status"), ..UserChange::default() };
+    let change = UserChange { status: Patch::Value(fields.text("status").to_owned()), ..UserChange::default() };
     match users::update(visit.services(), &actor, UserId(id), change).await {
         Ok(user) => done(&visit, id, if user.status == "active" { "enabled" } else { "disabled" }),
         Err(error) => visit.failure(&error),

@@ -80,5 +80,10 @@ fn defaults(visit: &Visit) -> Value {
 
 /// Back to the user's page, with what was done.
 fn done(visit: &Visit, id: i64, word: &str) -> HttpResponse {
-    visit.to(&format!("/admin/users/{id}?done={word}")).finish()
+    visit.to(&address(id, word)).finish()
+}
+
+/// The user's page, with what was done.
+fn address(id: i64, word: &str) -> String {
+    format!("/admin/users/{id}?done={word}")
 }

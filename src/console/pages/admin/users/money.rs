@@ -4,8 +4,9 @@ use actix_web::HttpResponse;
 use actix_web::web::Path;
 use actors::vocabulary::UserId;
 
-use super::{done, form};
+use super::{address, done, form};
 use crate::console::fields::Fields;
+use crate::console::once::{self, Told};
 use crate::console::pages::id;
 use crate::console::visit::{Admin, SignedIn};
 use crate::services::error::MISSING_FIELD;
@@ -22,16 +23,16 @@ pub(super) async fn balance_form(Admin(SignedIn { visit, .. }): Admin, path: Pat
 }
 
 /// `POST /admin/users/{id}/balance`: by an amount, or to a total; the total that the form showed must still be there.
-pub(super) async fn balance(Admin(SignedIn { visit, actor }): Admin, path: Path<String>, fields: Fields) -> HttpResponse {
+pub(super) async fn balance(Admin(signed_in): Admin, path: Path<String>, fields: Fields) -> HttpResponse {
     let id = id(&path);
-    let changed = match money(&fields) {
-        Ok(wish) => users::change_quota(visit.services(), &actor, UserId(id), wish).await,
-        Err(error) => Err(error),
+    let make = async move |SignedIn { visit, actor }: &SignedIn, fields: &Fields| {
+        users::change_quota(visit.services(), actor, UserId(id), money(fields)?).await.map_err(at_amount)?;
+        Ok(Told::At(address(id, "balance")))
     };
-    match changed {
-        Ok(_) => done(&visit, id, "balance"),
-        Err(error) => form(&visit, "users/balance.html", id, &fields, Some(&at_amount(error))).await,
-    }
+    let again = async move |SignedIn { visit, .. }: &SignedIn, fields: &Fields, error: &ServiceError| {
+        form(visit, "users/balance.html", id, fields, Some(error)).await
+    };
+    once::act(signed_in, fields, make, again).await
 }
 
 /// `GET /admin/users/{id}/limits`
