@@ -1,32 +1,54 @@
 //! The gateway's database, read beside it: what pages say is compared with what is there.
 
-use std::path::Path;
-
+use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Row, TypeInfo, ValueRef};
+use sqlx::{AssertSqlSafe, ConnectOptions, Row, TypeInfo, ValueRef, raw_sql};
 
 /// Longest wait for the gateway to finish writing.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// A gateway's database.
-pub struct Books(SqliteConnectOptions);
+pub enum Books {
+    Sqlite(SqliteConnectOptions),
+    Postgres(PgConnectOptions),
+}
 
 impl Books {
-    pub fn of(file: &Path) -> Self {
-        Self(SqliteConnectOptions::new().filename(file))
+    /// The database at this address.
+    pub fn of(url: &str) -> Self {
+        if url.starts_with("sqlite:") { Self::Sqlite(url.parse().unwrap()) } else { Self::Postgres(url.parse().unwrap()) }
     }
 
     /// Every cell of every row as a text; nothing for null.
     pub async fn rows(&self, sql: &str) -> Vec<Vec<Option<String>>> {
-        let mut connection = self.0.clone().read_only(true).connect().await.unwrap();
-        let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await.unwrap();
-        rows.iter().map(|row| (0..row.columns().len()).map(|at| cell(row, at)).collect()).collect()
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::Sqlite(options) => {
+                let mut connection = options.clone().read_only(true).connect().await.unwrap();
+                let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
+                rows.iter().map(|row| (0..row.columns().len()).map(|at| of_sqlite(row, at)).collect()).collect()
+            }
+            Self::Postgres(options) => {
+                let mut connection = options.connect().await.unwrap();
+                let rows = raw_sql(sql).fetch_all(&mut connection).await.unwrap();
+                rows.iter().map(|row| (0..row.columns().len()).map(|at| of_postgres(row, at)).collect()).collect()
+            }
+        }
     }
 
     /// Changes what is there.
     pub async fn alter(&self, sql: &str) {
-        let mut connection = self.0.clone().busy_timeout(BUSY).connect().await.unwrap();
-        sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::Sqlite(options) => {
+                let mut connection = options.clone().busy_timeout(BUSY).connect().await.unwrap();
+                raw_sql(sql).execute(&mut connection).await.map(|_| ()).unwrap();
+            }
+            Self::Postgres(options) => {
+                let mut connection = options.connect().await.unwrap();
+                raw_sql(sql).execute(&mut connection).await.map(|_| ()).unwrap();
+            }
+        }
     }
 
     /// The only cell.
@@ -42,7 +64,7 @@ impl Books {
     }
 }
 
-fn cell(row: &SqliteRow, at: usize) -> Option<String> {
+fn of_sqlite(row: &SqliteRow, at: usize) -> Option<String> {
     let value = row.try_get_raw(at).unwrap();
     if value.is_null() {
         return None;
@@ -53,5 +75,19 @@ fn cell(row: &SqliteRow, at: usize) -> Option<String> {
         "REAL" => row.get_unchecked::<f64, _>(at).to_string(),
         "BOOLEAN" => row.get_unchecked::<bool, _>(at).to_string(),
         _ => row.get_unchecked::<String, _>(at),
+    })
+}
+
+/// Plain queries are answered in text.
+fn of_postgres(row: &PgRow, at: usize) -> Option<String> {
+    let value = row.try_get_raw(at).unwrap();
+    if value.is_null() {
+        return None;
+    }
+    let text = value.as_str().unwrap();
+    Some(match (value.type_info().name(), text) {
+        ("BOOL", "t") => "true".to_owned(),
+        ("BOOL", "f") => "false".to_owned(),
+        _ => text.to_owned(),
     })
 }
