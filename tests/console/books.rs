@@ -2,7 +2,8 @@
 
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Row, TypeInfo, ValueRef, raw_sql};
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row, TypeInfo, ValueRef, raw_sql};
+use tokio::sync::Mutex;
 
 /// Longest wait for the gateway to finish writing.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
@@ -10,13 +11,17 @@ const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 /// A gateway's database.
 pub enum Books {
     Sqlite(SqliteConnectOptions),
-    Postgres(PgConnectOptions),
+    /// A connection costs as much as many questions: it is kept.
+    Postgres(Box<PgConnectOptions>, Mutex<Option<PgConnection>>),
 }
 
 impl Books {
     /// The database at this address.
     pub fn of(url: &str) -> Self {
-        if url.starts_with("sqlite:") { Self::Sqlite(url.parse().unwrap()) } else { Self::Postgres(url.parse().unwrap()) }
+        if url.starts_with("sqlite:") {
+            return Self::Sqlite(url.parse().unwrap());
+        }
+        Self::Postgres(Box::new(url.parse().unwrap()), Mutex::new(None))
     }
 
     /// Every cell of every row as a text; nothing for null.
@@ -28,9 +33,12 @@ impl Books {
                 let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
                 rows.iter().map(|row| (0..row.columns().len()).map(|at| of_sqlite(row, at)).collect()).collect()
             }
-            Self::Postgres(options) => {
-                let mut connection = options.connect().await.unwrap();
-                let rows = raw_sql(sql).fetch_all(&mut connection).await.unwrap();
+            Self::Postgres(options, kept) => {
+                let mut kept = kept.lock().await;
+                if kept.is_none() {
+                    *kept = Some(options.connect().await.unwrap());
+                }
+                let rows = raw_sql(sql).fetch_all(kept.as_mut().unwrap()).await.unwrap();
                 rows.iter().map(|row| (0..row.columns().len()).map(|at| of_postgres(row, at)).collect()).collect()
             }
         }
@@ -44,7 +52,7 @@ impl Books {
                 let mut connection = options.clone().busy_timeout(BUSY).connect().await.unwrap();
                 raw_sql(sql).execute(&mut connection).await.map(|_| ()).unwrap();
             }
-            Self::Postgres(options) => {
+            Self::Postgres(options, _) => {
                 let mut connection = options.connect().await.unwrap();
                 raw_sql(sql).execute(&mut connection).await.map(|_| ()).unwrap();
             }

@@ -69,9 +69,10 @@ impl Gateway {
 
     /// Runs a command of the binary.
     fn run(command: &str, tells: &str, stdout: Stdio, (data, database): (tempfile::TempDir, String)) -> Self {
+        let secret = "of no secret, yet long enough for one";
         let process = Command::new(env!("CARGO_BIN_EXE_api-proxy"))
             .arg(command)
-            .envs([("PORT", "0"), ("RUST_LOG", tells), ("NO_COLOR", "1")])
+            .envs([("PORT", "0"), ("RUST_LOG", tells), ("NO_COLOR", "1"), ("APP_SECRET", secret)])
             .env("DATA_DIR", data.path())
             .env("DATABASE_URL", &database)
             .stdout(stdout)

@@ -28,6 +28,11 @@ pub async fn grown_old(database: Database, timezone: &str) -> World {
     let demo = Role::User.id(&world.books()).await;
     let money = json!({ "adjustUsd": 5, "reason": "demo" });
     admin.api(Method::PATCH, &format!("/api/users/{demo}/quota"), money).await;
+    admin.api(Method::PATCH, "/api/settings", json!({ "claudeBillingMultiplier": 1.37 })).await;
+    let claude = world.books().number("SELECT id FROM channels WHERE name = 'Scripted Claude'").await;
+    let own = json!({ "channelId": claude, "model": "claude-sonnet-4-5", "inputPricePerMTok": 3.3, "outputPricePerMTok": 16.000_000_1,
+        "cacheReadPricePerMTok": 0.2, "cacheCreationPricePerMTok": 4, "cacheCreation1hPricePerMTok": 7 });
+    admin.api(Method::POST, "/api/model-prices", own).await;
     lives(&world, &admin).await;
     world
 }

@@ -62,7 +62,7 @@ impl World {
         gateway.stranger().api(Method::POST, "/api/auth/register", first).await;
         let (url, mut world) = (provider.base_url(), Self { key: String::new(), admin, user, gateway, _provider: Some(provider) });
         let admin = world.admin().await;
-        admin.api(Method::PATCH, "/api/settings", json!({ "timezone": timezone })).await;
+        admin.api(Method::PATCH, "/api/settings", json!({ "timezone": timezone, "allowPrivateUpstreams": true })).await;
         for (kind, name) in [("claude", "Scripted Claude"), ("openai", "Scripted OpenAI")] {
             let channel = json!({ "name": name, "type": kind, "baseUrl": url, "apiKey": "sk-scripted-provider" });
             admin.api(Method::POST, "/api/channels", channel).await;

@@ -261,7 +261,7 @@ async fn tests(look: &Look<'_>, claims: &mut Claims, id: i64) {
         let latency = row.some(1).map_or_else(none, super::format::duration);
         let result = look.say(if row.is(3) { "channel-reached" } else { "channel-unreached" });
         let result = format!("{result} {}", row.0[4].as_deref().unwrap_or_default());
-        let time = look.moment(row.number(0), "%Y-%m-%d %H:%M:%S");
+        let time = look.moment(row.number(0), "%m-%d %H:%M:%S");
         vec![time, result.trim_end().to_owned(), latency, row.0[2].clone().unwrap_or_default()]
     });
     claims.table("section[aria-labelledby=tests] table", &["Time", "Result", "Latency", "What went wrong"], told.collect());

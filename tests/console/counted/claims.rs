@@ -19,6 +19,8 @@ enum Claim {
     Table { table: String, heads: Vec<&'static str>, by: Vec<&'static str>, rows: Vec<Vec<String>> },
     /// The one text, or attribute, is as a judge, who says what for, wants it.
     Judged(String, Option<&'static str>, String, Judge),
+    /// The texts of all elements that a selector finds are as a judge wants them.
+    Each(String, String, Judge),
 }
 
 /// What a page must show.
@@ -54,6 +56,11 @@ impl Claims {
     /// The only such element's text is as it has to be.
     pub fn judged(&mut self, selector: &str, why: &str, judge: impl Fn(&str) -> bool + 'static) {
         self.0.push(Claim::Judged(selector.to_owned(), None, why.to_owned(), Box::new(judge)));
+    }
+
+    /// The text of each such element is as it has to be.
+    pub fn each(&mut self, selector: &str, why: &str, judge: impl Fn(&str) -> bool + 'static) {
+        self.0.push(Claim::Each(selector.to_owned(), why.to_owned(), Box::new(judge)));
     }
 
     /// The only such element's attribute says this, with figures of one decimal where there is a `#`. They are of means until
@@ -115,6 +122,12 @@ impl Claim {
                 covered.attributes.extend(found.iter().map(|element| (mark(*element), *name)));
                 let shown: Vec<&str> = found.iter().filter_map(|element| element.attr(name)).collect();
                 (shown != *expected).then(|| format!("{selector} [{name}]\n    shows {shown:?}\n    is    {expected:?}"))
+            }
+            Self::Each(selector, why, judge) => {
+                let found = page.all(selector);
+                covered.texts.extend(found.iter().map(|element| mark(*element)));
+                let other = found.into_iter().map(page::text).find(|shown| !judge(shown))?;
+                Some(format!("{selector}\n    shows {other:?}\n    which is not {why}"))
             }
             Self::Widths(selector, widths) => {
                 let shown: Vec<String> = page.attributes(selector, "width");

@@ -15,6 +15,7 @@ mod overview;
 mod people;
 mod range;
 mod records;
+mod seen;
 mod system;
 
 use std::collections::BTreeMap;
@@ -148,6 +149,7 @@ async fn figures_of(look: &Look<'_>) -> Claims {
         "/admin/data" => records::archive(look).await,
         "/admin/data/archive/remove" => records::archive_removal(look).await,
         "/admin/system" => system::figures(look).await,
+        "/admin/settings" => system::settings(look).await,
         "/docs" => system::guide(look).await,
         _ => Claims::default(),
     }
@@ -198,43 +200,59 @@ async fn addresses(books: &Books, page: &crate::pages::Page, me: i64) -> Vec<Str
     all
 }
 
-/// Looks at a page and finds what is wrong with its figures.
-async fn look_at(world: &World, who: (&Visitor, i64), page: &crate::pages::Page, address: &str) -> Vec<String> {
-    let (books, said) = (world.books(), texts::said("en"));
-    let zone = TimeZone::get(ZONE).unwrap();
-    let exempt = Exempt::of(&books).await;
-    // What moves by itself, such as the requests of the last minute, may move between the two looks.
-    for last in [false, false, true] {
-        let now = Timestamp::now().as_millisecond();
-        let look = Look {
-            books: &books,
-            visitor: who.0,
-            zone: zone.clone(),
-            said: &said,
-            me: who.1,
-            route: page.route,
+/// Somebody who compares pages with the database.
+struct Reader {
+    books: Books,
+    visitor: Visitor,
+    said: BTreeMap<String, String>,
+    exempt: Exempt,
+    me: i64,
+}
+
+impl Reader {
+    async fn new(world: &World, role: Role) -> Self {
+        let (books, visitor) = (world.books(), role.visitor(world).await);
+        visitor.speaks("en");
+        let (exempt, me) = (Exempt::of(&books).await, role.id(&books).await);
+        Self { books, visitor, said: texts::said("en"), exempt, me }
+    }
+
+    fn look(&self, route: &'static str, address: &str) -> Look<'_> {
+        Look {
+            books: &self.books,
+            visitor: &self.visitor,
+            zone: TimeZone::get(ZONE).unwrap(),
+            said: &self.said,
+            me: self.me,
+            route,
             address: address.to_owned(),
-            now,
-        };
-        let claims = figures_of(&look).await;
-        let shown: Page = who.0.get(address).await.shown();
-        let wrong: Vec<String> = claims.wrong_with(&shown, &exempt).into_iter().map(|wrong| format!("{address}: {wrong}")).collect();
-        if last || wrong.is_empty() {
-            return wrong;
+            now: Timestamp::now().as_millisecond(),
         }
     }
-    Vec::new()
+
+    /// Looks at a page, as `shown` brings it, and finds what is wrong with its figures.
+    async fn wrong_with(&self, route: &'static str, address: &str, shown: impl AsyncFn() -> Page) -> Vec<String> {
+        // What moves by itself, such as the requests of the last minute, may move between the two looks.
+        for last in [false, false, true] {
+            let claims = figures_of(&self.look(route, address)).await;
+            let wrong = claims.wrong_with(&shown().await, &self.exempt);
+            if last || wrong.is_empty() {
+                return wrong.into_iter().map(|wrong| format!("{address}: {wrong}")).collect();
+            }
+        }
+        Vec::new()
+    }
 }
 
 /// Looks at all pages of a part of the site as somebody.
 async fn walk(database: Database, role: Role, part: fn(&str) -> bool) {
     let world = seed::grown_old(database, ZONE).await;
-    let (visitor, me) = (role.visitor(&world).await, role.id(&world.books()).await);
-    visitor.speaks("en");
+    let reader = Reader::new(&world, role).await;
     let mut wrong = Vec::new();
     for page in PAGES.iter().filter(|page| page.is_for(role) && part(page.route)) {
-        for address in addresses(&world.books(), page, me).await {
-            wrong.extend(look_at(&world, (&visitor, me), page, &address).await);
+        for address in addresses(&reader.books, page, reader.me).await {
+            let shown = async || reader.visitor.get(&address).await.shown();
+            wrong.extend(reader.wrong_with(page.route, &address, shown).await);
         }
     }
     assert!(wrong.is_empty(), "{role:?}: {} figures are wrong or nobody's:\n{}", wrong.len(), wrong.join("\n"));

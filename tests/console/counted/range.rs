@@ -30,9 +30,10 @@ pub fn custom() -> String {
     format!("from={from}&to={to}")
 }
 
-/// The queries that ask for every range.
+/// The queries that ask for every range, and for one in which nothing was.
 pub fn queries() -> impl Iterator<Item = String> {
-    ["today", "24h", "7d", "30d"].into_iter().map(|range| format!("range={range}")).chain([custom()])
+    let nothing = "from=2020-01-01&to=2020-01-02".to_owned();
+    ["today", "24h", "7d", "30d"].into_iter().map(|range| format!("range={range}")).chain([custom(), nothing])
 }
 
 impl Span {

@@ -99,11 +99,14 @@ pub async fn deed(look: &Look<'_>) -> Claims {
     let known = values(&[row.0[0].as_deref(), row.0[1].as_deref()]);
     let (before, after): (Value, Value) =
         (serde_json::from_str(&row.text(0)).unwrap_or_default(), serde_json::from_str(&row.text(1)).unwrap_or_default());
-    let same = before.as_object().map_or(0, |fields| fields.iter().filter(|(name, value)| after[name.as_str()] == **value).count());
-    claims.judged("section[aria-labelledby=changes]", &format!("{same} others, and figures out of {known:?}"), move |said| {
-        let Some((changed, rest)) = said.split_once(&format!("{} other field", same)) else { return all_known(said, &known) };
-        all_known(changed, &known) && all_known(rest, &known)
-    });
+    // The balance follows from what was granted and spent, so it is told among the others.
+    let other = |(name, value): &(&String, &Value)| after[name.as_str()] == **value || ["balanceUsd", "updatedAt"].contains(&name.as_str());
+    let same = before.as_object().map_or(0, |fields| fields.iter().filter(other).count());
+    if same > 0 && before.is_object() && after.is_object() {
+        claims.text("section[aria-labelledby=changes] summary", count(same as i64, "other field", "other fields"));
+    }
+    let cells = "section[aria-labelledby=changes] td:not(:first-child)";
+    claims.each(cells, &format!("out of {known:?}"), move |said| all_known(said, &known));
     claims
 }
 
@@ -120,7 +123,7 @@ fn words(text: &str) -> Vec<String> {
     figures.map(|word| if word.contains('.') { word.trim_end_matches('0').trim_matches('.').to_owned() } else { word.to_owned() }).collect()
 }
 
-/// Whether all figures in a text are among those known; times are, too, which were numbers.
+/// Whether all figures in a text are among those known.
 fn all_known(said: &str, known: &[String]) -> bool {
     words(said).iter().all(|figure| known.contains(figure))
 }

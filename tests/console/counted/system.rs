@@ -45,13 +45,13 @@ pub async fn figures(look: &Look<'_>) -> Claims {
 async fn database(look: &Look<'_>, claims: &mut Claims, told: &Value) {
     let (name, version) = match look.books {
         Books::Sqlite(_) => ("SQLite", look.books.text("SELECT sqlite_version()").await),
-        Books::Postgres(_) => ("PostgreSQL", look.books.text("SHOW server_version").await),
+        Books::Postgres(..) => ("PostgreSQL", look.books.text("SHOW server_version").await),
     };
     let bytes = match look.books {
         Books::Sqlite(_) => look.number("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()").await,
-        Books::Postgres(_) => look.number("SELECT pg_database_size(current_database())").await,
+        Books::Postgres(..) => look.number("SELECT pg_database_size(current_database())").await,
     };
-    claims.text("[data-figure=database]", format!("{name} {}", version.split(' ').next().unwrap()));
+    claims.text("[data-figure=database]", format!("{name} {version}"));
     let shown = told["databaseBytes"].as_i64().unwrap();
     claims.judged("[data-figure=databaseSize]", &format!("{bytes} bytes, or {shown}"), move |said| {
         let Some((size, latency)) = said.split_once(" · answers in ") else { return false };
@@ -68,5 +68,22 @@ pub async fn guide(_: &Look<'_>) -> Claims {
     let mut claims = Claims::default();
     let accepted = "A request body may have up to 32 MiB; gzip, deflate, br and zstd are understood.";
     claims.texts("[data-figure=largestBody]", vec!["The body is larger than 32 MiB.".to_owned(), accepted.to_owned()]);
+    claims
+}
+
+/// `/admin/settings`: what is set stands in the form; beside it stand the defaults, which those are that nobody changed.
+pub async fn settings(look: &Look<'_>) -> Claims {
+    let mut claims = Claims::default();
+    let changed = look.rows("SELECT name FROM settings").await;
+    let told = look.visitor.api(Method::GET, "/api/settings", Value::Null).await;
+    for (name, value) in told.as_object().unwrap().iter().filter(|(_, value)| value.is_number()) {
+        let is_changed = changed.iter().any(|row| row.text(0) == *name);
+        assert!(!is_changed || name == "claudeBillingMultiplier", "{name} was changed: what was it?");
+        let value = if is_changed { 1.0 } else { value.as_f64().unwrap() };
+        claims.judged(&format!(".setting:has([name='{name}']) .default > span"), &format!("the default {value}"), move |said| {
+            let figure: String = said.chars().filter(|letter| letter.is_ascii_digit() || *letter == '.').collect();
+            figure.parse::<f64>().is_ok_and(|shown| shown == value)
+        });
+    }
     claims
 }
