@@ -237,7 +237,10 @@ pub async fn book(world: &World, admin: &Visitor, timezone: &str) {
     }
     admin.api(Method::PATCH, &format!("/api/users/{otto}/quota"), json!({ "adjustUsd": 7, "reason": "test" })).await;
     let id = |name: &str| cast.keys[name].0;
-    admin.api(Method::PATCH, &format!("/api/keys/{}", id("before")), json!({ "name": "after" })).await;
+    let limits = json!({ "rateLimitRpm": 60, "rateLimitTpm": 100_000, "maxConcurrency": 0 });
+    admin.api(Method::PATCH, &format!("/api/users/{otto}/quota"), limits).await;
+    let renamed = json!({ "name": "after", "quota": 123_456, "budgetUsd": 1.5, "rateLimitRpm": 1_000, "rateLimitTpm": 0 });
+    admin.api(Method::PATCH, &format!("/api/keys/{}", id("before")), renamed).await;
     admin.api(Method::DELETE, &format!("/api/keys/{}", id("short-lived")), Value::Null).await;
     admin.api(Method::DELETE, &format!("/api/users/{lin}"), Value::Null).await;
     admin.api(Method::DELETE, &format!("/api/channels/{gone}"), Value::Null).await;

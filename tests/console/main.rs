@@ -18,7 +18,6 @@ mod live;
 mod money;
 mod no_scripts;
 mod notices;
-mod numbers;
 mod page;
 mod pages;
 mod people;

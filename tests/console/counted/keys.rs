@@ -58,6 +58,16 @@ fn told(look: &Look<'_>, row: &Cells) -> Vec<String> {
 }
 
 /// `/console/keys/{id}` and `/admin/keys/{id}`: what the other side allows; one's own limits stand in the form.
-pub async fn one(_: &Look<'_>) -> Claims {
-    Claims::default()
+pub async fn one(look: &Look<'_>) -> Claims {
+    let mut claims = Claims::default();
+    let columns = ["budget_nanos", "daily_tokens", "rate_limit_rpm", "rate_limit_tpm", "max_concurrency"];
+    let (owner, admin) = (columns.join(", "), columns.map(|name| format!("admin_{name}")).join(", "));
+    let row = look.rows(&format!("SELECT user_id, {owner}, {admin} FROM api_keys WHERE id = {}", look.id())).await.remove(0);
+    let first = if row.number(0) == look.me { 6 } else { 1 };
+    let rate = |limit: i64| if limit == 0 { "Unlimited".to_owned() } else { number(limit) };
+    let mut told: Vec<String> = row.some(first).map(|nanos| usd(nanos, 2)).into_iter().collect();
+    told.extend(row.some(first + 1).filter(|tokens| *tokens > 0).map(number));
+    told.extend((first + 2..first + 5).filter_map(|at| row.some(at)).map(rate));
+    claims.texts(".other-side dd", told);
+    claims
 }

@@ -163,7 +163,7 @@ async fn addresses(books: &Books, page: &crate::pages::Page, me: i64) -> Vec<Str
         return all;
     }
     match page.route {
-        "/console" | "/admin" | "/admin/users/{id}" => all.extend(range::queries().map(|query| format!("{first}?{query}"))),
+        "/console" | "/admin" => all.extend(range::queries().map(|query| format!("{first}?{query}"))),
         "/admin/rankings" => {
             for by in ["users", "keys", "models", "channels"] {
                 for sort in ["cost", "tokens", "requests"] {
@@ -188,16 +188,26 @@ async fn addresses(books: &Books, page: &crate::pages::Page, me: i64) -> Vec<Str
             let ids = books.rows(&kinds).await.into_iter().flatten().flatten();
             all.extend(ids.map(|id| page.route.replace("{id}", &id)));
         }
-        "/admin/channels/{id}" | "/admin/users/{id}/ledger" => {
-            let table = if page.route.starts_with("/admin/channels") { "channels" } else { "users WHERE deleted_at IS NULL" };
-            let ids = books.rows(&format!("SELECT id FROM {table}")).await.into_iter().flatten().flatten();
-            all.extend(ids.map(|id| page.route.replace("{id}", &id)));
+        "/admin/users/{id}" => {
+            for one in every(books, "users WHERE deleted_at IS NULL", page.route).await {
+                all.extend(range::queries().map(|query| format!("{one}?{query}")));
+            }
         }
+        "/admin/users/{id}/ledger" => all.extend(every(books, "users WHERE deleted_at IS NULL", page.route).await),
+        "/admin/channels/{id}" => all.extend(every(books, "channels", page.route).await),
+        "/admin/keys/{id}" => all.extend(every(books, "api_keys", page.route).await),
+        "/console/keys/{id}" => all.extend(every(books, &format!("api_keys WHERE user_id = {me}"), page.route).await),
         "/admin/audit" => all.extend(range::queries().map(|query| format!("{first}?{query}"))),
         "/admin/data" => all.push(format!("{first}?before={}", range::days().0)),
         _ => {}
     }
     all
+}
+
+/// The addresses of a page for everything there is.
+async fn every(books: &Books, rows: &str, route: &str) -> Vec<String> {
+    let ids = books.rows(&format!("SELECT id FROM {rows}")).await.into_iter().flatten().flatten();
+    ids.map(|id| route.replace("{id}", &id)).collect()
 }
 
 /// Somebody who compares pages with the database.

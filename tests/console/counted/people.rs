@@ -19,12 +19,16 @@ pub async fn list(look: &Look<'_>) -> Claims {
     claims.text(".head p", count(all, "user", "users"));
     let sql = format!(
         "SELECT username, display_name, (SELECT coalesce(sum(amount_nanos), 0) FROM ledger WHERE user_id = users.id AND kind <> 'usage'), \
-         (SELECT coalesce(sum(cost_nanos), 0) FROM request_log WHERE user_id = users.id) \
-         FROM users WHERE {only} ORDER BY created_at DESC, id DESC"
+         (SELECT coalesce(sum(cost_nanos), 0) FROM request_log WHERE user_id = users.id), \
+         rate_limit_rpm, rate_limit_tpm, max_concurrency FROM users WHERE {only} ORDER BY created_at DESC, id DESC"
     );
     let told = look.rows(&sql).await.into_iter().map(|row| {
         let [balance, spent] = money::in_list(row.number(2), row.number(3));
-        vec![format!("{}{}", row.text(0), row.0[1].clone().unwrap_or_default()), balance, spent, "Site default".to_owned()]
+        let chips = [(4, "requests/min"), (5, "tokens/min"), (6, "at once")];
+        let chip = |limit: i64| if limit == 0 { "∞".to_owned() } else { number(limit) };
+        let chips = chips.into_iter().filter_map(|(at, unit)| row.some(at).map(|limit| format!("{} {unit}", chip(limit))));
+        let limits = Some(chips.collect::<String>()).filter(|chips| !chips.is_empty()).unwrap_or("Site default".to_owned());
+        vec![format!("{}{}", row.text(0), row.0[1].clone().unwrap_or_default()), balance, spent, limits]
     });
     claims.table("#list table", &["Username", "Balance", "Spent", "Limits"], told.collect());
     look.foot(&mut claims, all);
@@ -68,16 +72,18 @@ pub async fn one(look: &Look<'_>) -> Claims {
     claims
 }
 
-/// The limits that are the site's, for nobody here has their own.
+/// The user's own limits, else the site's.
 async fn limits(look: &Look<'_>, claims: &mut Claims, user: i64) {
-    let own = format!("SELECT count(*) FROM users WHERE id = {user} AND coalesce(rate_limit_rpm, rate_limit_tpm, max_concurrency) IS NULL");
-    assert_eq!(look.number(&own).await, 1);
+    let own = format!("SELECT rate_limit_rpm, rate_limit_tpm, max_concurrency FROM users WHERE id = {user}");
+    let own = look.rows(&own).await.remove(0);
     let settings = look.visitor.api(reqwest::Method::GET, "/api/settings", serde_json::Value::Null).await;
-    let told = ["defaultRateLimitRpm", "defaultRateLimitTpm", "defaultMaxConcurrency"].map(|name| {
-        let limit = settings[name].as_i64().unwrap_or_else(|| panic!("no {name} in {settings}"));
-        format!("{} site default", if limit == 0 { "Unlimited".to_owned() } else { number(limit) })
+    let names = ["defaultRateLimitRpm", "defaultRateLimitTpm", "defaultMaxConcurrency"];
+    let limit = |limit: i64| if limit == 0 { "Unlimited".to_owned() } else { number(limit) };
+    let told = names.into_iter().enumerate().map(|(at, name)| match own.some(at) {
+        Some(own) => limit(own),
+        None => format!("{} site default", limit(settings[name].as_i64().unwrap())),
     });
-    claims.texts("section[aria-labelledby=limits] dd", told.to_vec());
+    claims.texts("section[aria-labelledby=limits] dd", told.collect());
 }
 
 /// `/admin/users/{id}/balance`

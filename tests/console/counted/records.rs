@@ -1,12 +1,14 @@
 //! Rankings, the audit log, and what an archive would take.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 
 use super::claims::Claims;
 use super::format::{count, number, share, usd};
 use super::overview::{SUMS, Sums, TOKENS};
 use super::range::Span;
-use super::Look;
+use super::{Cells, Look};
 use crate::history::midnight;
 
 /// `/admin/rankings`
@@ -87,7 +89,13 @@ pub async fn audit(look: &Look<'_>) -> Claims {
     for (at, row) in look.rows(&sql).await.iter().enumerate() {
         let known = values(&[row.0[0].as_deref(), row.0[1].as_deref()]);
         let cell = format!("#list tbody tr:nth-child({}) td:nth-child(5)", at + 1);
-        claims.judged(&cell, &format!("out of {known:?}"), move |said| all_known(said, &known));
+        let (before, after) = (state(row, 0), state(row, 1));
+        let changed = if before.is_object() && after.is_object() { differences(&before, &after).0 } else { 0 };
+        // Two are named, the others counted.
+        let more = if changed > 2 { format!("+{}", changed - 2) } else { String::new() };
+        claims.judged(&cell, &format!("out of {known:?}, and then {more:?}"), move |said| {
+            said.strip_suffix(more.as_str()).is_some_and(|named| all_known(named, &known))
+        });
     }
     claims
 }
@@ -97,17 +105,38 @@ pub async fn deed(look: &Look<'_>) -> Claims {
     let mut claims = Claims::default();
     let row = look.rows(&format!("SELECT before_json, after_json FROM audit WHERE id = {}", look.id())).await.remove(0);
     let known = values(&[row.0[0].as_deref(), row.0[1].as_deref()]);
-    let (before, after): (Value, Value) =
-        (serde_json::from_str(&row.text(0)).unwrap_or_default(), serde_json::from_str(&row.text(1)).unwrap_or_default());
-    // The balance follows from what was granted and spent, so it is told among the others.
-    let other = |(name, value): &(&String, &Value)| after[name.as_str()] == **value || ["balanceUsd", "updatedAt"].contains(&name.as_str());
-    let same = before.as_object().map_or(0, |fields| fields.iter().filter(other).count());
+    let (before, after) = (state(&row, 0), state(&row, 1));
+    let same = differences(&before, &after).1;
     if same > 0 && before.is_object() && after.is_object() {
         claims.text("section[aria-labelledby=changes] summary", count(same as i64, "other field", "other fields"));
     }
     let cells = "section[aria-labelledby=changes] td:not(:first-child)";
     claims.each(cells, &format!("out of {known:?}"), move |said| all_known(said, &known));
     claims
+}
+
+/// A state of something; null where there was none.
+fn state(row: &Cells, at: usize) -> Value {
+    row.0[at].as_deref().map(|state| serde_json::from_str(state).unwrap()).unwrap_or_default()
+}
+
+/// How many fields of two states differ, and how many others there are. The balance follows from what was granted and spent, so
+/// it is among the others.
+fn differences(before: &Value, after: &Value) -> (usize, usize) {
+    let (mut old, mut new) = (BTreeMap::new(), BTreeMap::new());
+    leaves("", before, &mut old);
+    leaves("", after, &mut new);
+    let fields: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let differs = |field: &&&String| old.get(**field) != new.get(**field) && !["balanceUsd", "updatedAt"].contains(&field.as_str());
+    let changed = fields.iter().filter(differs).count();
+    (changed, fields.len() - changed)
+}
+
+fn leaves<'a>(path: &str, value: &'a Value, found: &mut BTreeMap<String, &'a Value>) {
+    match value.as_object() {
+        Some(fields) => fields.iter().for_each(|(name, value)| leaves(&format!("{path}.{name}"), value, found)),
+        None => found.extend((!path.is_empty()).then(|| (path.trim_start_matches('.').to_owned(), value))),
+    }
 }
 
 /// Every figure that two states of something name.
