@@ -11,7 +11,7 @@ use actors::vocabulary::{
 };
 use api_proxy::store::{Booking, Db};
 use jiff::tz::TimeZone;
-use jiff::{ToSpan, Timestamp};
+use jiff::{Timestamp, ToSpan};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -59,7 +59,19 @@ const NOTHING: [i64; 6] = [0; 6];
 
 const fn kind(key: &'static str, protocol: Protocol, model: &'static str, channel: &'static str) -> Kind {
     let (spoken, ending, status) = (Some(protocol), Ending::Completed, 200);
-    Kind { key, protocol, model, channel, spoken, ending, status, prices: None, multiplier: 1_000_000_000, usage: NOTHING, before: &[] }
+    Kind {
+        key,
+        protocol,
+        model,
+        channel,
+        spoken,
+        ending,
+        status,
+        prices: None,
+        multiplier: 1_000_000_000,
+        usage: NOTHING,
+        before: &[],
+    }
 }
 
 impl Kind {
@@ -81,12 +93,18 @@ fn kinds() -> Vec<Kind> {
         kind("demo", ChatCompletions, "gpt-5-mini", OPENAI).used(MINI, [613, 1_277, 0, 0, 0, 512]),
         Kind { before: &[(OPENAI, Some(529)), (GONE, None)], ..kind("before", Messages, "claude-sonnet-4-5", CLAUDE) }
             .used([3_000_000_001, 15_000_000_000, 300_000_000, 3_750_000_000], [77, 903, 12_345, 0, 1_111, 0]),
-        Kind { spoken: Some(ChatCompletions), ..kind("short-lived", Messages, "gpt-5-mini", OPENAI) }.used(MINI, [450, 85, 33, 0, 0, 0]),
-        Kind { multiplier: 1_370_000_000, ..kind("otto's", Messages, "claude-haiku-4-5", CLAUDE) }.used(HAIKU, [7, 3, 11, 5, 2, 1]),
+        Kind { spoken: Some(ChatCompletions), ..kind("short-lived", Messages, "gpt-5-mini", OPENAI) }
+            .used(MINI, [450, 85, 33, 0, 0, 0]),
+        Kind { multiplier: 1_370_000_000, ..kind("otto's", Messages, "claude-haiku-4-5", CLAUDE) }
+            .used(HAIKU, [7, 3, 11, 5, 2, 1]),
         Kind { spoken: None, ..kind("otto's", Responses, "gpt-5-mini", "") }.ended(Ending::Refused, 402),
         Kind { spoken: None, ..kind("demo", Messages, "no-such-model-7", "") }.ended(Ending::Refused, 404),
-        Kind { spoken: None, before: &[(OPENAI, Some(429)), (CLAUDE, Some(500))], ..kind("otto's", Messages, "claude-haiku-4-5", "") }
-            .ended(Ending::UpstreamFailed, 502),
+        Kind {
+            spoken: None,
+            before: &[(OPENAI, Some(429)), (CLAUDE, Some(500))],
+            ..kind("otto's", Messages, "claude-haiku-4-5", "")
+        }
+        .ended(Ending::UpstreamFailed, 502),
         kind("before", Messages, "claude-sonnet-4-5", CLAUDE).used(HAIKU, [19, 0, 0, 0, 0, 0]).ended(Ending::TimedOut, 504),
         kind("otto's", Messages, "claude-haiku-4-5", CLAUDE).used(HAIKU, [205, 17, 0, 0, 0, 0]).ended(Ending::ClientLeft, 499),
         kind("demo", Messages, "claude-haiku-4-5", CLAUDE).ended(Ending::Completed, 400),
@@ -102,7 +120,7 @@ fn kinds() -> Vec<Kind> {
 /// the edges of days by the site's clock.
 fn moments(now: i64, zone: &TimeZone) -> Vec<i64> {
     let days = [1, 2, 7, 14, 30, 60].map(|days| days * DAY_MIN);
-    let ages = days.into_iter().flat_map(|edge| [edge - 31, edge + 31]);
+    let ages = days.into_iter().flat_map(|edge| [edge - 31, edge - 2, edge + 2, edge + 31]);
     let within = [1, 9, 20, 47, 65, 130, 200, 333, 610, 900, 1_300, 4_000, 6_000, 12_000, 25_000, 50_000];
     let mut all: Vec<i64> = ages.chain(within).map(|minutes| now - minutes * MINUTE_MS).collect();
     for days in [0, 1, EDGES.1 - 1, EDGES.0, 9] {
@@ -175,8 +193,13 @@ impl Cast {
             estimated: kind.protocol == CountTokens,
             tariff: (!refused).then_some(tariff),
             cost: if refused { Nanos::ZERO } else { tariff.cost(&usage) },
-            timings: Timings { body_read_ms: Some(1), admitted_ms: (!refused).then_some(3), head_ms: first_output_ms.map(|ms| ms - 2),
-                first_output_ms, ended_ms: took },
+            timings: Timings {
+                body_read_ms: Some(1),
+                admitted_ms: (!refused).then_some(3),
+                head_ms: first_output_ms.map(|ms| ms - 2),
+                first_output_ms,
+                ended_ms: took,
+            },
             attempts: if refused { Vec::new() } else { self.attempts(kind, took) },
             error: (kind.ending != Ending::Completed).then(|| "Something went wrong".to_owned()),
             client_ip: Some("203.0.113.9".to_owned()),
@@ -217,11 +240,20 @@ pub async fn book(world: &World, admin: &Visitor, timezone: &str) {
     let gone = json!({ "name": GONE, "type": "claude", "baseUrl": world.provider().await, "apiKey": "sk-of-a-channel", "enabled": false });
     let gone = admin.api(Method::POST, "/api/channels", gone).await["id"].clone();
     let told = |row: Vec<Option<String>>| row.into_iter().map(Option::unwrap).collect::<Vec<_>>();
-    let keys = books.rows("SELECT k.name, k.id, u.id, u.username, k.prefix FROM api_keys k JOIN users u ON u.id = k.user_id").await;
+    let keys =
+        books.rows("SELECT k.name, k.id, u.id, u.username, k.prefix FROM api_keys k JOIN users u ON u.id = k.user_id").await;
     let keys = keys.into_iter().map(told);
     let cast = Cast {
-        keys: keys.map(|row| (row[0].clone(), (row[1].parse().unwrap(), row[2].parse().unwrap(), row[3].clone(), row[4].clone()))).collect(),
-        channels: books.rows("SELECT name, id FROM channels").await.into_iter().map(told).map(|row| (row[0].clone(), row[1].parse().unwrap())).collect(),
+        keys: keys
+            .map(|row| (row[0].clone(), (row[1].parse().unwrap(), row[2].parse().unwrap(), row[3].clone(), row[4].clone())))
+            .collect(),
+        channels: books
+            .rows("SELECT name, id FROM channels")
+            .await
+            .into_iter()
+            .map(told)
+            .map(|row| (row[0].clone(), row[1].parse().unwrap()))
+            .collect(),
         zone: zone.clone(),
     };
     let (db, ids, kinds) = (Db::open(world.database(), 4).await.unwrap(), Arc::new(IdMaker::new(1_000)), kinds());

@@ -1,8 +1,8 @@
 //! A running gateway with an admin, a user and one request in the log: the binary's own demo.
 
 use std::io::{BufRead, BufReader};
-use std::ops::Deref;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Deref;
 
 use api_proxy::mock_upstream::MockUpstream;
 use reqwest::Method;
@@ -60,7 +60,8 @@ impl World {
         let (admin, user) = (login("admin"), login("demo"));
         let first = json!({ "username": "admin", "email": "admin@demo.example", "password": admin.password });
         gateway.stranger().api(Method::POST, "/api/auth/register", first).await;
-        let (url, mut world) = (provider.base_url(), Self { key: String::new(), admin, user, gateway, _provider: Some(provider) });
+        let (url, mut world) =
+            (provider.base_url(), Self { key: String::new(), admin, user, gateway, _provider: Some(provider) });
         let admin = world.admin().await;
         admin.api(Method::PATCH, "/api/settings", json!({ "timezone": timezone, "allowPrivateUpstreams": true })).await;
         for (kind, name) in [("claude", "Scripted Claude"), ("openai", "Scripted OpenAI")] {

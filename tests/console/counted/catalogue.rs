@@ -5,8 +5,7 @@ use super::format::{count, none, number, price};
 use super::{Cells, Look};
 
 const WEEK_MS: i64 = 7 * 86_400_000;
-const FIGURES: [&str; 5] =
-    ["input_price", "output_price", "cache_read_price", "cache_creation_price", "cache_creation_1h_price"];
+const FIGURES: [&str; 5] = ["input_price", "output_price", "cache_read_price", "cache_creation_price", "cache_creation_1h_price"];
 const HEADS: [&str; 5] = ["Input", "Output", "Cache read", "Cache write, 5 min", "Cache write, 1 h"];
 
 /// `/admin/models` and `/admin/models/discover`
@@ -77,9 +76,10 @@ async fn unpriced_rows(look: &Look<'_>, claims: &mut Claims, table: &str) {
          ORDER BY 4 DESC",
         look.now - WEEK_MS
     );
-    let told = look.rows(&sql).await.into_iter().map(|row| {
-        vec![row.text(0), row.text(1), row.text(2), if row.number(3) == 0 { none() } else { number(row.number(3)) }]
-    });
+    let told =
+        look.rows(&sql).await.into_iter().map(|row| {
+            vec![row.text(0), row.text(1), row.text(2), if row.number(3) == 0 { none() } else { number(row.number(3)) }]
+        });
     let told: Vec<Vec<String>> = told.collect();
     assert!(!told.is_empty(), "nothing is without a price");
     claims.ordered(table, &["Model", "Provider", "Channels", "Requests, 7 days"], &["Requests, 7 days"], told);
@@ -89,7 +89,8 @@ async fn unpriced_rows(look: &Look<'_>, claims: &mut Claims, table: &str) {
 async fn shown_prices(look: &Look<'_>, only: &str) -> Vec<(String, Vec<String>)> {
     let figures = FIGURES.map(|figure| {
         let or = if figure == "cache_creation_1h_price" {
-            "coalesce(own.cache_creation_1h_price, own.cache_creation_price, p.cache_creation_1h_price, p.cache_creation_price)".to_owned()
+            "coalesce(own.cache_creation_1h_price, own.cache_creation_price, p.cache_creation_1h_price, p.cache_creation_price)"
+                .to_owned()
         } else {
             format!("coalesce(own.{figure}, p.{figure})")
         };
@@ -128,10 +129,14 @@ fn multiplied(row: &Cells, at: usize, by: i128) -> i64 {
 /// `/model-square`
 pub async fn square(look: &Look<'_>) -> Claims {
     let mut claims = Claims::default();
-    let told: Vec<Vec<String>> = shown_prices(look, "true").await.into_iter().map(|(model, mut figures)| {
-        figures.insert(0, model);
-        figures
-    }).collect();
+    let told: Vec<Vec<String>> = shown_prices(look, "true")
+        .await
+        .into_iter()
+        .map(|(model, mut figures)| {
+            figures.insert(0, model);
+            figures
+        })
+        .collect();
     let all = told.len() as i64;
     claims.text(".head p", count(all, "model, prices in USD per million tokens", "models, prices in USD per million tokens"));
     let heads: Vec<&str> = ["Model"].into_iter().chain(HEADS).collect();

@@ -108,7 +108,11 @@ impl Channel {
 
     fn in_flight(&self) -> String {
         let most = self.row.some(5).filter(|most| *most > 0);
-        format!("{}{}", number(self.now["inFlight"].as_i64().unwrap()), most.map(|most| format!(" / {}", number(most))).unwrap_or_default())
+        format!(
+            "{}{}",
+            number(self.now["inFlight"].as_i64().unwrap()),
+            most.map(|most| format!(" / {}", number(most))).unwrap_or_default()
+        )
     }
 
     /// How it stands, and why.
@@ -171,7 +175,9 @@ pub async fn list(look: &Look<'_>) -> Claims {
     let (mut claims, channels) = (Claims::default(), all(look).await);
     let graded = |grade: &str| channels.iter().filter(|one| one.now["grade"] == grade).count() as i64;
     let mut said = format!("{}, {} healthy", count(channels.len() as i64, "channel", "channels"), graded("ok"));
-    for (grade, one, more) in [("warn", "needs attention", "need attention"), ("bad", "failing", "failing"), ("off", "off", "off")] {
+    for (grade, one, more) in
+        [("warn", "needs attention", "need attention"), ("bad", "failing", "failing"), ("off", "off", "off")]
+    {
         let many = graded(grade);
         if many > 0 {
             said += &format!(", {}", count(many, one, more));
@@ -183,8 +189,16 @@ pub async fn list(look: &Look<'_>) -> Claims {
         let success = format!("{}{}", one.success(), if bad > 0 { format!("{bad} failed") } else { String::new() });
         let tested = one.row.some(7).map_or_else(none, |ts| look.moment(ts, "%m-%d %H:%M"));
         let host = one.row.text(2).replace("http://", "");
-        vec![format!("{}{host}", one.name), one.standing(look), number(one.row.number(3)), number(one.row.number(4)), one.in_flight(), success,
-            one.times[0][0].clone(), tested]
+        vec![
+            format!("{}{host}", one.name),
+            one.standing(look),
+            number(one.row.number(3)),
+            number(one.row.number(4)),
+            one.in_flight(),
+            success,
+            one.times[0][0].clone(),
+            tested,
+        ]
     });
     let heads = ["Name", "Status", "Priority", "Weight", "In flight", "Success 24 h", "First output p50", "Tested"];
     claims.table("#list table", &heads, told.collect());
@@ -241,7 +255,8 @@ pub async fn one(look: &Look<'_>) -> Claims {
     claims.text("[data-figure=cost]", usd(sums.cost, 4));
     claims.text("[data-figure=cost] + .d", format!("{} requests, {} tokens", number(sums.requests), number(sums.tokens())));
     claim_cells(look, &mut claims, ".cell-box", &channel);
-    let troubled: Vec<&(i64, Did)> = channel.slots.iter().rev().filter(|slot| ["troubled", "down"].contains(&state(&slot.1))).collect();
+    let troubled: Vec<&(i64, Did)> =
+        channel.slots.iter().rev().filter(|slot| ["troubled", "down"].contains(&state(&slot.1))).collect();
     if !troubled.is_empty() {
         let many = troubled.len() as i64;
         claims.text(".troubled summary", count(many, "half hour with failures", "half hours with failures"));
@@ -255,7 +270,9 @@ pub async fn one(look: &Look<'_>) -> Claims {
 }
 
 async fn tests(look: &Look<'_>, claims: &mut Claims, id: i64) {
-    let sql = format!("SELECT ts, latency_ms, error, reachable, status FROM channel_tests WHERE channel_id = {id} ORDER BY ts DESC, id DESC");
+    let sql = format!(
+        "SELECT ts, latency_ms, error, reachable, status FROM channel_tests WHERE channel_id = {id} ORDER BY ts DESC, id DESC"
+    );
     let rows = look.rows(&sql).await;
     let told = rows.iter().map(|row| {
         let latency = row.some(1).map_or_else(none, super::format::duration);

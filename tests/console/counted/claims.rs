@@ -16,7 +16,12 @@ enum Claim {
     Attributes(String, &'static str, Vec<String>),
     Widths(String, Vec<f64>),
     /// The cells below these heads. Rows that `by` does not order may change places.
-    Table { table: String, heads: Vec<&'static str>, by: Vec<&'static str>, rows: Vec<Vec<String>> },
+    Table {
+        table: String,
+        heads: Vec<&'static str>,
+        by: Vec<&'static str>,
+        rows: Vec<Vec<String>>,
+    },
     /// The one text, or attribute, is as a judge, who says what for, wants it.
     Judged(String, Option<&'static str>, String, Judge),
     /// The texts of all elements that a selector finds are as a judge wants them.

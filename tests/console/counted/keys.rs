@@ -17,7 +17,9 @@ pub fn used(midnight: i64) -> String {
 
 /// The smaller of two limits in force, where 0 or null is none.
 fn smaller(one: &str, other: &str) -> String {
-    format!("CASE WHEN coalesce({one}, 0) = 0 THEN {other} WHEN coalesce({other}, 0) = 0 OR {one} < {other} THEN {one} ELSE {other} END")
+    format!(
+        "CASE WHEN coalesce({one}, 0) = 0 THEN {other} WHEN coalesce({other}, 0) = 0 OR {one} < {other} THEN {one} ELSE {other} END"
+    )
 }
 
 /// `/console/keys` and `/admin/keys`

@@ -89,7 +89,8 @@ fn steps(look: &Look<'_>, row: &Cells) -> Vec<String> {
     }
     steps.extend(timed("headMs", "step-head"));
     steps.extend(timed("firstOutputMs", "step-first-output"));
-    let ended = format!("{} · {}{}", look.say(&format!("ending-{}", row.text(2))), row.text(3), row.0[4].as_deref().unwrap_or(""));
+    let ended =
+        format!("{} · {}{}", look.say(&format!("ending-{}", row.text(2))), row.text(3), row.0[4].as_deref().unwrap_or(""));
     steps.push(step(timings["endedMs"].as_i64().unwrap(), &ended));
     steps
 }

@@ -254,13 +254,43 @@ impl Reader {
     }
 }
 
+/// Elements whose figures are the same in every language, but for what changes from one look to the next.
+const IN_EVERY_LANGUAGE: &str = "[data-figure]:not([data-figure=uptime], [data-figure=memory], [data-figure=databaseSize]), \
+    [data-figure] + .d, td.num:not([data-l]), .foot span, .cells li";
+
+/// A page in Chinese has the figures that it has in English.
+async fn same_in_chinese(reader: &Reader, address: &str) -> Option<String> {
+    let in_language = async |language: &str| {
+        reader.visitor.speaks(language);
+        let page = reader.visitor.get(address).await.shown();
+        page.texts(IN_EVERY_LANGUAGE).iter().map(|text| records::words(text)).collect::<Vec<_>>()
+    };
+    for last in [false, true] {
+        let (chinese, english) = (in_language("zh").await, in_language("en").await);
+        // English says “one”, and the day before the hour.
+        let differ =
+            |(one, other): &(&Vec<String>, &Vec<String>)| !other.is_empty() && one.iter().any(|figure| !other.contains(figure));
+        let found = chinese.iter().zip(&english).find(differ);
+        match found {
+            Some(found) if last => return Some(format!("{address}: Chinese and English show {found:?}")),
+            Some(_) => {}
+            None => {
+                return (chinese.len() != english.len()).then(|| format!("{address}: more in one language than in the other"));
+            }
+        }
+    }
+    None
+}
+
 /// Looks at all pages of a part of the site as somebody.
 async fn walk(database: Database, role: Role, part: fn(&str) -> bool) {
     let world = seed::grown_old(database, ZONE).await;
     let reader = Reader::new(&world, role).await;
     let mut wrong = Vec::new();
     for page in PAGES.iter().filter(|page| page.is_for(role) && part(page.route)) {
-        for address in addresses(&reader.books, page, reader.me).await {
+        let addresses = addresses(&reader.books, page, reader.me).await;
+        wrong.extend(same_in_chinese(&reader, &addresses[0]).await);
+        for address in addresses {
             let shown = async || reader.visitor.get(&address).await.shown();
             wrong.extend(reader.wrong_with(page.route, &address, shown).await);
         }

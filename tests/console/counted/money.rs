@@ -31,9 +31,11 @@ async fn tiles(look: &Look<'_>, claims: &mut Claims) {
 
 /// The exact amounts and balances that rows have.
 fn amounts(claims: &mut Claims, rows: &[Cells]) {
-    claims.attributes("#list .ledger td:nth-child(4) [title], [aria-labelledby=ledger] .ledger td:nth-child(4) [title]", "title", {
-        rows.iter().map(|row| plain(row.number(3))).collect()
-    });
+    claims.attributes(
+        "#list .ledger td:nth-child(4) [title], [aria-labelledby=ledger] .ledger td:nth-child(4) [title]",
+        "title",
+        { rows.iter().map(|row| plain(row.number(3))).collect() },
+    );
     claims.attributes("table.ledger td:nth-child(5)", "title", rows.iter().map(|row| plain(row.number(4))).collect());
 }
 
@@ -92,7 +94,12 @@ pub async fn redeem(look: &Look<'_>) -> Claims {
              WHERE redeemed_by = {me} ORDER BY redeemed_at DESC LIMIT 1"
         );
         let last = look.rows(&last).await.remove(0);
-        let said = format!("The card ending in {} added {}. Your balance is now {}.", last.text(0), usd(last.number(1), 2), usd(last.number(2), 2));
+        let said = format!(
+            "The card ending in {} added {}. Your balance is now {}.",
+            last.text(0),
+            usd(last.number(1), 2),
+            usd(last.number(2), 2)
+        );
         claims.text("form.redeem [role=status]", format!("{said} See the balance history"));
     }
     claims
@@ -107,7 +114,11 @@ pub async fn of_somebody(look: &Look<'_>, claims: &mut Claims, table: &str, user
         vec![time, kind(look, row), format!("{}{actor}", row.text(2)), signed(row.number(3)), usd(row.number(4), 6)]
     });
     claims.table(table, &["Time", "Kind", "Note", "Amount", "Balance after"], told.collect());
-    claims.attributes(&format!("{table} tbody td:nth-child(4) [title]"), "title", rows.iter().map(|row| plain(row.number(3))).collect());
+    claims.attributes(
+        &format!("{table} tbody td:nth-child(4) [title]"),
+        "title",
+        rows.iter().map(|row| plain(row.number(3))).collect(),
+    );
     claims.attributes(&format!("{table} tbody td:nth-child(5)"), "title", rows.iter().map(|row| plain(row.number(4))).collect());
 }
 
@@ -142,7 +153,11 @@ pub async fn cards(look: &Look<'_>) -> Claims {
     let heads = ["Code", "Amount", "Status", "Made", "Expires", "Redeemed by", "Redeemed at"];
     claims.ordered("#list table", &heads, &["Made"], told.collect());
     let named = look.rows(&format!("SELECT code_last4 FROM gift_cards WHERE {only} ORDER BY created_at DESC, id DESC")).await;
-    claims.attributes("#list [popovertarget]", "aria-label", named.iter().map(|row| format!("Actions for GC-…-{}", row.text(0))).collect());
+    claims.attributes(
+        "#list [popovertarget]",
+        "aria-label",
+        named.iter().map(|row| format!("Actions for GC-…-{}", row.text(0))).collect(),
+    );
     look.foot(&mut claims, all);
     claims
 }

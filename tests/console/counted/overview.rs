@@ -64,10 +64,13 @@ pub async fn figures(look: &Look<'_>) -> Claims {
         protocols(look, &mut claims, &rows).await;
         users(look, &mut claims, &rows).await;
     }
-    for (name, head, group, label) in
-        [("models", "Model", "model", "model"), ("keys", "Key", "key_id", "coalesce((SELECT name FROM api_keys WHERE id = key_id), 'deleted')")]
-    {
-        let sql = format!("SELECT {label}, {SUMS} FROM request_log WHERE {rows} GROUP BY {group} ORDER BY sum(cost_nanos) DESC, 2 DESC");
+    for (name, head, group, label) in [
+        ("models", "Model", "model", "model"),
+        ("keys", "Key", "key_id", "coalesce((SELECT name FROM api_keys WHERE id = key_id), 'deleted')"),
+    ] {
+        let sql = format!(
+            "SELECT {label}, {SUMS} FROM request_log WHERE {rows} GROUP BY {group} ORDER BY sum(cost_nanos) DESC, 2 DESC"
+        );
         let all = look.rows(&sql).await.into_iter().take(ROWS).map(|row| {
             let sums = Sums::of(&row, 1);
             vec![row.text(0), number(sums.requests), share(sums.good, sums.requests), number(sums.output), usd(sums.cost, 4)]
@@ -138,7 +141,9 @@ pub async fn percentile(look: &Look<'_>, column: &str, rows: &str, percent: i64)
         return none();
     }
     let below = (many * percent + 99) / 100 - 1;
-    let sorted = format!("SELECT {column} FROM request_log WHERE {rows} AND {column} IS NOT NULL ORDER BY {column} LIMIT 1 OFFSET {below}");
+    let sorted = format!(
+        "SELECT {column} FROM request_log WHERE {rows} AND {column} IS NOT NULL ORDER BY {column} LIMIT 1 OFFSET {below}"
+    );
     duration(look.number(&sorted).await)
 }
 
@@ -216,7 +221,8 @@ async fn throughput(look: &Look<'_>, claims: &mut Claims, span: Span) {
     let ends = starts.iter().copied().skip(1).chain([span.to]);
     let minutes: Vec<f64> =
         starts.iter().zip(ends).map(|(from, to)| ((to - (*from).max(span.from)) as f64 / 60_000.0).max(1.0)).collect();
-    let per_minute = |pick: fn(&Sums) -> i64| points.iter().zip(&minutes).map(|(sums, minutes)| pick(sums) as f64 / minutes).collect();
+    let per_minute =
+        |pick: fn(&Sums) -> i64| points.iter().zip(&minutes).map(|(sums, minutes)| pick(sums) as f64 / minutes).collect();
     let series: Vec<Vec<f64>> = vec![per_minute(|sums| sums.requests), per_minute(Sums::tokens)];
     let most = series.iter().map(|rates| rates.iter().copied().fold(0.0, f64::max)).collect::<Vec<_>>();
     let chart = "section[aria-labelledby=throughput] [data-chart]";
@@ -245,7 +251,8 @@ async fn errors(look: &Look<'_>, claims: &mut Claims, rows: &str) {
 async fn channels(look: &Look<'_>, claims: &mut Claims, rows: &str) {
     let label = "CASE WHEN channel_id IS NULL THEN 'None answered' \
         ELSE coalesce((SELECT name FROM channels WHERE id = channel_id), 'deleted') END";
-    let sql = format!("SELECT {label}, {SUMS} FROM request_log WHERE {rows} GROUP BY channel_id ORDER BY sum(cost_nanos) DESC, 2 DESC");
+    let sql =
+        format!("SELECT {label}, {SUMS} FROM request_log WHERE {rows} GROUP BY channel_id ORDER BY sum(cost_nanos) DESC, 2 DESC");
     let found = look.rows(&sql).await;
     let all: i64 = found.iter().map(|row| row.number(1)).sum();
     let told = found.iter().map(|row| {

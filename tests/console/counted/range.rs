@@ -1,7 +1,7 @@
 //! Ranges of time and their points, by the site's clock.
 
 use jiff::tz::TimeZone;
-use jiff::{ToSpan, Timestamp};
+use jiff::{Timestamp, ToSpan};
 
 use super::{Look, ZONE};
 use crate::history::{EDGES, midnight};

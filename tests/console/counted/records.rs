@@ -20,7 +20,11 @@ pub async fn rankings(look: &Look<'_>) -> Claims {
         "users" => ("user_id", "(SELECT username FROM users WHERE id = user_id)", look.say("rankings-users")),
         "keys" => ("key_id", "(SELECT name FROM api_keys WHERE id = key_id)", look.say("nav-keys")),
         "models" => ("model", "model", look.say("nav-models")),
-        _ => ("coalesce(channel_id, 0)", "(SELECT name FROM channels WHERE id = coalesce(channel_id, 0))", look.say("nav-channels")),
+        _ => (
+            "coalesce(channel_id, 0)",
+            "(SELECT name FROM channels WHERE id = coalesce(channel_id, 0))",
+            look.say("nav-channels"),
+        ),
     };
     let (measured, share_of): (String, fn(&Sums) -> i64) = match sort.as_str() {
         "cost" => ("sum(cost_nanos)".to_owned(), |sums| sums.cost),
@@ -127,7 +131,8 @@ fn differences(before: &Value, after: &Value) -> (usize, usize) {
     leaves("", before, &mut old);
     leaves("", after, &mut new);
     let fields: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let differs = |field: &&&String| old.get(**field) != new.get(**field) && !["balanceUsd", "updatedAt"].contains(&field.as_str());
+    let differs =
+        |field: &&&String| old.get(**field) != new.get(**field) && !["balanceUsd", "updatedAt"].contains(&field.as_str());
     let changed = fields.iter().filter(differs).count();
     (changed, fields.len() - changed)
 }
@@ -146,10 +151,14 @@ fn values(states: &[Option<&str>]) -> Vec<String> {
 }
 
 /// Figures in a text, each without zeros that say nothing.
-fn words(text: &str) -> Vec<String> {
+pub fn words(text: &str) -> Vec<String> {
     let plain = text.replace(',', "");
-    let figures = plain.split(|letter: char| !letter.is_ascii_digit() && letter != '.').filter(|word| word.contains(|l: char| l.is_ascii_digit()));
-    figures.map(|word| if word.contains('.') { word.trim_end_matches('0').trim_matches('.').to_owned() } else { word.to_owned() }).collect()
+    let figures = plain
+        .split(|letter: char| !letter.is_ascii_digit() && letter != '.')
+        .filter(|word| word.contains(|l: char| l.is_ascii_digit()));
+    figures
+        .map(|word| if word.contains('.') { word.trim_end_matches('0').trim_matches('.').to_owned() } else { word.to_owned() })
+        .collect()
 }
 
 /// Whether all figures in a text are among those known.

@@ -44,7 +44,10 @@ async fn says_what_it_draws(reader: &Reader, browser: &Browser) {
     browser.until("document.querySelector('[aria-labelledby=chart-cost] .tip b')").await;
     let pointed = browser.run(POINTED).await;
     let (from, to) = (pointed["x"].as_i64().unwrap() * 1_000, pointed["next"].as_i64().unwrap() * 1_000);
-    let sums = format!("SELECT count(*), coalesce(sum(cost_nanos), 0) FROM request_log WHERE user_id = {} AND ts >= {from} AND ts < {to}", reader.me);
+    let sums = format!(
+        "SELECT count(*), coalesce(sum(cost_nanos), 0) FROM request_log WHERE user_id = {} AND ts >= {from} AND ts < {to}",
+        reader.me
+    );
     let sums = reader.look("/console", "/console").rows(&sums).await.remove(0);
     let (requests, cost) = (sums.number(0), sums.number(1) as f64 / 1e9);
     assert!(requests > 0, "nothing happened at the point: {pointed}");
@@ -63,9 +66,12 @@ async fn in_a_browser(database: Database) {
     let (user, admin) = (Reader::new(&world, Role::User).await, Reader::new(&world, Role::Admin).await);
     world.sign_in(&browser, &world.user).await;
     let days = format!("/console?{}", custom());
-    for (route, address) in
-        [("/console", "/console"), ("/console", "/console?range=7d"), ("/console", &days), ("/console/balance", "/console/balance")]
-    {
+    for (route, address) in [
+        ("/console", "/console"),
+        ("/console", "/console?range=7d"),
+        ("/console", &days),
+        ("/console/balance", "/console/balance"),
+    ] {
         wrong.extend(user.wrong_with(route, address, async || opened(&world, &browser, address).await).await);
     }
     opened(&world, &browser, "/console?range=7d").await;

@@ -21,7 +21,9 @@ pub async fn figures(look: &Look<'_>) -> Claims {
     let journal = told["journalBytes"].as_i64().unwrap() / 1_024;
     claims.text("[data-figure=unwrittenReceipts] + .d", format!("Journal {} KiB", number(journal)));
     claims.text("[data-figure=version]", told["health"]["version"].as_str().unwrap());
-    claims.judged("[data-figure=uptime]", "a minute or so since the start", |said| said.starts_with("up 0 h ") && said.ends_with(" min"));
+    claims.judged("[data-figure=uptime]", "a minute or so since the start", |said| {
+        said.starts_with("up 0 h ") && said.ends_with(" min")
+    });
     let memory = told["memoryBytes"].as_i64().unwrap_or_default() / (1 << 20);
     claims.judged("[data-figure=memory]", &format!("about {memory} MiB"), move |said| {
         let shown = said.trim_end_matches("MiB").replace(',', "").parse::<i64>();
@@ -56,7 +58,11 @@ async fn database(look: &Look<'_>, claims: &mut Claims, told: &Value) {
     claims.judged("[data-figure=databaseSize]", &format!("{bytes} bytes, or {shown}"), move |said| {
         let Some((size, latency)) = said.split_once(" · answers in ") else { return false };
         let Some((size, unit)) = size.split_once(' ') else { return false };
-        let unit = match unit { "KiB" => 1_024.0, "MiB" => 1_048_576.0, _ => return false };
+        let unit = match unit {
+            "KiB" => 1_024.0,
+            "MiB" => 1_048_576.0,
+            _ => return false,
+        };
         let size = size.replace(',', "").parse::<f64>().map(|size| size * unit);
         let near = size.is_ok_and(|size| (size - bytes as f64).abs() <= bytes as f64 * 0.1 + unit);
         near && latency.ends_with('s')
