@@ -10,7 +10,7 @@ const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// A gateway's database.
 pub enum Books {
-    Sqlite(SqliteConnectOptions),
+    Sqlite(Box<SqliteConnectOptions>),
     /// A connection costs as much as many questions: it is kept.
     Postgres(Box<PgConnectOptions>, Mutex<Option<PgConnection>>),
 }
@@ -19,7 +19,7 @@ impl Books {
     /// The database at this address.
     pub fn of(url: &str) -> Self {
         if url.starts_with("sqlite:") {
-            return Self::Sqlite(url.parse().unwrap());
+            return Self::Sqlite(Box::new(url.parse().unwrap()));
         }
         Self::Postgres(Box::new(url.parse().unwrap()), Mutex::new(None))
     }
@@ -29,7 +29,7 @@ impl Books {
         let sql = AssertSqlSafe(sql.to_owned());
         match self {
             Self::Sqlite(options) => {
-                let mut connection = options.clone().read_only(true).connect().await.unwrap();
+                let mut connection = options.as_ref().clone().read_only(true).connect().await.unwrap();
                 let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
                 rows.iter().map(|row| (0..row.columns().len()).map(|at| of_sqlite(row, at)).collect()).collect()
             }
@@ -49,7 +49,7 @@ impl Books {
         let sql = AssertSqlSafe(sql.to_owned());
         match self {
             Self::Sqlite(options) => {
-                let mut connection = options.clone().busy_timeout(BUSY).connect().await.unwrap();
+                let mut connection = options.as_ref().clone().busy_timeout(BUSY).connect().await.unwrap();
                 raw_sql(sql).execute(&mut connection).await.map(|_| ()).unwrap();
             }
             Self::Postgres(options, _) => {

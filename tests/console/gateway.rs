@@ -160,9 +160,9 @@ impl Gateway {
 
 /// A database of its own on the tests' server.
 async fn empty_database() -> String {
-    let server = std::env::var("TEST_POSTGRES_URL");
+    let server = std::env::var_os("TEST_POSTGRES_URL").and_then(|url| url.into_string().ok());
     let server =
-        server.unwrap_or_else(|_| panic!("no TEST_POSTGRES_URL: run scripts/test, which starts a PostgreSQL for the tests"));
+        server.unwrap_or_else(|| panic!("no TEST_POSTGRES_URL: run scripts/test, which starts a PostgreSQL for the tests"));
     let mut random = [0; 8];
     getrandom::fill(&mut random).unwrap();
     let name = format!("c{}", u64::from_ne_bytes(random));

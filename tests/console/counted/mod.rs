@@ -256,7 +256,7 @@ impl Reader {
 
 /// Elements whose figures are the same in every language, but for what changes from one look to the next.
 const IN_EVERY_LANGUAGE: &str = "[data-figure]:not([data-figure=uptime], [data-figure=memory], [data-figure=databaseSize]), \
-    [data-figure] + .d, td.num:not([data-l]), .foot span, .cells li";
+    [data-figure] + .d:not([data-figure]), td.num:not([data-l]), .foot span, .cells li";
 
 /// A page in Chinese has the figures that it has in English.
 async fn same_in_chinese(reader: &Reader, address: &str) -> Option<String> {

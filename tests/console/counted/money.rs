@@ -34,7 +34,7 @@ fn amounts(claims: &mut Claims, rows: &[Cells]) {
     claims.attributes(
         "#list .ledger td:nth-child(4) [title], [aria-labelledby=ledger] .ledger td:nth-child(4) [title]",
         "title",
-        { rows.iter().map(|row| plain(row.number(3))).collect() },
+        rows.iter().map(|row| plain(row.number(3))).collect(),
     );
     claims.attributes("table.ledger td:nth-child(5)", "title", rows.iter().map(|row| plain(row.number(4))).collect());
 }
