@@ -16,10 +16,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::visitor::Visitor;
-use crate::world::World;
+use crate::world::{Login, World};
 
 /// The days of a range from one day to another that has requests at its edges: so many days ago.
 pub const EDGES: (i32, i32) = (5, 4);
+const PASSWORD: &str = "a long password";
 const MINUTE_MS: i64 = 60_000;
 const DAY_MIN: i64 = 1_440;
 
@@ -224,11 +225,12 @@ impl Cast {
 }
 
 async fn person(admin: &Visitor, name: &str) -> i64 {
-    let wish = json!({ "username": name, "email": format!("{name}@example.com"), "password": "a long password" });
+    let wish = json!({ "username": name, "email": format!("{name}@example.com"), "password": PASSWORD });
     admin.api(Method::POST, "/api/users", wish).await["id"].as_i64().unwrap()
 }
 
-/// Books everything, and then renames a key and removes another, a user and a channel. Nobody has money yet.
+/// Books everything, and then renames a key and removes another, a user who has redeemed a card, and a channel. The demo's user
+/// has no money yet.
 pub async fn book(world: &World, admin: &Visitor, timezone: &str) {
     let zone = TimeZone::get(timezone).unwrap();
     let books = world.books();
@@ -274,6 +276,10 @@ pub async fn book(world: &World, admin: &Visitor, timezone: &str) {
     let renamed = json!({ "name": "after", "quota": 123_456, "budgetUsd": 1.5, "rateLimitRpm": 1_000, "rateLimitTpm": 0 });
     admin.api(Method::PATCH, &format!("/api/keys/{}", id("before")), renamed).await;
     admin.api(Method::DELETE, &format!("/api/keys/{}", id("short-lived")), Value::Null).await;
+    let card = admin.api(Method::POST, "/api/gift-cards", json!({ "amountUsd": 1.25, "count": 1 })).await;
+    let login = Login { account: "lin".to_owned(), password: PASSWORD.to_owned() };
+    let redeemer = Visitor::signed_in(&world.site, &login).await;
+    redeemer.api(Method::POST, "/api/gift-cards/redeem", json!({ "code": card["cards"][0]["code"] })).await;
     admin.api(Method::DELETE, &format!("/api/users/{lin}"), Value::Null).await;
     admin.api(Method::DELETE, &format!("/api/channels/{gone}"), Value::Null).await;
 }

@@ -80,7 +80,7 @@ impl Claims {
                 let Some((shown, after)) = rest.strip_prefix(words[at].as_str()).and_then(|rest| rest.split_once(' ')) else {
                     return false;
                 };
-                right &= shown.parse().is_ok_and(|shown: f64| (shown - figure).abs() <= figure * 0.02 + 0.051);
+                right &= shown.parse().is_ok_and(|shown: f64| (shown - figure).abs() <= figure * 0.15 + 0.051);
                 rest = &text[text.len() - after.len() - 1..];
             }
             right && words.last().is_some_and(|last| rest == last)
