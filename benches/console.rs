@@ -30,7 +30,7 @@ const AIM_MS: f64 = 50.0;
 /// The ranges of the log, as its page offers them.
 const RANGES: [&str; 5] = ["", "1h", "24h", "7d", "30d"];
 /// What the log can be filtered and sorted by, with a name for the table.
-const LOGS: [(&str, &str); 16] = [
+const LOGS: [(&str, &str); 19] = [
     ("no filter", ""),
     ("completed", "ending=completed"),
     ("refused", "ending=refused"),
@@ -39,8 +39,11 @@ const LOGS: [(&str, &str); 16] = [
     ("client left", "ending=client_left"),
     ("killed", "ending=killed"),
     ("search: a user", "query=user-07"),
+    ("search: all users", "query=user-"),
+    ("search: a key, completed", "query=key-31&ending=completed"),
     ("search: a model", "query=gpt-5-mini"),
-    ("search: a request", "query=req_0000000000499999"),
+    ("search: a model, refused", "query=gpt-5-mini&ending=refused"),
+    ("search: a request", "query=req_00000000000000000000000000499999"),
     ("search: nothing", "query=nothing-like-it"),
     ("by duration", "sort=durationMs"),
     ("by first output", "sort=ttftMs"),
@@ -87,7 +90,7 @@ const FILL: [&str; 5] = [
      INSERT INTO request_log (id, request_id, ts, user_id, username, key_id, key_name, key_prefix, protocol, model, upstream_model, channel_id,
             channel_name, status, ending, stream, converted, ttft_ms, duration_ms, tokens_in, tokens_out, cache_read_tokens, cache_creation_5m_tokens,
             cache_creation_1h_tokens, reasoning_tokens, estimated, unpriced, cost_nanos, error, tariff, timings, attempts, client_ip)
-     SELECT 100000000000000 + i, 'req_' || substr('000000000000000' || CAST(i AS TEXT), length(CAST(i AS TEXT)), 16), ts, 1000 + u,
+     SELECT 100000000000000 + i, 'req_' || substr('0000000000000000000000000000000' || CAST(i AS TEXT), length(CAST(i AS TEXT)), 32), ts, 1000 + u,
             'user-' || substr('0' || CAST(u AS TEXT), length(CAST(u AS TEXT)), 2), 2000 + k, 'key-' || CAST(k AS TEXT),
             'sk-relay-' || CAST(1000 + k AS TEXT), CASE WHEN m < 5 THEN 'messages' ELSE 'responses' END,
             CASE m WHEN 0 THEN 'claude-sonnet-4-5' WHEN 1 THEN 'claude-haiku-4-5' WHEN 2 THEN 'claude-opus-4-5' WHEN 3 THEN 'claude-sonnet-4' WHEN 4 THEN 'claude-3-7-sonnet'

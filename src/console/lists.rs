@@ -12,9 +12,14 @@ const PAGE_SIZE: i64 = 50;
 
 /// What the address asks for. What is no number there counts as not said.
 pub(super) fn asked(visit: &Visit) -> ListQuery {
+    asked_in_pages_of(visit, PAGE_SIZE)
+}
+
+/// [`asked`], with this many rows on a page.
+pub(super) fn asked_in_pages_of(visit: &Visit, rows: i64) -> ListQuery {
     ListQuery {
         page: visit.asked("page").and_then(|page| page.parse().ok()).filter(|page| (1..=MOST_PAGES).contains(page)),
-        page_size: Some(PAGE_SIZE),
+        page_size: Some(rows),
         sort: visit.asked("sort"),
         sort_dir: visit.asked("sortDir"),
         query: visit.asked("query"),
@@ -39,7 +44,7 @@ pub(super) fn view<T>(asked: &ListQuery, page: &Page<T>) -> Value {
 /// Where `shown` rows stand in a list of `total`.
 pub(super) fn place(asked: &ListQuery, shown: i64, total: i64) -> Value {
     let page = asked.page.unwrap_or(1);
-    let before = (page - 1) * PAGE_SIZE;
+    let before = (page - 1) * asked.page_size.unwrap_or(PAGE_SIZE);
     context! {
         page,
         first => if shown > 0 { before + 1 } else { 0 },

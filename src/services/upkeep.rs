@@ -6,11 +6,13 @@ use crate::store::{changes, retention};
 const DAY_MS: i64 = 86_400_000;
 /// Channel tests, and what channels did, are kept this long.
 const TESTS_KEPT_MS: i64 = 30 * DAY_MS;
+/// Times that requests took are kept this long: as far back as the longest range that figures can be asked for.
+const LATENCIES_KEPT_MS: i64 = 400 * DAY_MS;
 /// Batches deleted by one run; the rest waits for the next.
 const MOST_BATCHES: usize = 500;
 
 /// Deletes log rows older than `logRetentionDays` (folding their ledger rows, sums unchanged), old channel
-/// tests and activity, and the change log's tail.
+/// tests, activity and times, the names of what is gone, and the change log's tail.
 ///
 /// # Errors
 /// When the database is ill; the next run goes on where this one stopped.
@@ -18,6 +20,7 @@ pub async fn run(services: &Services) -> Served<()> {
     let (db, now) = (&services.db, services.now());
     changes::prune(db, now).await?;
     retention::delete_channel_activity(db, now - TESTS_KEPT_MS).await?;
+    retention::delete_latencies(db, now - LATENCIES_KEPT_MS).await?;
     for _ in 0..MOST_BATCHES {
         if retention::delete_channel_tests(db, now - TESTS_KEPT_MS).await? == 0 {
             break;
@@ -38,5 +41,6 @@ pub async fn run(services: &Services) -> Served<()> {
             break;
         }
     }
+    retention::forget_names(db).await?;
     Ok(())
 }

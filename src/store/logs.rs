@@ -1,24 +1,9 @@
-//! The request log, read: pages by filter and cursor, single rows.
+//! The request log, read: what a row holds, which rows are wanted, all of them in order, single ones.
 
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::conditions::{Conditions, bind_all};
 use super::db::{Db, Fetched, Stored, read};
-use super::paging::{Sorts, Window, contains};
-
-/// What the log may be sorted by.
-pub const SORTS: Sorts = &[
-    ("ts", "ts"),
-    ("durationMs", "duration_ms"),
-    ("ttftMs", "ttft_ms"),
-    ("costUsd", "cost_nanos"),
-    ("tokensIn", "tokens_in"),
-    ("tokensOut", "tokens_out"),
-    ("status", "status"),
-];
-
-/// Rows that are counted exactly; beyond, the count stops.
-pub const COUNTED: i64 = 100_000;
 
 /// A row of the log, as far as lists show it.
 #[derive(Clone, Debug, FromRow)]
@@ -128,6 +113,19 @@ pub struct LogFilter {
     pub stream: Option<bool>,
 }
 
+impl LogFilter {
+    /// Whether it asks for an ending that has an index of its own.
+    pub(super) fn asks_for_failures(&self) -> bool {
+        self.ending.as_deref().is_some_and(|ending| ending != COMPLETED)
+    }
+
+    /// Whether it asks for nothing but a range of time, and perhaps an ending.
+    pub(super) fn is_range(&self) -> bool {
+        let others = [self.status, self.key_id, self.user_id, self.channel_id];
+        others.iter().all(Option::is_none) && self.model.is_none() && self.protocol.is_none() && self.stream.is_none()
+    }
+}
+
 /// Where a page begins: after this row, in the order of arrival, newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
@@ -145,36 +143,10 @@ impl Cursor {
 /// The ending that has no index of its own.
 const COMPLETED: &str = "completed";
 
-const COLUMNS: &str = "id, request_id, ts, user_id, username, key_id, key_name, key_prefix, protocol, model, upstream_model, \
+/// The columns of a [`LogRow`].
+pub(super) const COLUMNS: &str = "id, request_id, ts, user_id, username, key_id, key_name, key_prefix, protocol, model, upstream_model, \
     channel_id, channel_name, status, ending, stream, converted, ttft_ms, duration_ms, tokens_in, tokens_out, \
     cache_read_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens, reasoning_tokens, estimated, unpriced, cost_nanos, error";
-
-/// One page, and how many rows match: exactly up to [`COUNTED`], one more when there are more. `cursor`
-/// replaces the window's offset and order.
-///
-/// # Errors
-/// When the database is ill.
-pub async fn list(db: &Db, filter: &LogFilter, window: &Window, cursor: Option<Cursor>) -> Stored<(Vec<LogRow>, i64)> {
-    let matching = conditions(filter, window.query.as_deref());
-    let mut page = matching.clone();
-    let tail = match cursor {
-        None => window.tail("id"),
-        Some(cursor) => {
-            let (ts, id) = (page.push(cursor.ts), page.push(cursor.id));
-            page.and(&format!("(ts < {ts} OR (ts = {ts} AND id < {id}))"));
-            format!(" ORDER BY ts DESC, id DESC LIMIT {}", window.limit)
-        }
-    };
-    let rows = format!("SELECT {COLUMNS} FROM request_log{}{tail}", page.sql());
-    let most = COUNTED + 1;
-    let count =
-        format!("SELECT CAST(count(*) AS BIGINT) FROM (SELECT 1 FROM request_log{} LIMIT {most}) AS matching", matching.sql());
-    read!(db, conn => {
-        let rows = bind_all!(sqlx::query_as(AssertSqlSafe(rows)), &page.binds).fetch_all(&mut *conn).await?;
-        let total = bind_all!(sqlx::query_scalar(AssertSqlSafe(count)), &matching.binds).fetch_one(&mut *conn).await?;
-        Ok((rows, total))
-    })
-}
 
 /// The rows after `after` in the order of arrival, oldest first: all of them, a page at a time.
 ///
@@ -193,7 +165,7 @@ pub async fn walk_details(db: &Db, filter: &LogFilter, after: Cursor, most: i64)
 }
 
 async fn walked<T: Fetched>(db: &Db, columns: &str, filter: &LogFilter, after: Cursor, most: i64) -> Stored<Vec<T>> {
-    let mut rest = conditions(filter, None);
+    let mut rest = conditions(filter);
     let (ts, id) = (rest.push(after.ts), rest.push(after.id));
     rest.and(&format!("(ts, id) > ({ts}, {id})"));
     let sql = format!("SELECT {columns} FROM request_log{} ORDER BY ts, id LIMIT {most}", rest.sql());
@@ -218,13 +190,14 @@ pub async fn find(db: &Db, id: i64) -> Stored<Option<LogDetailRow>> {
     Ok(read!(db, conn => sqlx::query_as(SQL).bind(id).fetch_optional(&mut *conn).await?))
 }
 
-fn conditions(filter: &LogFilter, query: Option<&str>) -> Conditions {
+/// What a filter asks of a row.
+pub(super) fn conditions(filter: &LogFilter) -> Conditions {
     let mut all = Conditions::default();
     all.int("ts >=", filter.from);
     all.int("ts <", filter.to);
     all.int("status =", filter.status);
     all.text("ending =", filter.ending.as_deref());
-    if filter.ending.as_deref().is_some_and(|ending| ending != COMPLETED) {
+    if filter.asks_for_failures() {
         // Says what the index of the other endings asks for.
         all.and(&format!("ending <> '{COMPLETED}'"));
     }
@@ -234,11 +207,5 @@ fn conditions(filter: &LogFilter, query: Option<&str>) -> Conditions {
     all.int("user_id =", filter.user_id);
     all.int("channel_id =", filter.channel_id);
     all.switch("stream =", filter.stream);
-    if let Some(query) = query {
-        let pattern = all.push(contains(query));
-        let columns = ["request_id", "key_name", "key_prefix", "username", "model"];
-        let any: Vec<String> = columns.iter().map(|column| format!("lower({column}) LIKE {pattern} ESCAPE '\\'")).collect();
-        all.and(&format!("({})", any.join(" OR ")));
-    }
     all
 }

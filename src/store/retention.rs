@@ -35,6 +35,31 @@ pub async fn delete_channel_activity(db: &Db, before_ms: i64) -> Stored<u64> {
     Ok(write!(db, tx => sqlx::query(SQL).bind(before_ms).execute(&mut *tx).await?.rows_affected()))
 }
 
+/// Deletes the times that requests took in hours before `before_ms`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn delete_latencies(db: &Db, before_ms: i64) -> Stored<u64> {
+    // By user, as the rows are ordered; 0 = everybody. Users who are gone keep their row.
+    const SQL: &str = "DELETE FROM latency_hourly WHERE user_id IN (SELECT id FROM users UNION ALL SELECT 0) AND hour < $1";
+    Ok(write!(db, tx => sqlx::query(SQL).bind(before_ms).execute(&mut *tx).await?.rows_affected()))
+}
+
+/// Forgets by which names requests are found that are gone: of keys that are gone, too, and of models.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget_names(db: &Db) -> Stored<()> {
+    const KEYS: &str = "DELETE FROM log_key_names WHERE NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.id = log_key_names.key_id) \
+        AND NOT EXISTS (SELECT 1 FROM request_log l WHERE l.key_id = log_key_names.key_id)";
+    const MODELS: &str = "DELETE FROM log_models WHERE NOT EXISTS (SELECT 1 FROM request_log l WHERE l.model = log_models.model)";
+    write!(db, tx => {
+        sqlx::query(KEYS).execute(&mut *tx).await?;
+        sqlx::query(MODELS).execute(&mut *tx).await?;
+    });
+    Ok(())
+}
+
 /// How many log rows arrived before `before_ms`.
 ///
 /// # Errors

@@ -1,10 +1,11 @@
-//! Sums over time: whole hours out of the roll-ups, the parts of hours at a range's ends out of the log.
+//! Sums over time: whole days and hours out of the roll-ups, the parts of hours at a range's ends out of the log.
 
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::db::{Db, Stored, read, snapshot};
 
 const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 /// Requests whose durations are looked at one by one; more make percentiles too dear.
 const SAMPLED: i64 = 10_000;
 
@@ -130,6 +131,9 @@ pub struct Ranking {
     pub rows: Vec<RankedSums>,
 }
 
+/// Whose id stands for everybody in the sums by hour.
+pub(super) const EVERYBODY: i64 = 0;
+
 const SUMS: &str = "CAST(coalesce(sum(s.requests), 0) AS BIGINT) AS requests, CAST(coalesce(sum(s.successes), 0) AS BIGINT) AS successes, \
     CAST(coalesce(sum(s.tokens_in), 0) AS BIGINT) AS tokens_in, CAST(coalesce(sum(s.tokens_out), 0) AS BIGINT) AS tokens_out, \
     CAST(coalesce(sum(s.cache_read_tokens), 0) AS BIGINT) AS cache_read_tokens, \
@@ -144,12 +148,12 @@ const OF_USER: &str = "(SELECT u.username FROM users u WHERE u.id = s.user_id)";
 /// # Errors
 /// When the database is ill.
 pub async fn report(db: &Db, span: &Span, most: i64) -> Stored<Report> {
-    let source = Source::of(span);
-    let totals = source.select(SUMS, "");
-    let hours = source.grouped("s.hour", "CAST(NULL AS TEXT)", "1 LIMIT 10000");
-    let models = source.models(&format!("cost_nanos DESC, requests DESC LIMIT {most}"));
-    let keys = source.grouped("s.key_id", OF_KEY, &format!("cost_nanos DESC, requests DESC LIMIT {most}"));
-    let channels = source.grouped("s.channel_id", OF_CHANNEL, &format!("cost_nanos DESC, requests DESC LIMIT {most}"));
+    let dearest = format!("cost_nanos DESC, requests DESC LIMIT {most}");
+    let all = Source::of_totals(span);
+    let (totals, hours) = (all.select(SUMS, ""), all.grouped("s.hour", "CAST(NULL AS TEXT)", "1 LIMIT 10000"));
+    let models = Source::of(span, "model").models(&dearest);
+    let keys = Source::of(span, "key").grouped("s.key_id", OF_KEY, &dearest);
+    let channels = Source::of(span, "channel").grouped("s.channel_id", OF_CHANNEL, &dearest);
     Ok(snapshot!(db, tx => Report {
         totals: sqlx::query_as(AssertSqlSafe(totals)).fetch_one(&mut *tx).await?,
         hours: sqlx::query_as(AssertSqlSafe(hours)).fetch_all(&mut *tx).await?,
@@ -164,7 +168,7 @@ pub async fn report(db: &Db, span: &Span, most: i64) -> Stored<Report> {
 /// # Errors
 /// When the database is ill.
 pub async fn totals(db: &Db, span: &Span) -> Stored<Sums> {
-    let totals = Source::of(span).select(SUMS, "");
+    let totals = Source::of_totals(span).select(SUMS, "");
     Ok(read!(db, conn => sqlx::query_as(AssertSqlSafe(totals)).fetch_one(&mut *conn).await?))
 }
 
@@ -173,20 +177,20 @@ pub async fn totals(db: &Db, span: &Span) -> Stored<Sums> {
 /// # Errors
 /// When the database is ill.
 pub async fn ranking(db: &Db, span: &Span, of: RankOf, by: RankBy, most: i64) -> Stored<Ranking> {
-    let source = Source::of(span);
     let order = match by {
         RankBy::Cost => "sum(s.cost_nanos) DESC",
         RankBy::Requests => "sum(s.requests) DESC",
         RankBy::Tokens => "sum(s.tokens_in + s.tokens_out + s.cache_read_tokens + s.cache_creation_tokens) DESC",
     };
-    let totals = source.select(SUMS, "");
+    let largest = format!("{order}, 1 LIMIT {most}");
+    let totals = Source::of_totals(span).select(SUMS, "");
     let rows = match of {
-        RankOf::Users => source.grouped("s.user_id", OF_USER, &format!("{order}, 1 LIMIT {most}")),
-        RankOf::Keys => source.grouped("s.key_id", OF_KEY, &format!("{order}, 1 LIMIT {most}")),
-        RankOf::Channels => source.grouped("s.channel_id", OF_CHANNEL, &format!("{order}, 1 LIMIT {most}")),
+        RankOf::Users => Source::of(span, "user").grouped("s.user_id", OF_USER, &largest),
+        RankOf::Keys => Source::of(span, "key").grouped("s.key_id", OF_KEY, &largest),
+        RankOf::Channels => Source::of(span, "channel").grouped("s.channel_id", OF_CHANNEL, &largest),
         RankOf::Models => {
             let columns = format!("CAST(NULL AS BIGINT) AS place, s.model AS name, {SUMS}");
-            source.select(&columns, &format!(" GROUP BY s.model ORDER BY {order}, 2 LIMIT {most}"))
+            Source::of(span, "model").select(&columns, &format!(" GROUP BY s.model ORDER BY {order}, 2 LIMIT {most}"))
         }
     };
     Ok(snapshot!(db, tx => Ranking {
@@ -211,25 +215,61 @@ pub async fn durations(db: &Db, span: &Span) -> Stored<Option<Vec<(i64, Option<i
     Ok(Some(rows).filter(|rows| i64::try_from(rows.len()).is_ok_and(|many| many <= SAMPLED)))
 }
 
-/// Where the sums of a span come from. All that is put into the text are numbers.
+/// Where the sums of a span come from. All that is put into the text are numbers and our own words.
 struct Source(String);
 
+/// What is summed, in every table of sums.
+const SUMMED: &str = "requests, successes, tokens_in, tokens_out, cache_read_tokens, cache_creation_tokens, cost_nanos, duration_ms";
+
 impl Source {
-    fn of(span: &Span) -> Self {
-        const ROLL_UPS: &str = "SELECT hour, user_id, key_id, channel_id, model, requests, successes, tokens_in, tokens_out, \
-            cache_read_tokens, cache_creation_tokens, cost_nanos, duration_ms FROM usage_hourly";
+    /// Sums by one `part` (`user`, `key`, `channel` or `model`), and by nothing else.
+    fn of(span: &Span, part: &str) -> Self {
+        let (first, last) = whole_hours(span);
+        let hours = format!("SELECT hour, user_id, key_id, channel_id, model, {SUMMED} FROM usage_hourly WHERE hour >=");
+        let only = only(span);
+        if !only.is_empty() {
+            return Self::with_parts_of_hours(span, vec![format!("{hours} {first} AND hour < {last}{only}")]);
+        }
+        let (first_day, last_day) = (ceiling(first, DAY_MS), floor(last, DAY_MS));
+        if first_day >= last_day {
+            return Self::with_parts_of_hours(span, vec![format!("{hours} {first} AND hour < {last}")]);
+        }
+        let place = |wanted: &str| if part == wanted { "place" } else { "0" };
+        let days = format!(
+            "SELECT day AS hour, {} AS user_id, {} AS key_id, {} AS channel_id, model, {SUMMED} FROM usage_daily \
+             WHERE part = '{part}' AND day >= {first_day} AND day < {last_day}",
+            place("user"),
+            place("key"),
+            place("channel")
+        );
+        let before = format!("{hours} {first} AND hour < {first_day}");
+        let after = format!("{hours} {last_day} AND hour < {last}");
+        Self::with_parts_of_hours(span, vec![days, before, after])
+    }
+
+    /// Sums by hour alone.
+    fn of_totals(span: &Span) -> Self {
+        if span.key_id.is_some() || span.channel_id.is_some() {
+            return Self::of(span, "");
+        }
+        let (first, last) = whole_hours(span);
+        let user = span.user_id.unwrap_or(EVERYBODY);
+        let hours = format!(
+            "SELECT hour, user_id, 0 AS key_id, 0 AS channel_id, '' AS model, {SUMMED} FROM usage_totals \
+             WHERE user_id = {user} AND hour >= {first} AND hour < {last}"
+        );
+        Self::with_parts_of_hours(span, vec![hours])
+    }
+
+    /// Whole hours, and what the log has of a span's first and last hour if they are not whole.
+    fn with_parts_of_hours(span: &Span, mut arms: Vec<String>) -> Self {
         const LOG: &str = "SELECT ts - ts % 3600000 AS hour, user_id, key_id, coalesce(channel_id, 0) AS channel_id, model, \
             CAST(1 AS BIGINT) AS requests, CAST(CASE WHEN ending = 'completed' AND status < 400 THEN 1 ELSE 0 END AS BIGINT) AS successes, \
             tokens_in, tokens_out, cache_read_tokens, cache_creation_5m_tokens + cache_creation_1h_tokens AS cache_creation_tokens, \
             cost_nanos, duration_ms FROM request_log";
-        let (first, last) = whole_hours(span);
         let only = only(span);
-        let mut arms = vec![format!("{ROLL_UPS} WHERE hour >= {first} AND hour < {last}{only}")];
-        for (from, to) in [(span.from, first.min(span.to)), (last.max(first), span.to)] {
-            if from < to {
-                arms.push(format!("{LOG} WHERE ts >= {from} AND ts < {to}{only}"));
-            }
-        }
+        let parts = parts_of_hours(span).into_iter();
+        arms.extend(parts.map(|(from, to)| format!("{LOG} WHERE ts >= {from} AND ts < {to}{only}")));
         Self(arms.join(" UNION ALL "))
     }
 
@@ -246,11 +286,25 @@ impl Source {
     }
 }
 
+fn floor(ms: i64, step: i64) -> i64 {
+    ms - ms.rem_euclid(step)
+}
+
+fn ceiling(ms: i64, step: i64) -> i64 {
+    floor(ms + step - 1, step)
+}
+
 /// The whole hours inside a span: first, and first after. A span that reaches to now includes the running hour.
 pub(super) fn whole_hours(span: &Span) -> (i64, i64) {
-    let floor = |ms: i64| ms - ms.rem_euclid(HOUR_MS);
-    let ceiling = |ms: i64| floor(ms + HOUR_MS - 1);
-    (ceiling(span.from), if span.to >= span.now { ceiling(span.to) } else { floor(span.to) })
+    let last = if span.to >= span.now { ceiling(span.to, HOUR_MS) } else { floor(span.to, HOUR_MS) };
+    (ceiling(span.from, HOUR_MS), last)
+}
+
+/// What of a span is outside of its whole hours: from, and first after, of at most two parts.
+pub(super) fn parts_of_hours(span: &Span) -> Vec<(i64, i64)> {
+    let (first, last) = whole_hours(span);
+    let parts = [(span.from, first.min(span.to)), (last.max(first), span.to)];
+    parts.into_iter().filter(|(from, to)| from < to).collect()
 }
 
 pub(super) fn only(span: &Span) -> String {

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::db::{Db, Stored, read};
-use super::stats::{Span, only, whole_hours};
+use super::stats::{EVERYBODY, Span, only, parts_of_hours, whole_hours};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -35,13 +35,9 @@ pub async fn traffic(db: &Db, span: &Span) -> Stored<Vec<TrafficSums>> {
     const LOG: &str = "SELECT protocol, coalesce(upstream_protocol, CASE WHEN channel_id IS NOT NULL AND NOT converted \
         THEN protocol ELSE '' END) AS upstream_protocol, ending, status, CAST(1 AS BIGINT) AS requests FROM request_log";
     let (first, last) = whole_hours(span);
+    let mut arms = vec![format!("{ROLL_UPS} WHERE user_id = {} AND hour >= {first} AND hour < {last}", whose(span))];
     let only = only(span);
-    let mut arms = vec![format!("{ROLL_UPS} WHERE hour >= {first} AND hour < {last}{only}")];
-    for (from, to) in [(span.from, first.min(span.to)), (last.max(first), span.to)] {
-        if from < to {
-            arms.push(format!("{LOG} WHERE ts >= {from} AND ts < {to}{only}"));
-        }
-    }
+    arms.extend(parts_of_hours(span).into_iter().map(|(from, to)| format!("{LOG} WHERE ts >= {from} AND ts < {to}{only}")));
     let sql = format!(
         "SELECT protocol, upstream_protocol, ending, status, CAST(sum(requests) AS BIGINT) AS requests FROM ({}) AS s \
          GROUP BY protocol, upstream_protocol, ending, status ORDER BY 5 DESC, 1, 2, 3, 4",
@@ -56,14 +52,19 @@ pub async fn traffic(db: &Db, span: &Span) -> Stored<Vec<TrafficSums>> {
 /// When the database is ill.
 pub async fn latencies(db: &Db, span: &Span) -> Stored<(Steps, Steps)> {
     let sql = format!(
-        "SELECT measure, up_to_ms, CAST(sum(requests) AS BIGINT) FROM latency_hourly WHERE hour >= {} AND hour < {}{} \
+        "SELECT measure, up_to_ms, CAST(sum(requests) AS BIGINT) FROM latency_hourly WHERE user_id = {} AND hour >= {} AND hour < {} \
          GROUP BY measure, up_to_ms ORDER BY up_to_ms",
+        whose(span),
         span.from - span.from.rem_euclid(HOUR_MS),
-        span.to,
-        only(span)
+        span.to
     );
     let steps: Vec<(String, i64, i64)> = read!(db, conn => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *conn).await?);
     let (durations, ttfts): (Vec<_>, Vec<_>) = steps.into_iter().partition(|(measure, ..)| measure == "duration");
     let times = |steps: Vec<(String, i64, i64)>| steps.into_iter().map(|(_, up_to_ms, requests)| (up_to_ms, requests)).collect();
     Ok((times(durations), times(ttfts)))
+}
+
+/// Whose counts are read.
+fn whose(span: &Span) -> i64 {
+    span.user_id.unwrap_or(EVERYBODY)
 }

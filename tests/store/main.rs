@@ -6,5 +6,6 @@ mod activity;
 mod booking;
 mod catalogue;
 mod database;
+mod log_pages;
 mod reports;
 mod retention;

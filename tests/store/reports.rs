@@ -1,47 +1,10 @@
 use actors::ports::LedgerStore;
-use actors::vocabulary::{ChannelId, Ending, KeyId, Receipt};
-use api_proxy::store::Window;
-use api_proxy::store::logs::{self, Cursor, LogFilter};
+use actors::vocabulary::{ChannelId, Ending, KeyId, Receipt, UserId};
 use api_proxy::store::stats::{self, RankBy, RankOf, Span};
 
-use crate::database::{NOON, on_both, receipt};
+use crate::database::{DAY, NOON, on_both, receipt};
 
 const HOUR: i64 = 3_600_000;
-
-fn window(limit: i64, query: Option<&str>) -> Window {
-    Window { limit, offset: 0, column: "ts", descending: true, query: query.map(str::to_owned) }
-}
-
-#[actix_web::test]
-async fn the_log_is_filtered_searched_and_paged_by_the_database() {
-    on_both(|d| async move {
-        let failed = Receipt { status: 502, ending: Ending::UpstreamFailed, stream: false, channel_id: None, ..receipt(3, 2, 0) };
-        let other = Receipt { model: "gpt_50%".to_owned(), key_id: KeyId(9), channel_id: Some(ChannelId(8)), ..receipt(4, 1, 0) };
-        d.booking().book(&[receipt(1, 1, 0), receipt(2, 1, 0), failed, other]).await.unwrap();
-        let ids = async |filter: LogFilter, query: Option<&str>| -> Vec<i64> {
-            let (rows, total) = logs::list(&d.db, &filter, &window(10, query), None).await.unwrap();
-            assert_eq!(rows.len() as i64, total);
-            rows.iter().map(|row| row.id).collect()
-        };
-        let any = LogFilter::default;
-        assert_eq!(ids(any(), None).await, [4, 3, 2, 1]);
-        assert_eq!(ids(LogFilter { from: Some(NOON + 2), to: Some(NOON + 4), ..any() }, None).await, [3, 2]);
-        assert_eq!(ids(LogFilter { status: Some(502), ending: Some("upstream_failed".into()), ..any() }, None).await, [3]);
-        assert_eq!(ids(LogFilter { stream: Some(false), user_id: Some(2), ..any() }, None).await, [3]);
-        assert_eq!(ids(LogFilter { key_id: Some(9), channel_id: Some(8), ..any() }, None).await, [4]);
-        assert_eq!(ids(LogFilter { protocol: Some("responses".into()), ..any() }, None).await, [0i64; 0]);
-        assert_eq!(ids(any(), Some("GPT_50%")).await, [4]);
-        assert_eq!(ids(any(), Some("_")).await, [4, 3, 2, 1]);
-        assert_eq!(ids(any(), Some("user2")).await, [3]);
-        assert_eq!(ids(any(), Some("req_2")).await, [2]);
-        let (rows, total) = logs::list(&d.db, &any(), &window(2, None), Some(Cursor { ts: NOON + 3, id: 3 })).await.unwrap();
-        assert_eq!((rows.iter().map(|row| row.id).collect::<Vec<_>>(), total), (vec![2, 1], 4));
-        let detail = logs::find(&d.db, 1).await.unwrap().unwrap();
-        assert_eq!(detail.client_ip.as_deref(), Some("203.0.113.9"));
-        assert!(detail.tariff.unwrap().contains("3000000000") && detail.attempts.contains("seven"));
-    })
-    .await;
-}
 
 #[actix_web::test]
 async fn sums_take_whole_hours_from_the_roll_ups_and_the_rest_from_the_log() {
@@ -80,6 +43,70 @@ async fn sums_take_whole_hours_from_the_roll_ups_and_the_rest_from_the_log() {
         assert_eq!((ranking.totals.cost_nanos, ranking.totals.requests), (111_111, 6));
         let durations = stats::durations(&d.db, &span(NOON - 3 * HOUR, NOON + HOUR, NOON + HOUR)).await.unwrap();
         assert_eq!(durations.unwrap().len(), 6);
+    })
+    .await;
+}
+
+/// Requests over five days, of several users, keys, channels and models.
+fn five_days() -> Vec<Receipt> {
+    let models = ["claude-one", "claude-two", "gpt-three"];
+    let one = |id: i64| Receipt {
+        ts: DAY - 2 * 24 * HOUR + id * 5 * 24 * HOUR / 300 + id * 7_919 % 1_000,
+        user_id: UserId(1 + id % 3),
+        key_id: KeyId(1_001 + id % 5),
+        channel_id: (id % 7 > 0).then_some(ChannelId(id % 4)),
+        model: models[id.unsigned_abs() as usize % 3].to_owned(),
+        ending: if id % 11 == 0 { Ending::UpstreamFailed } else { Ending::Completed },
+        ..receipt(id, 1, id * 1_000 + id % 13)
+    };
+    (0..300).map(one).collect()
+}
+
+/// What the requests of a span cost, by what `place` says of each; the dearest first.
+fn costs(receipts: &[Receipt], span: &Span, place: impl Fn(&Receipt) -> i64) -> Vec<(i64, i64)> {
+    let mut sums = std::collections::BTreeMap::<i64, i64>::new();
+    let within = |receipt: &&Receipt| receipt.ts >= span.from && receipt.ts < span.to;
+    let own = |receipt: &&Receipt| span.user_id.is_none_or(|user| receipt.user_id.0 == user);
+    for receipt in receipts.iter().filter(within).filter(own) {
+        *sums.entry(place(receipt)).or_default() += receipt.cost.0;
+    }
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    sums.sort_by_key(|(place, cost)| (-cost, *place));
+    sums
+}
+
+#[actix_web::test]
+async fn sums_of_days_and_hours_and_rows_are_those_of_the_requests_alone() {
+    on_both(|d| async move {
+        let all = five_days();
+        for batch in all.chunks(37) {
+            d.booking().book(batch).await.unwrap();
+        }
+        let start = DAY - 2 * 24 * HOUR;
+        let ends = [
+            (start, start + 5 * 24 * HOUR),
+            (start + 1, start + 3 * 24 * HOUR + 1),
+            (start + 17 * HOUR + 60_000, start + 4 * 24 * HOUR + 5 * HOUR + 1_234),
+            (start + 23 * HOUR, start + 25 * HOUR),
+            (start + 30 * HOUR + 5, start + 30 * HOUR + 6 * 60_000),
+        ];
+        for ((from, to), user_id) in ends.into_iter().flat_map(|ends| [(ends, None), (ends, Some(2))]) {
+            let span = Span { from, to, now: start + 9 * 24 * HOUR, user_id, key_id: None, channel_id: None };
+            let report = stats::report(&d.db, &span, 50).await.unwrap();
+            let whole: i64 = costs(&all, &span, |_| 0).iter().map(|sum| sum.1).sum();
+            assert_eq!(report.totals.cost_nanos, whole, "{span:?}");
+            assert_eq!(stats::totals(&d.db, &span).await.unwrap(), report.totals);
+            assert_eq!(report.hours.iter().map(|hour| hour.sums.cost_nanos).sum::<i64>(), whole);
+            let by = |rows: &[stats::NumberedSums]| rows.iter().map(|row| (row.place, row.sums.cost_nanos)).collect::<Vec<_>>();
+            assert_eq!(by(&report.keys), costs(&all, &span, |receipt| receipt.key_id.0), "{span:?}");
+            assert_eq!(by(&report.channels), costs(&all, &span, |receipt| receipt.channel_id.map_or(0, |id| id.0)), "{span:?}");
+            let models: Vec<i64> = report.models.iter().map(|model| model.sums.cost_nanos).collect();
+            let told: Vec<i64> = costs(&all, &span, |receipt| receipt.id.0 % 3).iter().map(|sum| sum.1).collect();
+            assert_eq!(models, told, "{span:?}");
+            let users = stats::ranking(&d.db, &span, RankOf::Users, RankBy::Cost, 50).await.unwrap();
+            let ranked: Vec<_> = users.rows.iter().map(|row| (row.place.unwrap(), row.sums.cost_nanos)).collect();
+            assert_eq!((ranked, users.totals.cost_nanos), (costs(&all, &span, |receipt| receipt.user_id.0), whole), "{span:?}");
+        }
     })
     .await;
 }

@@ -39,3 +39,23 @@ async fn folded_usage_keeps_its_sums_and_the_last_balance() {
     })
     .await;
 }
+
+#[actix_web::test]
+async fn names_go_with_the_last_request_of_what_is_gone_and_times_with_their_hour() {
+    on_both(|d| async move {
+        d.user(1, 1_000_000).await;
+        let gone = Receipt { ts: DAY, key_name: "Gone".to_owned(), model: "old-model".to_owned(), ..receipt(1, 2, 0) };
+        d.booking().book(&[gone, receipt(2, 1, 0)]).await.unwrap();
+        let names = "SELECT count(*) FROM log_key_names WHERE name IN ('gone', 'user2')";
+        retention::forget_names(&d.db).await.unwrap();
+        assert_eq!((d.number(names).await, d.number("SELECT count(*) FROM log_models").await), (2, 2));
+        retention::delete_log_rows(&d.db, NOON + 10).await.unwrap();
+        retention::forget_names(&d.db).await.unwrap();
+        assert_eq!((d.number(names).await, d.number("SELECT count(*) FROM log_models").await), (0, 0));
+        assert_eq!(d.number("SELECT count(*) FROM log_key_names").await, 3, "a key that is there keeps its names");
+        assert_eq!(d.number("SELECT count(DISTINCT hour) FROM latency_hourly").await, 2);
+        retention::delete_latencies(&d.db, NOON).await.unwrap();
+        assert_eq!(d.number("SELECT count(DISTINCT hour) FROM latency_hourly WHERE user_id = 0").await, 1);
+    })
+    .await;
+}

@@ -1,8 +1,8 @@
 //! What must be true of every gateway that has nothing to do: nothing is held, and all sums agree.
 
 use actors::user_gate::GateState;
-use api_proxy::store::logs::{self, LogDetailRow, LogFilter, LogRow};
-use api_proxy::store::{Window, ledger};
+use api_proxy::store::logs::{self, Cursor, LogDetailRow, LogFilter, LogRow};
+use api_proxy::store::ledger;
 
 use crate::app::{PATIENCE, TestApp, eventually};
 
@@ -66,8 +66,7 @@ impl TestApp {
     /// Every row booked so far, oldest first.
     pub async fn rows_now(&self) -> Vec<LogRow> {
         assert!(self.running().cellar.ledger.drain(PATIENCE).await, "the ledger was not drained in time");
-        let window = Window { limit: 100_000, offset: 0, column: "ts", descending: false, query: None };
-        logs::list(&self.running().services.db, &LogFilter::default(), &window, None).await.unwrap().0
+        logs::walk(&self.running().services.db, &LogFilter::default(), Cursor::START, 100_000).await.unwrap()
     }
 
     /// The only row of the log.

@@ -10,13 +10,15 @@ use url::form_urlencoded;
 use super::{bill, id, live};
 use crate::console::lists;
 use crate::console::render::shown;
-use crate::console::visit::{Admin, SignedIn};
+use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::error::NOT_FOUND;
-use crate::services::keys::{self, KeyListFilter};
-use crate::services::reports::{self, LogQuery};
+use crate::services::keys::{self, KeyListFilter, KeyView};
+use crate::services::reports::{self, LogQuery, TOO_MANY_TO_SORT};
 use crate::services::values::ListQuery;
-use crate::services::{Served, ServiceError};
+use crate::services::{Actor, Served, ServiceError};
 
+/// Rows on a page.
+const ROWS: i64 = 100;
 /// Most keys in the filter.
 const MOST_KEYS: i64 = 100;
 
@@ -53,7 +55,7 @@ async fn detail_of_any(Admin(signed_in): Admin, path: Path<String>) -> HttpRespo
 
 async fn rows(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
     let services = visit.services();
-    let asked = lists::asked(visit);
+    let mut asked = lists::asked_in_pages_of(visit, ROWS);
     let since = visit.asked("range").as_deref().and_then(length);
     let query = LogQuery {
         from: since.map(|length| services.now() - length),
@@ -63,22 +65,34 @@ async fn rows(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
         ..LogQuery::default()
     };
     let filtered = query.from.is_some() || query.ending.is_some() || query.key_id.is_some() || asked.query.is_some();
-    let newest = asked.page.unwrap_or(1) == 1 && asked.sort.as_deref().is_none_or(|sort| sort == "ts");
     let export = as_parameters(&query);
-    let page = reports::logs(services, actor, &asked, query).await?;
-    let of_user = (!visit.of_all()).then_some(actor.id.0);
-    let every_key = ListQuery { page_size: Some(MOST_KEYS), sort: Some("name".to_owned()), ..ListQuery::default() };
-    let keys = keys::list(services, actor, &every_key, KeyListFilter { user_id: of_user, status: None }).await?;
+    let (page, unsorted) = match reports::logs(services, actor, &asked, query.clone()).await {
+        Err(error) if error.refusal == &TOO_MANY_TO_SORT => {
+            asked = ListQuery { sort: None, sort_dir: None, ..asked };
+            (reports::logs(services, actor, &asked, query).await?, Some(error.message(visit.language)))
+        }
+        page => (page?, None),
+    };
+    let newest = asked.page.unwrap_or(1) == 1 && asked.sort.as_deref().is_none_or(|sort| sort == "ts");
+    let keys = if visit.of_all() { Vec::new() } else { own_keys(visit, actor).await? };
     let values = context! {
         list => lists::place(&asked, i64::try_from(page.rows.len()).unwrap_or(i64::MAX), page.total),
         page => shown(&page),
-        keys => shown(&keys.rows),
+        keys => shown(&keys),
+        unsorted,
         filtered,
         export,
         live => newest && !filtered && asked.sort_dir.as_deref() != Some("asc"),
         running => false,
     };
     Ok(visit.page(StatusCode::OK, "logs/list.html", values))
+}
+
+/// The keys that one's own log can be filtered by.
+async fn own_keys(visit: &Visit, actor: &Actor) -> Served<Vec<KeyView>> {
+    let by_name = ListQuery { page_size: Some(MOST_KEYS), sort: Some("name".to_owned()), ..ListQuery::default() };
+    let own = KeyListFilter { user_id: Some(actor.id.0), status: None };
+    Ok(keys::list(visit.services(), actor, &by_name, own).await?.rows)
 }
 
 async fn request(SignedIn { visit, actor }: &SignedIn, id: i64) -> Served<HttpResponse> {

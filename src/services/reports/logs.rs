@@ -4,10 +4,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::log::{Log, LogDetail};
-use crate::services::error::{NOT_ALLOWED, NOT_FOUND};
+use crate::services::error::{NOT_ALLOWED, NOT_FOUND, refusals};
 use crate::services::values::{ListQuery, check};
 use crate::services::{Actor, Served, ServiceError, Services};
-use crate::store::logs::{self, COUNTED, Cursor, LogFilter};
+use crate::store::log_pages::{COUNTED, LogList, SORTS};
+use crate::store::logs::{self, Cursor, LogFilter};
+
+refusals! {
+    /// More rows than are sorted by something else than arrival.
+    TOO_MANY_TO_SORT = Invalid, "too_many_to_sort",
+        "Too many rows to be sorted by this: choose a shorter range or other filters, so that at most {most} match",
+        "行数太多，无法按此排序：请缩短时间范围或换用其他筛选条件，使匹配的行不超过 {most} 行";
+}
 
 /// Which rows are wanted.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -58,16 +66,22 @@ pub struct LogPage {
 /// One page of the log: all rows for admins, their own for others.
 ///
 /// # Errors
-/// `invalid_request`; `forbidden` when somebody asks for what is not theirs to see.
+/// `invalid_request`; `too_many_to_sort`; `forbidden` when somebody asks for what is not theirs to see.
 pub async fn logs(services: &Services, actor: &Actor, asked: &ListQuery, query: LogQuery) -> Served<LogPage> {
     let cursor = query.cursor.as_deref().map(read_cursor).transpose()?;
-    let mut window = asked.window(logs::SORTS)?;
+    let mut window = asked.window(SORTS)?;
     if cursor.is_none() && window.offset > COUNTED {
         return Err(check::bad("page", "too deep; use cursor"));
     }
     window.limit += 1;
     let filter = log_filter(actor, query)?;
-    let (mut rows, total) = logs::list(&services.db, &filter, &window, cursor).await?;
+    let list = LogList::of(&services.db, &filter, window.query.as_deref()).await?;
+    let total = list.count().await?;
+    let most_sorted = list.most_sorted(window.column).filter(|most| cursor.is_none() && total > *most);
+    if let Some(most) = most_sorted {
+        return Err(ServiceError::field(&TOO_MANY_TO_SORT, "sort").with("most", most));
+    }
+    let mut rows = list.rows(&window, cursor, total).await?;
     let page_size = window.limit - 1;
     let more = i64::try_from(rows.len()).is_ok_and(|many| many > page_size);
     rows.truncate(usize::try_from(page_size).unwrap_or(usize::MAX));

@@ -1,12 +1,15 @@
 //! Books finished requests exactly once: log rows, ledger rows, balances, key totals, sums over time, in one transaction.
 //!
 //! Everything follows from which log rows were new: the row's id is the receipt's, and a second booking
-//! finds it taken. Rows are locked in one order everywhere (log rows, users, keys, hours, half hours of channels, traffic,
-//! latencies, each by id), so that two processes booking the same receipts wait for each other instead of deadlocking.
+//! finds it taken. Rows are locked in one order everywhere (log rows, users, keys, names, models, hours, half hours of
+//! channels, days, totals, traffic, latencies, each by primary key; what all bookings touch comes late), so that two
+//! processes booking the same receipts wait for each other instead of deadlocking.
 
+mod names;
 mod sums;
 mod tables;
 mod traffic;
+mod usage;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,9 +18,11 @@ use actors::ports::{Clock, Faults, LedgerStore, StorageIll};
 use actors::vocabulary::{IdMaker, Receipt};
 use async_trait::async_trait;
 
-use self::sums::{Balances, KeyTotals, activity_of, hours_of, keys_of, payers_of};
+use self::names::{NameTables, models_of, names_of};
+use self::sums::{Balances, KeyTotals, activity_of, keys_of, payers_of};
 use self::tables::{BookingTables, LogRow};
 use self::traffic::{TrafficTables, latencies_of, traffic_of};
+use self::usage::{UsageTables, days_of, hours_of, totals_of};
 use super::db::{Db, Stored, write};
 
 /// Reached when everything is written and nothing is committed.
@@ -54,7 +59,7 @@ impl Booking {
     }
 
     /// What the new receipts do to balances, keys and sums.
-    async fn post<T: BookingTables + TrafficTables>(&self, tx: &mut T, new: &[&Receipt]) -> Stored<()> {
+    async fn post<T: BookingTables + NameTables + TrafficTables + UsageTables>(&self, tx: &mut T, new: &[&Receipt]) -> Stored<()> {
         let payers = payers_of(new);
         if !payers.is_empty() {
             let mut balances = Balances::new(tx.lock_users(&payers).await?);
@@ -68,8 +73,12 @@ impl Booking {
             totals.count(new);
             tx.set_key_totals(&totals.changed()).await?;
         }
+        tx.add_names(&names_of(new)).await?;
+        tx.add_models(&models_of(new)).await?;
         tx.add_hours(&hours_of(new)).await?;
         tx.add_activity(&activity_of(new)).await?;
+        tx.add_days(&days_of(new)).await?;
+        tx.add_totals(&totals_of(new)).await?;
         tx.add_traffic(&traffic_of(new)).await?;
         tx.add_latencies(&latencies_of(new)).await
     }

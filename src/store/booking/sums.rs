@@ -1,14 +1,11 @@
-//! The arithmetic of booking, without a database: who pays what, what keys have used, sums per hour.
+//! The arithmetic of booking, without a database: who pays what, what keys have used, what channels did.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use actors::vocabulary::{Attempt, Ending, Receipt, Usage};
 
-use super::tables::{ActivityRow, HourRow, KeyRow, LedgerRow, UserRow, clean};
+use super::tables::{ActivityRow, KeyRow, LedgerRow, UserRow};
 use crate::store::channel_activity::SLOT_MS;
-
-const HOUR_MS: i64 = 3_600_000;
 
 /// Users who owe something, by id.
 pub(super) fn payers_of(receipts: &[&Receipt]) -> Vec<i64> {
@@ -94,47 +91,6 @@ impl KeyTotals {
     pub(super) fn changed(&self) -> Vec<KeyRow> {
         self.keys.values().copied().collect()
     }
-}
-
-/// The hour a receipt is counted in.
-pub(super) fn hour_of(receipt: &Receipt) -> i64 {
-    receipt.ts - receipt.ts.rem_euclid(HOUR_MS)
-}
-
-/// Sums by hour, user, key, channel and model, in the order of their primary key.
-pub(super) fn hours_of<'r>(receipts: &[&'r Receipt]) -> Vec<HourRow<'r>> {
-    type Place<'r> = (i64, i64, i64, i64, Cow<'r, str>);
-    let mut hours: BTreeMap<Place<'r>, HourRow<'r>> = BTreeMap::new();
-    for receipt in receipts {
-        let hour = hour_of(receipt);
-        let channel = receipt.channel_id.map_or(0, |channel| channel.0);
-        let model = clean(&receipt.model);
-        let place = (hour, receipt.user_id.0, receipt.key_id.0, channel, model.clone());
-        let sum = hours.entry(place).or_insert_with(|| HourRow {
-            hour,
-            user_id: receipt.user_id.0,
-            key_id: receipt.key_id.0,
-            channel_id: channel,
-            model,
-            sums: [0; 8],
-        });
-        let succeeded = receipt.ending == Ending::Completed && receipt.status < 400;
-        let usage = &receipt.usage;
-        let added = [
-            1,
-            i64::from(succeeded),
-            usage.input,
-            usage.output,
-            usage.cache_read,
-            usage.cache_creation(),
-            receipt.cost.0,
-            receipt.timings.ended_ms,
-        ];
-        for (total, amount) in sum.sums.iter_mut().zip(added) {
-            *total = total.saturating_add(amount.max(0));
-        }
-    }
-    hours.into_values().collect()
 }
 
 /// What an attempt was for its channel: answered, failed, throttled. Nothing where the caller or the model is at fault.

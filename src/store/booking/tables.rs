@@ -81,18 +81,6 @@ pub(super) struct LedgerRow {
     pub(super) receipt_id: i64,
 }
 
-/// What one hour gains.
-#[derive(Debug)]
-pub(super) struct HourRow<'r> {
-    pub(super) hour: i64,
-    pub(super) user_id: i64,
-    pub(super) key_id: i64,
-    pub(super) channel_id: i64,
-    pub(super) model: Cow<'r, str>,
-    /// Requests, successes, tokens in, out, cache read, cache creation, cost, duration.
-    pub(super) sums: [i64; 8],
-}
-
 /// What one half hour of a channel gains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ActivityRow {
@@ -117,8 +105,6 @@ pub(super) trait BookingTables: Send {
     async fn lock_keys(&mut self, ids: &[i64]) -> Stored<Vec<KeyRow>>;
     /// Writes what keys have used.
     async fn set_key_totals(&mut self, keys: &[KeyRow]) -> Stored<()>;
-    /// Adds to the hourly sums.
-    async fn add_hours(&mut self, hours: &[HourRow<'_>]) -> Stored<()>;
     /// Adds to what channels did.
     async fn add_activity(&mut self, slots: &[ActivityRow]) -> Stored<()>;
 }
@@ -127,14 +113,6 @@ const INSERT_LOG: &str = "INSERT INTO request_log (id, request_id, client_reques
     key_name, key_prefix, protocol, model, upstream_model, channel_id, channel_name, status, ending, stream, converted, \
     upstream_protocol, ttft_ms, duration_ms, tokens_in, tokens_out, cache_read_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens, \
     reasoning_tokens, estimated, unpriced, cost_nanos, error, tariff, timings, attempts, client_ip, details) ";
-const ADD_HOURS: &str = "INSERT INTO usage_hourly (hour, user_id, key_id, channel_id, model, requests, successes, tokens_in, \
-    tokens_out, cache_read_tokens, cache_creation_tokens, cost_nanos, duration_ms) ";
-const ON_HOUR: &str = " ON CONFLICT (hour, user_id, key_id, channel_id, model) DO UPDATE SET \
-    requests = usage_hourly.requests + excluded.requests, successes = usage_hourly.successes + excluded.successes, \
-    tokens_in = usage_hourly.tokens_in + excluded.tokens_in, tokens_out = usage_hourly.tokens_out + excluded.tokens_out, \
-    cache_read_tokens = usage_hourly.cache_read_tokens + excluded.cache_read_tokens, \
-    cache_creation_tokens = usage_hourly.cache_creation_tokens + excluded.cache_creation_tokens, \
-    cost_nanos = usage_hourly.cost_nanos + excluded.cost_nanos, duration_ms = usage_hourly.duration_ms + excluded.duration_ms";
 const ADD_ACTIVITY: &str = "INSERT INTO channel_activity (slot, channel_id, answered, failed, throttled) ";
 const ON_ACTIVITY: &str = " ON CONFLICT (slot, channel_id) DO UPDATE SET answered = channel_activity.answered + excluded.answered, \
     failed = channel_activity.failed + excluded.failed, throttled = channel_activity.throttled + excluded.throttled";
@@ -281,25 +259,6 @@ macro_rules! booking_tables {
                     update.build().persistent($kept).execute(&mut *self).await?;
                 }
                 Ok(())
-            }
-
-            async fn add_hours(&mut self, hours: &[HourRow<'_>]) -> Stored<()> {
-                for chunk in pieces(hours, $kept) {
-                    let mut upsert = QueryBuilder::<$database>::new(ADD_HOURS);
-                    upsert.push_values(chunk, |mut row, hour| {
-                        row.push_bind(hour.hour)
-                            .push_bind(hour.user_id)
-                            .push_bind(hour.key_id)
-                            .push_bind(hour.channel_id)
-                            .push_bind(hour.model.as_ref());
-                        for sum in hour.sums {
-                            row.push_bind(sum);
-                        }
-                    });
-                    upsert.push(ON_HOUR);
-                    upsert.build().persistent($kept).execute(&mut *self).await?;
-                }
-                Ok::<(), StoreError>(())
             }
 
             async fn add_activity(&mut self, slots: &[ActivityRow]) -> Stored<()> {

@@ -6,22 +6,23 @@ use actors::vocabulary::{Ending, Receipt};
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
-use super::sums::hour_of;
 use super::tables::pieces;
+use super::usage::hour_of;
 use crate::store::db::Stored;
+use crate::store::stats::EVERYBODY;
 
-const ADD_TRAFFIC: &str = "INSERT INTO traffic_hourly (hour, user_id, protocol, upstream_protocol, ending, status, requests) ";
-const ON_TRAFFIC: &str = " ON CONFLICT (hour, user_id, protocol, upstream_protocol, ending, status) DO UPDATE SET \
+const ADD_TRAFFIC: &str = "INSERT INTO traffic_hourly (user_id, hour, protocol, upstream_protocol, ending, status, requests) ";
+const ON_TRAFFIC: &str = " ON CONFLICT (user_id, hour, protocol, upstream_protocol, ending, status) DO UPDATE SET \
     requests = traffic_hourly.requests + excluded.requests";
-const ADD_LATENCIES: &str = "INSERT INTO latency_hourly (hour, user_id, measure, up_to_ms, requests) ";
+const ADD_LATENCIES: &str = "INSERT INTO latency_hourly (user_id, hour, measure, up_to_ms, requests) ";
 const ON_LATENCY: &str =
-    " ON CONFLICT (hour, user_id, measure, up_to_ms) DO UPDATE SET requests = latency_hourly.requests + excluded.requests";
+    " ON CONFLICT (user_id, hour, measure, up_to_ms) DO UPDATE SET requests = latency_hourly.requests + excluded.requests";
 
 /// What one hour gains by way of asking and ending.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TrafficRow {
-    hour: i64,
     user_id: i64,
+    hour: i64,
     protocol: &'static str,
     upstream_protocol: &'static str,
     ending: &'static str,
@@ -32,8 +33,8 @@ pub(super) struct TrafficRow {
 /// What one hour gains by way of time taken.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LatencyRow {
-    hour: i64,
     user_id: i64,
+    hour: i64,
     measure: &'static str,
     up_to_ms: i64,
     requests: i64,
@@ -57,8 +58,8 @@ macro_rules! traffic_tables {
                 for chunk in pieces(rows, $kept) {
                     let mut upsert = QueryBuilder::<$database>::new(ADD_TRAFFIC);
                     upsert.push_values(chunk, |mut row, traffic| {
-                        row.push_bind(traffic.hour)
-                            .push_bind(traffic.user_id)
+                        row.push_bind(traffic.user_id)
+                            .push_bind(traffic.hour)
                             .push_bind(traffic.protocol)
                             .push_bind(traffic.upstream_protocol)
                             .push_bind(traffic.ending)
@@ -75,8 +76,8 @@ macro_rules! traffic_tables {
                 for chunk in pieces(rows, $kept) {
                     let mut upsert = QueryBuilder::<$database>::new(ADD_LATENCIES);
                     upsert.push_values(chunk, |mut row, latency| {
-                        row.push_bind(latency.hour)
-                            .push_bind(latency.user_id)
+                        row.push_bind(latency.user_id)
+                            .push_bind(latency.hour)
                             .push_bind(latency.measure)
                             .push_bind(latency.up_to_ms)
                             .push_bind(latency.requests);
@@ -93,13 +94,13 @@ macro_rules! traffic_tables {
 traffic_tables!(sqlx::Sqlite, sqlx::SqliteConnection, true);
 traffic_tables!(sqlx::Postgres, sqlx::PgConnection, false);
 
-/// Requests by what was spoken on either side and how they ended, in the order of their primary key.
+/// Requests of each user and of everybody by what was spoken on either side and how they ended, in the order of their primary key.
 pub(super) fn traffic_of(receipts: &[&Receipt]) -> Vec<TrafficRow> {
     let mut counts: BTreeMap<TrafficRow, i64> = BTreeMap::new();
-    for receipt in receipts {
+    for (receipt, user_id) in receipts.iter().flat_map(|receipt| [(receipt, EVERYBODY), (receipt, receipt.user_id.0)]) {
         let row = TrafficRow {
+            user_id,
             hour: hour_of(receipt),
-            user_id: receipt.user_id.0,
             protocol: receipt.protocol.as_str(),
             upstream_protocol: receipt.upstream_protocol.map_or("", |protocol| protocol.as_str()),
             ending: receipt.ending.as_str(),
@@ -111,15 +112,17 @@ pub(super) fn traffic_of(receipts: &[&Receipt]) -> Vec<TrafficRow> {
     counts.into_iter().map(|(row, requests)| TrafficRow { requests, ..row }).collect()
 }
 
-/// Completed requests by the time they took and the time their stream began after, in the order of their primary key.
+/// Completed requests of each user and of everybody by the time they took and the time their stream began after, in the order
+/// of their primary key.
 pub(super) fn latencies_of(receipts: &[&Receipt]) -> Vec<LatencyRow> {
     let mut counts: BTreeMap<LatencyRow, i64> = BTreeMap::new();
     for receipt in receipts.iter().filter(|receipt| receipt.ending == Ending::Completed) {
         let times = [("duration", Some(receipt.timings.ended_ms)), ("ttft", receipt.ttft_ms())];
         for (measure, ms) in times.into_iter().filter_map(|(measure, ms)| Some((measure, ms?))) {
-            let row =
-                LatencyRow { hour: hour_of(receipt), user_id: receipt.user_id.0, measure, up_to_ms: step_of(ms), requests: 0 };
-            *counts.entry(row).or_default() += 1;
+            for user_id in [EVERYBODY, receipt.user_id.0] {
+                let row = LatencyRow { user_id, hour: hour_of(receipt), measure, up_to_ms: step_of(ms), requests: 0 };
+                *counts.entry(row).or_default() += 1;
+            }
         }
     }
     counts.into_iter().map(|(row, requests)| LatencyRow { requests, ..row }).collect()
