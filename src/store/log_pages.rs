@@ -71,8 +71,12 @@ impl<'a> LogList<'a> {
             None => vec![Arm::in_order(index, &all, None)],
             Some(query) => match Wanted::read(db, query, filter.user_id, &mut all).await? {
                 Wanted::Nothing => Vec::new(),
-                Wanted::Request(start) => vec![Arm { runs: Vec::new(), ..Arm::in_order("request_log_by_request_id", &all, Some(&start)) }],
-                Wanted::Named { keys, models } if index != BY_TIME => vec![Arm::in_order(index, &all, Some(&either(&keys, &models)))],
+                Wanted::Request(start) => {
+                    vec![Arm { runs: Vec::new(), ..Arm::in_order("request_log_by_request_id", &all, Some(&start)) }]
+                }
+                Wanted::Named { keys, models } if index != BY_TIME => {
+                    vec![Arm::in_order(index, &all, Some(&either(&keys, &models)))]
+                }
                 Wanted::Named { keys, models } => {
                     let many = [&keys, &models].into_iter().flatten().any(|part| part.each.is_empty());
                     scan = many.then(|| with(&all, Some(&either(&keys, &models))));
@@ -92,7 +96,8 @@ impl<'a> LogList<'a> {
         if self.arms.is_empty() {
             return Ok(0);
         }
-        let rows: Vec<String> = self.arms.iter().map(|arm| format!("SELECT 1 FROM {}{}", self.table(arm.index), arm.all)).collect();
+        let rows: Vec<String> =
+            self.arms.iter().map(|arm| format!("SELECT 1 FROM {}{}", self.table(arm.index), arm.all)).collect();
         let (rows, most) = (rows.join(" UNION ALL "), COUNTED + 1);
         let sql = format!("SELECT CAST(count(*) AS BIGINT) FROM ({rows} LIMIT {most}) AS matching");
         let count = read!(self.db, conn => {

@@ -45,7 +45,8 @@ impl Wanted {
     pub(super) async fn read(db: &Db, query: &str, user_id: Option<i64>, conditions: &mut Conditions) -> Stored<Self> {
         let (pattern, most) = (contains(query), MOST_RUNS + 1);
         let own = user_id.map(|id| format!(" AND user_id = {id}")).unwrap_or_default();
-        let keys = format!("SELECT DISTINCT key_id FROM log_key_names WHERE name LIKE $1 ESCAPE '\\'{own} ORDER BY key_id LIMIT {most}");
+        let keys =
+            format!("SELECT DISTINCT key_id FROM log_key_names WHERE name LIKE $1 ESCAPE '\\'{own} ORDER BY key_id LIMIT {most}");
         let models = format!("SELECT model FROM log_models WHERE name LIKE $1 ESCAPE '\\' ORDER BY model LIMIT {most}");
         let (keys, models): (Vec<i64>, Vec<String>) = read!(db, conn => (
             sqlx::query_scalar(AssertSqlSafe(keys)).bind(&pattern).fetch_all(&mut *conn).await?,

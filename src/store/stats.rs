@@ -219,7 +219,8 @@ pub async fn durations(db: &Db, span: &Span) -> Stored<Option<Vec<(i64, Option<i
 struct Source(String);
 
 /// What is summed, in every table of sums.
-const SUMMED: &str = "requests, successes, tokens_in, tokens_out, cache_read_tokens, cache_creation_tokens, cost_nanos, duration_ms";
+const SUMMED: &str =
+    "requests, successes, tokens_in, tokens_out, cache_read_tokens, cache_creation_tokens, cost_nanos, duration_ms";
 
 impl Source {
     /// Sums by one `part` (`user`, `key`, `channel` or `model`), and by nothing else.

@@ -53,8 +53,20 @@ fn filters() -> Vec<LogFilter> {
     ]
 }
 
-const QUERIES: [&str; 12] =
-    ["GPT_50%", "_", "user2", "sk-relay-0004", "team 3", "5", "KEY ", "o3", "req_019900000", "019900000000", "nothing-like-it", "%"];
+const QUERIES: [&str; 12] = [
+    "GPT_50%",
+    "_",
+    "user2",
+    "sk-relay-0004",
+    "team 3",
+    "5",
+    "KEY ",
+    "o3",
+    "req_019900000",
+    "019900000000",
+    "nothing-like-it",
+    "%",
+];
 
 /// What a list must show, found by looking at every row.
 fn expected(all: &[LogRow], filter: &LogFilter, query: Option<&str>) -> Vec<LogRow> {
@@ -62,7 +74,8 @@ fn expected(all: &[LogRow], filter: &LogFilter, query: Option<&str>) -> Vec<LogR
     let named = |row: &&LogRow, query: &str| {
         [&row.key_name, &row.key_prefix, &row.username, &row.model].iter().any(|name| name.to_lowercase().contains(query))
     };
-    let by_id = |row: &&LogRow, query: &str| row.request_id.trim_start_matches("req_").starts_with(query.trim_start_matches("req_"));
+    let by_id =
+        |row: &&LogRow, query: &str| row.request_id.trim_start_matches("req_").starts_with(query.trim_start_matches("req_"));
     let names = query.as_ref().is_some_and(|query| all.iter().any(|row| named(&row, query)));
     let found = |row: &&LogRow| match &query {
         None => true,
@@ -140,7 +153,9 @@ async fn every_filter_search_order_and_page_shows_what_looking_at_every_row_find
 async fn a_cursor_goes_through_everything_once() {
     on_both(|d| async move {
         d.booking().book(&requests()).await.unwrap();
-        for (filter, query) in [(LogFilter::default(), None), (LogFilter::default(), Some("5")), (LogFilter::default(), Some("key"))] {
+        for (filter, query) in
+            [(LogFilter::default(), None), (LogFilter::default(), Some("5")), (LogFilter::default(), Some("key"))]
+        {
             let window = Window { limit: 70, offset: 0, column: "ts", descending: true, query: query.map(str::to_owned) };
             let (mut seen, mut cursor) = (Vec::new(), None);
             loop {
@@ -181,7 +196,10 @@ async fn many_rows_are_paged_by_arrival_and_sorted_as_far_as_an_index_goes() {
         let most = async |filter: LogFilter, query, column| LogList::of(&d.db, &filter, query).await.unwrap().most_sorted(column);
         let any = LogFilter::default;
         assert_eq!(most(any(), None, "ts").await, None);
-        assert_eq!(most(LogFilter { from: Some(NOON), ending: Some("completed".into()), ..any() }, None, "ttft_ms").await, Some(100_000));
+        assert_eq!(
+            most(LogFilter { from: Some(NOON), ending: Some("completed".into()), ..any() }, None, "ttft_ms").await,
+            Some(100_000)
+        );
         assert_eq!(most(any(), None, "status").await, Some(10_000));
         assert_eq!(most(any(), Some("key"), "duration_ms").await, Some(10_000));
         assert_eq!(most(LogFilter { user_id: Some(1), ..any() }, None, "cost_nanos").await, Some(10_000));

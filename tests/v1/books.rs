@@ -1,8 +1,8 @@
 //! What must be true of every gateway that has nothing to do: nothing is held, and all sums agree.
 
 use actors::user_gate::GateState;
-use api_proxy::store::logs::{self, Cursor, LogDetailRow, LogFilter, LogRow};
 use api_proxy::store::ledger;
+use api_proxy::store::logs::{self, Cursor, LogDetailRow, LogFilter, LogRow};
 
 use crate::app::{PATIENCE, TestApp, eventually};
 

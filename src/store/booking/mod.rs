@@ -59,7 +59,11 @@ impl Booking {
     }
 
     /// What the new receipts do to balances, keys and sums.
-    async fn post<T: BookingTables + NameTables + TrafficTables + UsageTables>(&self, tx: &mut T, new: &[&Receipt]) -> Stored<()> {
+    async fn post<T: BookingTables + NameTables + TrafficTables + UsageTables>(
+        &self,
+        tx: &mut T,
+        new: &[&Receipt],
+    ) -> Stored<()> {
         let payers = payers_of(new);
         if !payers.is_empty() {
             let mut balances = Balances::new(tx.lock_users(&payers).await?);

@@ -160,7 +160,8 @@ pub(super) fn hours_of<'r>(receipts: &[&'r Receipt]) -> Vec<HourRow<'r>> {
 
 /// Sums by user and hour, everybody's first, in the order of their primary key.
 pub(super) fn totals_of(receipts: &[&Receipt]) -> Vec<TotalRow> {
-    let places = receipts.iter().flat_map(|receipt| [EVERYBODY, receipt.user_id.0].map(|user| ((user, hour_of(receipt)), *receipt)));
+    let places =
+        receipts.iter().flat_map(|receipt| [EVERYBODY, receipt.user_id.0].map(|user| ((user, hour_of(receipt)), *receipt)));
     summed(places).into_iter().map(|((user_id, hour), sums)| TotalRow { user_id, hour, sums }).collect()
 }
 

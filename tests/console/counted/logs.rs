@@ -7,6 +7,9 @@ use super::format::{duration, exact, none, number, plain, usd};
 use super::range::Span;
 use super::{Cells, Look};
 
+/// Rows of a page of the log.
+pub const ROWS: i64 = 100;
+
 /// `/console/logs` and `/admin/logs`
 pub async fn list(look: &Look<'_>) -> Claims {
     let mut claims = Claims::default();
@@ -19,7 +22,7 @@ pub async fn list(look: &Look<'_>) -> Claims {
     }
     let columns = "ts, username, key_name, model, channel_name, ending, status, ttft_ms, duration_ms, tokens_in, \
         cache_read_tokens, tokens_out, cost_nanos";
-    let sql = format!("SELECT {columns} FROM request_log WHERE {rows} ORDER BY ts DESC, id DESC LIMIT 50");
+    let sql = format!("SELECT {columns} FROM request_log WHERE {rows} ORDER BY ts DESC, id DESC LIMIT {ROWS}");
     let told = look.rows(&sql).await.iter().map(|row| told(look, row)).collect();
     let mut heads = vec!["Time", "Key", "Model", "Result", "First output", "Duration", "Input", "Cached", "Output", "Cost"];
     if look.of_all() {
@@ -27,7 +30,10 @@ pub async fn list(look: &Look<'_>) -> Claims {
         heads.insert(3, "Channel");
     }
     claims.table("#list table", &heads, told);
-    look.foot(&mut claims, look.number(&format!("SELECT count(*) FROM request_log WHERE {rows}")).await);
+    let all = look.number(&format!("SELECT count(*) FROM request_log WHERE {rows}")).await;
+    if all > 0 {
+        claims.text("#list .foot span:first-child", format!("1–{} of {}", all.min(ROWS), number(all)));
+    }
     claims
 }
 

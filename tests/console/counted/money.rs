@@ -143,7 +143,8 @@ pub async fn cards(look: &Look<'_>) -> Claims {
         "SELECT code_last4, amount_nanos, CASE WHEN redeemed_by IS NOT NULL THEN 'Redeemed' WHEN revoked_at IS NOT NULL THEN 'Revoked' \
          ELSE 'Unused' END, created_at, (SELECT username FROM users WHERE id = created_by), \
          CASE WHEN redeemed_by IS NOT NULL THEN \
-         coalesce((SELECT username FROM users WHERE id = redeemed_by AND deleted_at IS NULL), 'deleted') END, redeemed_at FROM gift_cards WHERE {only}"
+         coalesce((SELECT username FROM users WHERE id = redeemed_by AND deleted_at IS NULL), 'deleted') END, redeemed_at FROM gift_cards WHERE {only} \
+         ORDER BY created_at DESC, id DESC"
     );
     let told = look.rows(&sql).await.into_iter().map(|row| {
         let time = |ms: i64| look.moment(ms, "%Y-%m-%d %H:%M");

@@ -83,12 +83,12 @@ async fn in_a_browser(database: Database) {
     let usage = json!({ "usage": { "input": 4_321, "output": 123, "cacheRead": 77 } });
     world.relays(&world.key, "claude-haiku-4-5", usage).await;
     browser.until("document.querySelector('#list tbody tr:first-child:not(.live)').textContent.includes('4,321')").await;
-    // The list ends after fifty rows; the open page keeps what it had.
-    browser.run("for (const row of [...document.querySelectorAll('#list tbody tr')].slice(50)) row.remove();").await;
+    // The list ends after a hundred rows; the open page keeps what it had.
+    browser.run("for (const row of [...document.querySelectorAll('#list tbody tr')].slice(100)) row.remove();").await;
     let foot = browser.text("[data-foot]").await;
     let all = user.books.number(&format!("SELECT count(*) FROM request_log WHERE user_id = {}", user.me)).await;
-    assert_eq!(foot, format!("1–51 of {all}"));
-    browser.run("document.querySelector('[data-foot]').textContent = document.querySelector('[data-foot]').textContent.replace('51', '50');").await;
+    assert_eq!(foot, format!("1–101 of {all}"));
+    browser.run("document.querySelector('[data-foot]').textContent = document.querySelector('[data-foot]').textContent.replace('101', '100');").await;
     wrong.extend(user.wrong_with("/console/logs", "/console/logs", async || as_seen(&browser, "/console/logs").await).await);
 
     world.sign_in(&browser, &world.admin).await;
