@@ -17,7 +17,8 @@ pub const SORTS: Sorts = &[
 ];
 
 /// Cards beside who made and who redeemed them.
-pub(super) const FROM: &str = "gift_cards g LEFT JOIN users m ON m.id = g.created_by LEFT JOIN users r ON r.id = g.redeemed_by";
+pub(super) const FROM: &str = "gift_cards g LEFT JOIN users m ON m.id = g.created_by AND m.deleted_at IS NULL \
+    LEFT JOIN users r ON r.id = g.redeemed_by AND r.deleted_at IS NULL";
 /// The columns of a [`NamedCardRow`] in [`FROM`]: everything but the code's digest.
 pub(super) const COLUMNS: &str = "g.id, g.batch_id, g.code_last4, g.amount_nanos, g.created_by, g.created_at, g.expires_at, \
     g.revoked_at, g.redeemed_by, g.redeemed_at, m.username AS creator, r.username AS redeemer";
@@ -55,7 +56,7 @@ pub struct NamedCardRow {
     pub card: CardRow,
     /// The maker's name.
     pub creator: Option<String>,
-    /// The redeemer's name.
+    /// The redeemer's name, if they are still there.
     pub redeemer: Option<String>,
 }
 

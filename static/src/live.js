@@ -8,7 +8,16 @@ export function live() {
   const state = document.querySelector('[data-live-state]');
   const button = document.querySelector('[data-live-pause]');
   const waiting = [];
+  const foot = document.querySelector('[data-foot]');
+  const written = (number) => number.toLocaleString(document.documentElement.lang);
+  let total = Number(foot?.dataset.total);
   let paused = false;
+
+  const count = () => {
+    if (!foot) return;
+    if (!('capped' in foot.dataset)) total += 1;
+    foot.textContent = foot.dataset.foot.replace('%f', '1').replace('%l', written(rows.rows.length)).replace('%t', written(total));
+  };
 
   const show = (html) => {
     const holder = document.createElement('template');
@@ -18,6 +27,7 @@ export function live() {
     if (known) known.replaceWith(row); else rows.prepend(row);
     document.querySelector('[data-live-empty]')?.remove();
     while (rows.rows.length > MOST_ROWS) rows.lastElementChild.remove();
+    if (!known) count();
   };
   const source = new EventSource(table.dataset.live);
   source.addEventListener('open', () => { state.hidden = paused; });

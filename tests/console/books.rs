@@ -1,32 +1,55 @@
 //! The gateway's database, read beside it: what pages say is compared with what is there.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
+use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, Column, ConnectOptions, Row, TypeInfo, ValueRef};
+use sqlx::{AssertSqlSafe, Column, ConnectOptions, PgConnection, Row, TypeInfo, ValueRef, raw_sql};
+use tokio::sync::Mutex;
 
 /// Longest wait for the gateway to finish writing.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// A gateway's database.
-pub struct Books(SqliteConnectOptions);
+pub enum Books {
+    Sqlite(Box<SqliteConnectOptions>),
+    /// A connection costs as much as many questions: it is kept.
+    Postgres(Box<PgConnectOptions>, Mutex<Option<PgConnection>>),
+}
 
 impl Books {
-    pub fn of(file: &Path) -> Self {
-        Self(SqliteConnectOptions::new().filename(file))
+    /// The database at this address.
+    pub fn of(url: &str) -> Self {
+        if url.starts_with("sqlite:") {
+            return Self::Sqlite(Box::new(url.parse().unwrap()));
+        }
+        Self::Postgres(Box::new(url.parse().unwrap()), Mutex::new(None))
     }
 
     /// Every cell of every row as a text; nothing for null.
     pub async fn rows(&self, sql: &str) -> Vec<Vec<Option<String>>> {
-        let mut connection = self.0.clone().read_only(true).connect().await.unwrap();
-        let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await.unwrap();
-        rows.iter().map(|row| (0..row.columns().len()).map(|at| cell(row, at)).collect()).collect()
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::Sqlite(options) => {
+                let mut connection = options.as_ref().clone().read_only(true).connect().await.unwrap();
+                let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
+                rows.iter().map(|row| (0..row.columns().len()).map(|at| of_sqlite(row, at)).collect()).collect()
+            }
+            Self::Postgres(options, kept) => {
+                let mut kept = kept.lock().await;
+                if kept.is_none() {
+                    *kept = Some(options.connect().await.unwrap());
+                }
+                let rows = raw_sql(sql).fetch_all(kept.as_mut().unwrap()).await.unwrap();
+                rows.iter().map(|row| (0..row.columns().len()).map(|at| of_postgres(row, at)).collect()).collect()
+            }
+        }
     }
 
     /// All that is there, table by table, but for these tables and columns.
     pub async fn everything(&self, but: &[&str]) -> BTreeMap<String, Vec<String>> {
-        let mut connection = self.0.clone().read_only(true).connect().await.unwrap();
+        let Self::Sqlite(options) = self else { panic!("forms are sent on SQLite") };
+        let mut connection = options.as_ref().clone().read_only(true).connect().await.unwrap();
         let names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite%'";
         let tables = sqlx::query(names).fetch_all(&mut connection).await.unwrap();
         let mut found = BTreeMap::new();
@@ -34,7 +57,7 @@ impl Books {
             let rows = sqlx::query(AssertSqlSafe(format!("SELECT * FROM {table}"))).fetch_all(&mut connection).await.unwrap();
             let told = |row: &SqliteRow| {
                 let columns = row.columns().iter().enumerate().filter(|(_, column)| !but.contains(&column.name()));
-                columns.map(|(at, column)| format!("{}={:?} ", column.name(), cell(row, at))).collect::<String>()
+                columns.map(|(at, column)| format!("{}={:?} ", column.name(), of_sqlite(row, at))).collect::<String>()
             };
             found.insert(table, rows.iter().map(told).collect());
         }
@@ -43,8 +66,17 @@ impl Books {
 
     /// Changes what is there.
     pub async fn alter(&self, sql: &str) {
-        let mut connection = self.0.clone().busy_timeout(BUSY).connect().await.unwrap();
-        sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::Sqlite(options) => {
+                let mut connection = options.as_ref().clone().busy_timeout(BUSY).connect().await.unwrap();
+                raw_sql(sql).execute(&mut connection).await.map(|_| ()).unwrap();
+            }
+            Self::Postgres(options, _) => {
+                let mut connection = options.connect().await.unwrap();
+                raw_sql(sql).execute(&mut connection).await.map(|_| ()).unwrap();
+            }
+        }
     }
 
     /// The only cell.
@@ -60,7 +92,7 @@ impl Books {
     }
 }
 
-fn cell(row: &SqliteRow, at: usize) -> Option<String> {
+fn of_sqlite(row: &SqliteRow, at: usize) -> Option<String> {
     let value = row.try_get_raw(at).unwrap();
     if value.is_null() {
         return None;
@@ -71,5 +103,19 @@ fn cell(row: &SqliteRow, at: usize) -> Option<String> {
         "REAL" => row.get_unchecked::<f64, _>(at).to_string(),
         "BOOLEAN" => row.get_unchecked::<bool, _>(at).to_string(),
         _ => row.get_unchecked::<String, _>(at),
+    })
+}
+
+/// Plain queries are answered in text.
+fn of_postgres(row: &PgRow, at: usize) -> Option<String> {
+    let value = row.try_get_raw(at).unwrap();
+    if value.is_null() {
+        return None;
+    }
+    let text = value.as_str().unwrap();
+    Some(match (value.type_info().name(), text) {
+        ("BOOL", "t") => "true".to_owned(),
+        ("BOOL", "f") => "false".to_owned(),
+        _ => text.to_owned(),
     })
 }

@@ -1,12 +1,12 @@
 //! A running gateway: the binary, with its data in a directory of its own.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::books::Books;
 use crate::browser::Browser;
@@ -19,10 +19,18 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 /// What the process says of itself, beside its data.
 const SAID: &str = "said";
 
+/// Where a gateway keeps its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Database {
+    Sqlite,
+    /// One of its own, at the server of `TEST_POSTGRES_URL`.
+    Postgres,
+}
+
 pub struct Gateway {
     pub site: String,
     pub process: Child,
-    database: PathBuf,
+    database: String,
     data: tempfile::TempDir,
 }
 
@@ -35,9 +43,13 @@ pub struct Relayed {
 
 impl Gateway {
     /// As it is after installing: nobody has an account.
-    pub async fn fresh() -> Self {
-        let mut gateway = Self::run("serve", "error,api_proxy::cli::serve=info", Stdio::null());
-        gateway.database = gateway.data.path().join("api-proxy.db");
+    pub async fn fresh(database: Database) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let database = match database {
+            Database::Sqlite => format!("sqlite://{}", data.path().join("api-proxy.db").display()),
+            Database::Postgres => empty_database().await,
+        };
+        let mut gateway = Self::run("serve", "error,api_proxy::cli::serve=info", Stdio::null(), (data, database));
         for _ in 0..LOOKS {
             if let Some((_, address)) = gateway.said().split_once("address=") {
                 gateway.site = format!("http://{}", address.split_whitespace().next().unwrap());
@@ -48,18 +60,26 @@ impl Gateway {
         panic!("the gateway did not start: {}", gateway.said())
     }
 
-    /// Runs a command of the binary.
-    pub fn run(command: &str, tells: &str, stdout: Stdio) -> Self {
+    /// As `demo` sets it up; its standard output is not read yet.
+    pub fn demo() -> Self {
         let data = tempfile::tempdir().unwrap();
+        let database = format!("sqlite://{}", data.path().join("demo/api-proxy.db").display());
+        Self::run("demo", "error", Stdio::piped(), (data, database))
+    }
+
+    /// Runs a command of the binary.
+    fn run(command: &str, tells: &str, stdout: Stdio, (data, database): (tempfile::TempDir, String)) -> Self {
+        let secret = "of no secret, yet long enough for one";
         let process = Command::new(env!("CARGO_BIN_EXE_api-proxy"))
             .arg(command)
-            .envs([("PORT", "0"), ("RUST_LOG", tells), ("NO_COLOR", "1")])
+            .envs([("PORT", "0"), ("RUST_LOG", tells), ("NO_COLOR", "1"), ("APP_SECRET", secret)])
             .env("DATA_DIR", data.path())
+            .env("DATABASE_URL", &database)
             .stdout(stdout)
             .stderr(fs::File::create(data.path().join(SAID)).unwrap())
             .spawn()
             .unwrap();
-        Self { site: String::new(), process, database: data.path().join("demo/api-proxy.db"), data }
+        Self { site: String::new(), process, database, data }
     }
 
     /// What it said of itself.
@@ -70,6 +90,11 @@ impl Gateway {
     /// What the gateway found wrong with itself.
     pub fn errors(&self) -> Vec<String> {
         self.said().lines().filter(|line| line.contains("ERROR")).map(str::to_owned).collect()
+    }
+
+    /// The address of its database.
+    pub fn database(&self) -> &str {
+        &self.database
     }
 
     /// What is there, by SQL.
@@ -131,6 +156,19 @@ impl Gateway {
         browser.page.find(fantoccini::Locator::Css("form.panel [type=submit]")).await.unwrap().click().await.unwrap();
         browser.until("location.pathname === '/console'").await;
     }
+}
+
+/// A database of its own on the tests' server.
+async fn empty_database() -> String {
+    let server = std::env::var_os("TEST_POSTGRES_URL").and_then(|url| url.into_string().ok());
+    let server =
+        server.unwrap_or_else(|| panic!("no TEST_POSTGRES_URL: run scripts/test, which starts a PostgreSQL for the tests"));
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).unwrap();
+    let name = format!("c{}", u64::from_ne_bytes(random));
+    let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
+    admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+    format!("{server}/{name}")
 }
 
 impl Drop for Gateway {

@@ -39,7 +39,8 @@ impl Page {
         self
     }
 
-    fn all(&self, selector: &str) -> Vec<ElementRef<'_>> {
+    /// Every element that it has of these.
+    pub fn all(&self, selector: &str) -> Vec<ElementRef<'_>> {
         self.html.select(&Selector::parse(selector).unwrap()).collect()
     }
 
@@ -170,12 +171,12 @@ impl Display for Page {
     }
 }
 
-fn select<'a>(element: ElementRef<'a>, selector: &str) -> Vec<ElementRef<'a>> {
+pub fn select<'a>(element: ElementRef<'a>, selector: &str) -> Vec<ElementRef<'a>> {
     element.select(&Selector::parse(selector).unwrap()).collect()
 }
 
 /// What a reader sees of an element: its text, each gap as one space.
-fn text(element: ElementRef<'_>) -> String {
+pub fn text(element: ElementRef<'_>) -> String {
     let said: String = element.text().collect();
     said.split_whitespace().collect::<Vec<_>>().join(" ")
 }

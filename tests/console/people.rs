@@ -214,31 +214,6 @@ async fn an_admin_cannot_reach_a_super_admin_nor_the_last_one_go() {
 }
 
 #[actix_web::test]
-async fn a_users_page_shows_what_the_api_says() {
-    let world = World::start();
-    let admin = world.admin().await;
-    let id = world.books().number("SELECT id FROM users WHERE username = 'demo'").await;
-    world.relays(&world.key, "claude-haiku-4-5", json!({ "usage": { "input": 1_000, "output": 100 } })).await;
-    let page = admin.get(&format!("/admin/users/{id}")).await.shown();
-    let stats = admin.api(Method::GET, &format!("/api/stats?range=30d&userId={id}"), Value::Null).await;
-    assert_eq!(page.text("[data-figure=requests]"), stats["totals"]["requests"].to_string());
-    let row = &page.rows_of("[aria-labelledby=models] table")[0];
-    assert_eq!(row.cell("Requests"), stats["byModel"][0]["requests"].to_string());
-    let nanos = |row: &Value| (row.as_f64().unwrap() * 1e4).round() / 1e4;
-    assert_eq!(page.text("[data-figure=cost]"), format!("${:.4}", nanos(&stats["totals"]["costUsd"])));
-    let told = user(&admin, id).await;
-    assert_eq!(page.text("[data-figure=used]"), format!("${:.6}", told["usedUsd"].as_f64().unwrap()));
-    let keys = page.rows_of("[aria-labelledby=keys] table");
-    assert_eq!((keys.len(), keys[0].cells()[0].starts_with("demo")), (1, true));
-    let ledger = page.rows_of("[aria-labelledby=ledger] table");
-    let api = admin.api(Method::GET, &format!("/api/users/{id}/ledger?pageSize=10"), Value::Null).await;
-    assert_eq!(ledger.len(), api["rows"].as_array().unwrap().len());
-    assert!(!page.body.contains(&world.key), "a whole key is shown");
-    let today = admin.get(&format!("/admin/users/{id}?range=24h")).await.shown();
-    assert_eq!(today.text(".seg [aria-current]"), "24 h");
-}
-
-#[actix_web::test]
 async fn an_admin_makes_and_limits_keys_for_others() {
     let world = World::start();
     let (admin, owner) = (world.admin().await, world.other_user().await);

@@ -3,6 +3,9 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::gateway::Database;
+use crate::history;
+use crate::pages::Role;
 use crate::visitor::Visitor;
 use crate::world::{Login, World};
 
@@ -13,10 +16,31 @@ const LONG: &str = "claude-eu-west-3-reserved-capacity-of-the-research-departmen
 pub async fn lived_in() -> World {
     let world = World::start();
     let admin = world.admin().await;
-    supply(&world, &admin).await;
-    people(&world, &admin).await;
-    requests(&world, &admin).await;
+    lives(&world, &admin).await;
     world
+}
+
+/// The same with two months behind it, on either database, by a clock that is not UTC's.
+pub async fn grown_old(database: Database, timezone: &str) -> World {
+    let world = World::served(database, timezone).await;
+    let admin = world.admin().await;
+    history::book(&world, &admin, timezone).await;
+    let demo = Role::User.id(&world.books()).await;
+    let money = json!({ "adjustUsd": 5, "reason": "demo" });
+    admin.api(Method::PATCH, &format!("/api/users/{demo}/quota"), money).await;
+    admin.api(Method::PATCH, "/api/settings", json!({ "claudeBillingMultiplier": 1.37 })).await;
+    let claude = world.books().number("SELECT id FROM channels WHERE name = 'Scripted Claude'").await;
+    let own = json!({ "channelId": claude, "model": "claude-sonnet-4-5", "inputPricePerMTok": 3.3, "outputPricePerMTok": 16.000_000_1,
+        "cacheReadPricePerMTok": 0.2, "cacheCreationPricePerMTok": 4, "cacheCreation1hPricePerMTok": 7 });
+    admin.api(Method::POST, "/api/model-prices", own).await;
+    lives(&world, &admin).await;
+    world
+}
+
+async fn lives(world: &World, admin: &Visitor) {
+    supply(world, admin).await;
+    people(world, admin).await;
+    requests(world, admin).await;
 }
 
 /// Channels, models, names and prices.

@@ -45,6 +45,14 @@ pub fn names(language: &str) -> BTreeSet<String> {
     names
 }
 
+/// What texts of one line say.
+pub fn said(language: &str) -> BTreeMap<String, String> {
+    let mut sources = Vec::new();
+    files(&root().join("texts").join(language), &mut sources);
+    let lines = sources.iter().flat_map(|source| source.lines()).filter_map(|line| line.split_once(" = "));
+    lines.filter(|(name, _)| !name.starts_with([' ', '#'])).map(|(name, said)| (name.to_owned(), said.to_owned())).collect()
+}
+
 /// Each text's name with its parameters.
 fn catalogue(name: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut sources = Vec::new();

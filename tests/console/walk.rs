@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
-use crate::gateway::Gateway;
+use crate::gateway::{Database, Gateway};
 use crate::visitor::Visitor;
 use crate::world::Login;
 
@@ -150,7 +150,7 @@ impl Walk {
 #[actix_web::test]
 async fn a_gateway_is_set_up_used_and_paid_for_in_the_browser() {
     let provider = MockUpstream::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
-    let walk = Walk { gateway: Gateway::fresh().await, browser: Browser::open().await, provider };
+    let walk = Walk { gateway: Gateway::fresh(Database::Sqlite).await, browser: Browser::open().await, provider };
     let (root, user) = (login("root"), login("user"));
     walk.browser.resize(1440, 900).await;
     walk.go("/").await;

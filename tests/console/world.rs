@@ -1,13 +1,14 @@
 //! A running gateway with an admin, a user and one request in the log: the binary's own demo.
 
 use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
-use std::process::Stdio;
 
+use api_proxy::mock_upstream::MockUpstream;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::gateway::Gateway;
+use crate::gateway::{Database, Gateway};
 use crate::visitor::Visitor;
 
 /// Somebody who can sign in.
@@ -22,11 +23,21 @@ pub struct World {
     pub admin: Login,
     pub user: Login,
     gateway: Gateway,
+    /// The scripted provider, where it is not the gateway's own.
+    _provider: Option<MockUpstream>,
 }
+
+/// The demo's models, with prices in USD per million tokens: input, output, cache read, cache creation.
+const MODELS: [(&str, &str, &str); 4] = [
+    ("claude", "claude-haiku-4-5", "[1, 5, 0.1, 1.25]"),
+    ("claude", "claude-sonnet-4-5", "[3, 15, 0.3, 3.75]"),
+    ("openai", "gpt-5-mini", "[0.25, 2, 0.025, 0]"),
+    ("openai", "text-embedding-3-small", "[0.02, 0, 0, 0]"),
+];
 
 impl World {
     pub fn start() -> Self {
-        let mut gateway = Gateway::run("demo", "error", Stdio::piped());
+        let mut gateway = Gateway::demo();
         let lines = BufReader::new(gateway.process.stdout.take().unwrap()).lines().map(Result::unwrap);
         let said: Vec<String> = lines.take_while(|line| !line.starts_with("Stop with")).collect();
         let after = |start: &str| {
@@ -38,7 +49,38 @@ impl World {
         let mut login = || logins.next().map(|(account, password)| Login { account: account.into(), password: password.into() });
         let (site, key) = (after("Console").trim_end_matches("/sign-in").to_owned(), after("Key"));
         gateway.site = site;
-        Self { key, admin: login().unwrap(), user: login().unwrap(), gateway }
+        Self { key, admin: login().unwrap(), user: login().unwrap(), gateway, _provider: None }
+    }
+
+    /// What the demo sets up, on either database, by another clock than UTC's and before anybody has money or asked.
+    pub async fn served(database: Database, timezone: &str) -> Self {
+        let provider = MockUpstream::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
+        let gateway = Gateway::fresh(database).await;
+        let login = |account: &str| Login { account: account.to_owned(), password: "correct horse battery".to_owned() };
+        let (admin, user) = (login("admin"), login("demo"));
+        let first = json!({ "username": "admin", "email": "admin@demo.example", "password": admin.password });
+        gateway.stranger().api(Method::POST, "/api/auth/register", first).await;
+        let (url, mut world) =
+            (provider.base_url(), Self { key: String::new(), admin, user, gateway, _provider: Some(provider) });
+        let admin = world.admin().await;
+        admin.api(Method::PATCH, "/api/settings", json!({ "timezone": timezone, "allowPrivateUpstreams": true })).await;
+        for (kind, name) in [("claude", "Scripted Claude"), ("openai", "Scripted OpenAI")] {
+            let channel = json!({ "name": name, "type": kind, "baseUrl": url, "apiKey": "sk-scripted-provider" });
+            admin.api(Method::POST, "/api/channels", channel).await;
+        }
+        for (provider, model, prices) in MODELS {
+            let row = json!({ "provider": provider, "model": model, "displayName": model });
+            admin.api(Method::POST, "/api/models", row).await;
+            let prices: Vec<Value> = serde_json::from_str(prices).unwrap();
+            let price = json!({ "provider": provider, "model": model, "inputPricePerMTok": prices[0], "outputPricePerMTok": prices[1],
+                "cacheReadPricePerMTok": prices[2], "cacheCreationPricePerMTok": prices[3] });
+            admin.api(Method::POST, "/api/model-prices", price).await;
+        }
+        let account = json!({ "username": "demo", "email": "user@demo.example", "password": world.user.password });
+        let id = admin.api(Method::POST, "/api/users", account).await["id"].clone();
+        let key = admin.api(Method::POST, "/api/keys", json!({ "name": "demo", "userId": id })).await;
+        world.key = key["key"].as_str().unwrap().to_owned();
+        world
     }
 
     pub async fn admin(&self) -> Visitor {

@@ -1,0 +1,312 @@
+//! Overviews: one's own, everybody's, and that of a user.
+
+use serde_json::Value;
+
+use super::claims::Claims;
+use super::format::{duration, none, number, share, usd};
+use super::range::Span;
+use super::{Cells, Look};
+
+/// What succeeded.
+pub const GOOD: &str = "ending = 'completed' AND status < 400";
+/// All tokens of a request.
+pub const TOKENS: &str = "(tokens_in + tokens_out + cache_read_tokens + cache_creation_5m_tokens + cache_creation_1h_tokens)";
+/// Rows in a table of an overview at most.
+const ROWS: usize = 10;
+
+/// Counts and sums of rows of the log.
+pub const SUMS: &str = "count(*), coalesce(sum(CASE WHEN ending = 'completed' AND status < 400 THEN 1 ELSE 0 END), 0), \
+    coalesce(sum(tokens_in + cache_creation_5m_tokens + cache_creation_1h_tokens), 0), coalesce(sum(cache_read_tokens), 0), \
+    coalesce(sum(tokens_out), 0), coalesce(sum(cost_nanos), 0), coalesce(sum(duration_ms), 0)";
+
+/// What [`SUMS`] finds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sums {
+    pub requests: i64,
+    pub good: i64,
+    /// Written to a cache or not.
+    pub input: i64,
+    pub cached: i64,
+    pub output: i64,
+    pub cost: i64,
+    pub took: i64,
+}
+
+impl Sums {
+    /// From this column on.
+    pub fn of(row: &Cells, at: usize) -> Self {
+        let [requests, good, input, cached, output, cost, took] = [0, 1, 2, 3, 4, 5, 6].map(|next| row.number(at + next));
+        Self { requests, good, input, cached, output, cost, took }
+    }
+
+    fn add(&mut self, more: &Self) {
+        self.requests += more.requests;
+        self.good += more.good;
+        self.input += more.input;
+        self.cached += more.cached;
+        self.output += more.output;
+        self.cost += more.cost;
+        self.took += more.took;
+    }
+
+    pub fn tokens(&self) -> i64 {
+        self.input + self.cached + self.output
+    }
+}
+
+/// `/console` and `/admin`
+pub async fn figures(look: &Look<'_>) -> Claims {
+    let mut claims = Claims::default();
+    let span = Span::asked(look, "24h").unwrap();
+    let whose = if look.of_all() { "true".to_owned() } else { format!("user_id = {}", look.me) };
+    let rows = format!("{} AND {whose}", span.sql());
+    claims.text("[data-figure=running]", "0");
+    claims.text("[data-figure=running] + .d", "none waiting");
+    tiles(look, &mut claims, span, &whose).await;
+    if !look.of_all() {
+        money(look, &mut claims, look.me).await;
+    }
+    charts(look, &mut claims, span, &whose).await;
+    errors(look, &mut claims, &rows).await;
+    if look.of_all() {
+        throughput(look, &mut claims, span).await;
+        channels(look, &mut claims, &rows).await;
+        protocols(look, &mut claims, &rows).await;
+        users(look, &mut claims, &rows).await;
+    }
+    for (name, head, group, label) in [
+        ("models", "Model", "model", "model"),
+        ("keys", "Key", "key_id", "coalesce((SELECT name FROM api_keys WHERE id = key_id), 'deleted')"),
+    ] {
+        let sql = format!(
+            "SELECT {label}, {SUMS} FROM request_log WHERE {rows} GROUP BY {group} ORDER BY sum(cost_nanos) DESC, 2 DESC"
+        );
+        let all = look.rows(&sql).await.into_iter().take(ROWS).map(|row| {
+            let sums = Sums::of(&row, 1);
+            vec![row.text(0), number(sums.requests), share(sums.good, sums.requests), number(sums.output), usd(sums.cost, 4)]
+        });
+        let heads = [head, "Requests", "Success rate", "Output", "Cost"];
+        claims.ordered(&format!("section[aria-labelledby={name}] table"), &heads, &["Cost", "Requests"], all.collect());
+    }
+    claims
+}
+
+/// What is left and what was spent, by the ledger and by the log.
+async fn money(look: &Look<'_>, claims: &mut Claims, user: i64) {
+    let balance = look.number(&format!("SELECT sum(amount_nanos) FROM ledger WHERE user_id = {user}")).await;
+    let spent = look.number(&format!("SELECT coalesce(sum(cost_nanos), 0) FROM request_log WHERE user_id = {user}")).await;
+    claims.text("[data-figure=balance]", usd(balance, 2));
+    claims.text("[data-figure=balance] + .d", format!("{} spent so far", usd(spent, 2)));
+}
+
+/// A range beside the one before.
+pub async fn tiles(look: &Look<'_>, claims: &mut Claims, span: Span, whose: &str) {
+    let (now, before) = (sums(look, span, whose).await, sums(look, span.before(), whose).await);
+    for (name, shown, changed) in [
+        ("requests", number(now.requests), relative(now.requests, before.requests)),
+        ("success", share(now.good, now.requests), points((now.good, now.requests), (before.good, before.requests))),
+        ("tokens", number(now.tokens()), relative(now.tokens(), before.tokens())),
+        ("cost", usd(now.cost, 4), relative(now.cost, before.cost)),
+        ("cached", share(now.cached, now.input + now.cached), {
+            points((now.cached, now.input + now.cached), (before.cached, before.input + before.cached))
+        }),
+    ] {
+        claims.text(&format!("[data-figure={name}]"), shown);
+        let (said, arrow) = changed.unwrap_or_else(|| ("nothing before".to_owned(), ""));
+        claims.text(&format!("[data-figure={name}] + .d"), said);
+        claims.arrow(&format!("[data-figure={name}] + .d use"), arrow);
+    }
+    let done = format!("{} AND {whose} AND ending = 'completed'", span.sql());
+    percentiles(look, claims, "duration", "duration_ms", &done).await;
+    if look.of_all() {
+        percentiles(look, claims, "ttft", "ttft_ms", &done).await;
+    }
+}
+
+async fn sums(look: &Look<'_>, span: Span, whose: &str) -> Sums {
+    let rows = look.rows(&format!("SELECT {SUMS} FROM request_log WHERE {} AND {whose}", span.sql())).await;
+    Sums::of(&rows[0], 0)
+}
+
+/// The change in percent, and which way.
+fn relative(now: i64, before: i64) -> Option<(String, &'static str)> {
+    let tenths = ((now - before).abs() * 1_000 + before / 2).checked_div(before)?;
+    let arrow = if now > before { "arrow-up-right" } else { "arrow-down-right" };
+    Some((format!("{}.{}% than before", tenths / 10, tenths % 10), arrow))
+}
+
+/// The change of a share in points.
+fn points((part, whole): (i64, i64), (old_part, old_whole): (i64, i64)) -> Option<(String, &'static str)> {
+    if whole == 0 || old_whole == 0 {
+        return None;
+    }
+    let change = (part as f64 / whole as f64 - old_part as f64 / old_whole as f64) * 100.0;
+    Some((format!("{:.1} pt than before", change.abs()), if change > 0.0 { "arrow-up-right" } else { "arrow-down-right" }))
+}
+
+/// The smallest value that so many in a hundred are not above.
+pub async fn percentile(look: &Look<'_>, column: &str, rows: &str, percent: i64) -> String {
+    let many = look.number(&format!("SELECT count({column}) FROM request_log WHERE {rows}")).await;
+    if many == 0 {
+        return none();
+    }
+    let below = (many * percent + 99) / 100 - 1;
+    let sorted = format!(
+        "SELECT {column} FROM request_log WHERE {rows} AND {column} IS NOT NULL ORDER BY {column} LIMIT 1 OFFSET {below}"
+    );
+    duration(look.number(&sorted).await)
+}
+
+async fn percentiles(look: &Look<'_>, claims: &mut Claims, name: &str, column: &str, rows: &str) {
+    claims.text(&format!("[data-figure={name}]"), percentile(look, column, rows, 50).await);
+    let most = percentile(look, column, rows, 95).await;
+    claims.text(&format!("[data-figure={name}] + .d"), format!("95% within {most}"));
+}
+
+/// What charts are drawn from, and what they say to those who do not see them.
+pub async fn charts(look: &Look<'_>, claims: &mut Claims, span: Span, whose: &str) {
+    let all = sums(look, span, whose).await;
+    if all.requests == 0 {
+        return;
+    }
+    let points = by_point(look, span, whose).await;
+    let draw = |pick: fn(&Sums) -> f64| points.iter().map(pick).collect::<Vec<_>>();
+    let tokens = [draw(|sums| sums.input as f64), draw(|sums| sums.cached as f64), draw(|sums| sums.output as f64)];
+    let cost = [draw(|sums| sums.cost as f64 / 1e9), draw(|sums| sums.requests as f64)];
+    let total: f64 = tokens.iter().flatten().sum();
+    assert_eq!(total as i64, all.tokens(), "points add up to the whole");
+    for (name, series, says) in [
+        ("chart-tokens", tokens.to_vec(), format!("{} tokens over the whole range", number(all.tokens()))),
+        ("chart-cost", cost.to_vec(), format!("{} over the whole range", usd(all.cost, 4))),
+    ] {
+        let chart = format!("section[aria-labelledby={name}] [data-chart]");
+        claims.attributes(&chart, "aria-label", vec![says]);
+        drawn(look, claims, &format!("{chart} script"), span, series);
+    }
+}
+
+/// Sums of each point of a range.
+async fn by_point(look: &Look<'_>, span: Span, whose: &str) -> Vec<Sums> {
+    let starts = span.points(&look.zone);
+    let mut points = vec![Sums::default(); starts.len()];
+    let each = format!("SELECT ts, {SUMS} FROM request_log WHERE {} AND {whose} GROUP BY ts", span.sql());
+    for row in look.rows(&each).await {
+        let at = starts.iter().rposition(|start| *start <= row.number(0)).unwrap();
+        points[at].add(&Sums::of(&row, 1));
+    }
+    points
+}
+
+/// The points that a chart draws.
+fn drawn(look: &Look<'_>, claims: &mut Claims, script: &str, span: Span, series: Vec<Vec<f64>>) {
+    let starts: Vec<i64> = span.points(&look.zone).into_iter().map(|ms| ms / 1_000).collect();
+    let bucket = if span.hourly() { "hour" } else { "day" };
+    claims.judged(script, &format!("{bucket}s {starts:?}: {series:?}"), move |json| {
+        let chart: Value = serde_json::from_str(json).unwrap();
+        let shown: Vec<Vec<f64>> =
+            chart["series"].as_array().unwrap().iter().map(|one| serde_json::from_value(one["y"].clone()).unwrap()).collect();
+        // The last point of what is per minute lasts until a moment ago.
+        let near = |one: &f64, other: &f64| (one - other).abs() <= other.abs() * 0.15 + 1e-9;
+        let exact = |one: &f64, other: &f64| (one - other).abs() < 1e-9;
+        let alike = |shown: &[f64], known: &[f64]| {
+            shown.len() == known.len()
+                && shown.iter().zip(known).enumerate().all(|(at, (one, other))| {
+                    let ends = at == 0 || at + 1 == known.len();
+                    exact(one, other) || (ends && one.fract() != 0.0 && near(one, other))
+                })
+        };
+        chart["x"] == serde_json::json!(starts)
+            && chart["bucket"] == bucket
+            && shown.len() == series.len()
+            && shown.iter().zip(&series).all(|(shown, known)| alike(shown, known))
+    });
+}
+
+/// Means per minute.
+async fn throughput(look: &Look<'_>, claims: &mut Claims, span: Span) {
+    let points = by_point(look, span, "true").await;
+    if points.iter().all(|point| point.requests == 0) {
+        return;
+    }
+    let starts = span.points(&look.zone);
+    let ends = starts.iter().copied().skip(1).chain([span.to]);
+    let minutes: Vec<f64> =
+        starts.iter().zip(ends).map(|(from, to)| ((to - (*from).max(span.from)) as f64 / 60_000.0).max(1.0)).collect();
+    let per_minute =
+        |pick: fn(&Sums) -> i64| points.iter().zip(&minutes).map(|(sums, minutes)| pick(sums) as f64 / minutes).collect();
+    let series: Vec<Vec<f64>> = vec![per_minute(|sums| sums.requests), per_minute(Sums::tokens)];
+    let most = series.iter().map(|rates| rates.iter().copied().fold(0.0, f64::max)).collect::<Vec<_>>();
+    let chart = "section[aria-labelledby=throughput] [data-chart]";
+    claims.near(chart, "aria-label", "At most # requests and # tokens per minute", most);
+    drawn(look, claims, &format!("{chart} script"), span, series);
+}
+
+async fn errors(look: &Look<'_>, claims: &mut Claims, rows: &str) {
+    let bad = format!("{rows} AND NOT ({GOOD})");
+    let all = look.number(&format!("SELECT count(*) FROM request_log WHERE {bad}")).await;
+    let sql = format!("SELECT ending, status, count(*) FROM request_log WHERE {bad} GROUP BY ending, status ORDER BY 3 DESC");
+    let kinds = look.rows(&sql).await;
+    let told = kinds.iter().map(|row| {
+        let many = row.number(2);
+        vec![look.say(&format!("ending-{}", row.text(0))), row.text(1), number(many), share(many, all)]
+    });
+    let told: Vec<_> = told.collect();
+    let any = look.number(&format!("SELECT count(*) FROM request_log WHERE {rows}")).await > 0;
+    if !any {
+        return;
+    }
+    claims.text("section[aria-labelledby=errors] .sub", super::format::count(all, "request", "requests"));
+    claims.ordered("section[aria-labelledby=errors] table", &["Result", "Status", "Requests", "Share"], &["Requests"], told);
+}
+
+async fn channels(look: &Look<'_>, claims: &mut Claims, rows: &str) {
+    let label = "CASE WHEN channel_id IS NULL THEN 'None answered' \
+        ELSE coalesce((SELECT name FROM channels WHERE id = channel_id), 'deleted') END";
+    let sql =
+        format!("SELECT {label}, {SUMS} FROM request_log WHERE {rows} GROUP BY channel_id ORDER BY sum(cost_nanos) DESC, 2 DESC");
+    let found = look.rows(&sql).await;
+    let all: i64 = found.iter().map(|row| row.number(1)).sum();
+    let told = found.iter().map(|row| {
+        let sums = Sums::of(row, 1);
+        let mean = duration(sums.took / sums.requests);
+        let good = share(sums.good, sums.requests);
+        vec![row.text(0), number(sums.requests), share(sums.requests, all), good, mean, usd(sums.cost, 4)]
+    });
+    let heads = ["Channel", "Requests", "Share", "Success rate", "Mean duration", "Cost"];
+    claims.ordered("section[aria-labelledby=channels] table", &heads, &["Cost", "Requests"], told.collect());
+}
+
+async fn protocols(look: &Look<'_>, claims: &mut Claims, rows: &str) {
+    let name = |column: &str| {
+        format!(
+            "CASE coalesce({column}, '') WHEN 'messages' THEN 'Messages' WHEN 'chat_completions' THEN 'Chat Completions' \
+             WHEN 'responses' THEN 'Responses' WHEN 'embeddings' THEN 'Embeddings' WHEN 'count_tokens' THEN 'Token counting' \
+             WHEN '' THEN 'None answered' END"
+        )
+    };
+    let (client, upstream) = (name("protocol"), name("upstream_protocol"));
+    let sql = format!("SELECT {client}, {upstream}, {SUMS} FROM request_log WHERE {rows} GROUP BY 1, 2 ORDER BY 3 DESC");
+    let found = look.rows(&sql).await;
+    let all: i64 = found.iter().map(|row| row.number(2)).sum();
+    let told = found.iter().take(ROWS).map(|row| {
+        let sums = Sums::of(row, 2);
+        vec![row.text(0), row.text(1), number(sums.requests), share(sums.requests, all), share(sums.good, sums.requests)]
+    });
+    let heads = ["Client", "Channel", "Requests", "Share", "Success rate"];
+    claims.ordered("section[aria-labelledby=protocols] table", &heads, &["Requests"], told.collect());
+}
+
+async fn users(look: &Look<'_>, claims: &mut Claims, rows: &str) {
+    let sql = format!(
+        "SELECT coalesce((SELECT username FROM users WHERE id = user_id), 'deleted'), {SUMS} FROM request_log \
+         WHERE {rows} GROUP BY user_id ORDER BY sum(cost_nanos) DESC"
+    );
+    let found = look.rows(&sql).await;
+    let all: i64 = found.iter().map(|row| Sums::of(row, 1).cost).sum();
+    let told = found.iter().take(ROWS).map(|row| {
+        let sums = Sums::of(row, 1);
+        vec![row.text(0), number(sums.requests), number(sums.tokens()), usd(sums.cost, 4), share(sums.cost, all)]
+    });
+    let heads = ["User", "Requests", "Tokens", "Cost", "Share"];
+    claims.ordered("section[aria-labelledby=users] table", &heads, &["Cost"], told.collect());
+}

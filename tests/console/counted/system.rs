@@ -1,0 +1,95 @@
+//! The state of the system: beside what the process tells programs of itself, and what the database says of itself.
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::Look;
+use super::claims::Claims;
+use super::format::{number, usd};
+use crate::books::Books;
+
+/// `/admin/system`
+pub async fn figures(look: &Look<'_>) -> Claims {
+    let mut claims = Claims::default();
+    let told = look.visitor.api(Method::GET, "/api/system", Value::Null).await;
+    for name in ["inFlight", "slotsHeld", "unwrittenReceipts", "activeUsers", "cachedKeys", "liveReaders", "actorRestarts"] {
+        claims.text(&format!("[data-figure={name}]"), number(told[name].as_i64().unwrap()));
+    }
+    claims.text("[data-figure=inFlight] + .d", "none waits");
+    claims.text("[data-figure=heldUsd]", usd(0, 4));
+    claims.text("[data-figure=heldUsd] + .d", "by no request");
+    let journal = told["journalBytes"].as_i64().unwrap() / 1_024;
+    claims.text("[data-figure=unwrittenReceipts] + .d", format!("Journal {} KiB", number(journal)));
+    claims.text("[data-figure=version]", told["health"]["version"].as_str().unwrap());
+    claims.judged("[data-figure=uptime]", "a minute or so since the start", |said| {
+        said.starts_with("up 0 h ") && said.ends_with(" min")
+    });
+    let memory = told["memoryBytes"].as_i64().unwrap_or_default() / (1 << 20);
+    claims.judged("[data-figure=memory]", &format!("about {memory} MiB"), move |said| {
+        let shown = said.trim_end_matches("MiB").replace(',', "").parse::<i64>();
+        shown.is_ok_and(|shown| shown > 0 && (shown - memory).abs() <= memory / 4 + 8)
+    });
+    database(look, &mut claims, &told).await;
+    let rows = told["actors"].as_array().unwrap();
+    for (at, actor) in rows.iter().enumerate() {
+        let cell = |nth: usize| format!("table:has([data-actor]) tbody tr:nth-child({}) td:nth-child({nth})", at + 1);
+        claims.text(&cell(3), number(actor["mailbox"].as_i64().unwrap()));
+        claims.text(&cell(5), number(actor["restarts"].as_i64().unwrap()));
+        let before = actor["handled"].as_i64().unwrap();
+        claims.judged(&cell(4), &format!("{before} or a few more"), move |said| {
+            said.replace(',', "").parse::<i64>().is_ok_and(|shown| (before..before + 1_000).contains(&shown))
+        });
+    }
+    claims
+}
+
+/// Its version and size, by its own word.
+async fn database(look: &Look<'_>, claims: &mut Claims, told: &Value) {
+    let (name, version) = match look.books {
+        Books::Sqlite(_) => ("SQLite", look.books.text("SELECT sqlite_version()").await),
+        Books::Postgres(..) => ("PostgreSQL", look.books.text("SHOW server_version").await),
+    };
+    let bytes = match look.books {
+        Books::Sqlite(_) => look.number("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()").await,
+        Books::Postgres(..) => look.number("SELECT pg_database_size(current_database())").await,
+    };
+    claims.text("[data-figure=database]", format!("{name} {version}"));
+    let shown = told["databaseBytes"].as_i64().unwrap();
+    claims.judged("[data-figure=databaseSize]", &format!("{bytes} bytes, or {shown}"), move |said| {
+        let Some((size, latency)) = said.split_once(" · answers in ") else { return false };
+        let Some((size, unit)) = size.split_once(' ') else { return false };
+        let unit = match unit {
+            "KiB" => 1_024.0,
+            "MiB" => 1_048_576.0,
+            _ => return false,
+        };
+        let size = size.replace(',', "").parse::<f64>().map(|size| size * unit);
+        let near = size.is_ok_and(|size| (size - bytes as f64).abs() <= bytes as f64 * 0.1 + unit);
+        near && latency.ends_with('s')
+    });
+}
+
+/// `/docs`: how large a body may be, which nothing here changes.
+pub async fn guide(_: &Look<'_>) -> Claims {
+    let mut claims = Claims::default();
+    let accepted = "A request body may have up to 32 MiB; gzip, deflate, br and zstd are understood.";
+    claims.texts("[data-figure=largestBody]", vec!["The body is larger than 32 MiB.".to_owned(), accepted.to_owned()]);
+    claims
+}
+
+/// `/admin/settings`: what is set stands in the form; beside it stand the defaults, which those are that nobody changed.
+pub async fn settings(look: &Look<'_>) -> Claims {
+    let mut claims = Claims::default();
+    let changed = look.rows("SELECT name FROM settings").await;
+    let told = look.visitor.api(Method::GET, "/api/settings", Value::Null).await;
+    for (name, value) in told.as_object().unwrap().iter().filter(|(_, value)| value.is_number()) {
+        let is_changed = changed.iter().any(|row| row.text(0) == *name);
+        assert!(!is_changed || name == "claudeBillingMultiplier", "{name} was changed: what was it?");
+        let value = if is_changed { 1.0 } else { value.as_f64().unwrap() };
+        claims.judged(&format!(".setting:has([name='{name}']) .default > span"), &format!("the default {value}"), move |said| {
+            let figure: String = said.chars().filter(|letter| letter.is_ascii_digit() || *letter == '.').collect();
+            figure.parse::<f64>().is_ok_and(|shown| shown == value)
+        });
+    }
+    claims
+}
