@@ -20,7 +20,7 @@ use crate::services::values::{Patch, Usd, check};
 use crate::services::{Served, ServiceError};
 
 /// Fields whose names have one of these in them are not shown again.
-const SECRETS: [&str; 4] = ["password", "apikey", "secret", "headers"];
+const SECRETS: [&str; 5] = ["password", "apikey", "secret", "headers", "setupcode"];
 /// The largest form.
 const MOST_BYTES: usize = 256 * 1024;
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::gateway::Gateway;
 use crate::page::Page;
 use crate::visitor::Visitor;
 use crate::world::{Login, World};
@@ -111,6 +112,21 @@ async fn a_form_that_lay_open_turns_nothing_on_again() {
         let row = told["rows"].as_array().unwrap().iter().find(|row| row["id"] == json!(id)).unwrap();
         assert_eq!(row["enabled"], json!(true), "{what}: {row}");
     }
+}
+
+#[actix_web::test]
+async fn a_setup_code_is_never_shown_again() {
+    let (code, other) = ("the code of this setup", "a code that is wrong");
+    let gateway = Gateway::guarded(code).await;
+    let visitor = gateway.stranger();
+    let form = visitor.get("/register").await.shown();
+    for (email, given, status, at) in [("a@example.com", other, 403, "setupCode"), ("nowhere", code, 422, "email")] {
+        let typed = [("username", "root"), ("email", email), ("password", "a long password"), ("setupCode", given)];
+        let refused = visitor.submit(&form, "form.panel", &typed).await;
+        assert_eq!((refused.status, refused.value("username").as_deref()), (status, Some("root")), "{refused}");
+        assert!(refused.problem(at).is_some() && !refused.body.contains(given), "{refused}");
+    }
+    assert_eq!(gateway.books().number("SELECT count(*) FROM users").await, 0);
 }
 
 #[actix_web::test]

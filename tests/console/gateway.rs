@@ -44,12 +44,21 @@ pub struct Relayed {
 impl Gateway {
     /// As it is after installing: nobody has an account.
     pub async fn fresh(database: Database) -> Self {
+        Self::serving(database, &[]).await
+    }
+
+    /// As it is after installing, where the first account needs this code.
+    pub async fn guarded(setup_code: &str) -> Self {
+        Self::serving(Database::Sqlite, &[("SETUP_CODE", setup_code)]).await
+    }
+
+    async fn serving(database: Database, set: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let database = match database {
             Database::Sqlite => format!("sqlite://{}", data.path().join("api-proxy.db").display()),
             Database::Postgres => empty_database().await,
         };
-        let mut gateway = Self::run("serve", "error,api_proxy::cli::serve=info", Stdio::null(), (data, database));
+        let mut gateway = Self::run("serve", "error,api_proxy::cli::serve=info", Stdio::null(), (data, database), set);
         for _ in 0..LOOKS {
             if let Some((_, address)) = gateway.said().split_once("address=") {
                 gateway.site = format!("http://{}", address.split_whitespace().next().unwrap());
@@ -64,17 +73,24 @@ impl Gateway {
     pub fn demo() -> Self {
         let data = tempfile::tempdir().unwrap();
         let database = format!("sqlite://{}", data.path().join("demo/api-proxy.db").display());
-        Self::run("demo", "error", Stdio::piped(), (data, database))
+        Self::run("demo", "error", Stdio::piped(), (data, database), &[])
     }
 
     /// Runs a command of the binary.
-    fn run(command: &str, tells: &str, stdout: Stdio, (data, database): (tempfile::TempDir, String)) -> Self {
+    fn run(
+        command: &str,
+        tells: &str,
+        stdout: Stdio,
+        (data, database): (tempfile::TempDir, String),
+        set: &[(&str, &str)],
+    ) -> Self {
         let secret = "of no secret, yet long enough for one";
         let process = Command::new(env!("CARGO_BIN_EXE_api-proxy"))
             .arg(command)
             .envs([("PORT", "0"), ("RUST_LOG", tells), ("NO_COLOR", "1"), ("APP_SECRET", secret)])
             .env("DATA_DIR", data.path())
             .env("DATABASE_URL", &database)
+            .envs(set.iter().copied())
             .stdout(stdout)
             .stderr(fs::File::create(data.path().join(SAID)).unwrap())
             .spawn()
