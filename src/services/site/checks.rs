@@ -10,6 +10,9 @@ use crate::services::values::check;
 use crate::services::{Served, Services};
 use crate::store::channels;
 
+/// The longest title of an announcement, in characters.
+const LONGEST_TITLE: usize = 200;
+
 /// Takes out what runs; and the heading of a page, which has its own.
 static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let mut cleaner = Builder::default();
@@ -44,6 +47,9 @@ pub(super) async fn whole(services: &Services, old: &Settings, new: &Settings) -
     }
     if new.site_logo_url != old.site_logo_url {
         address("siteLogoUrl", new.site_logo_url.as_deref(), true)?;
+    }
+    if new.announcement_title != old.announcement_title {
+        check::length("announcementTitle", new.announcement_title.as_deref().unwrap_or_default(), 0, LONGEST_TITLE)?;
     }
     if new.cors_origins != old.cors_origins {
         origins(&new.cors_origins)?;

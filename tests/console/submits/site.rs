@@ -21,7 +21,7 @@ pub const SUBMITS: &[Submit] = &[
             ("announcementTitle", "Title of {name}"),
             ("announcementHtml", "<p>Back at three</p>"),
         ])
-        .wrong(&[wrong("announcementMode", "song", "one of the list")])
+        .wrong(&[wrong("announcementMode", "song", "one of the list"), wrong("announcementTitle", "{long}", "0 to 200")])
         .makes("SELECT count(*) FROM settings WHERE value LIKE '%Title of {name}%'")
         .leads("/admin/announcement?done=saved"),
     submit(Admin, "/admin/data/config")
