@@ -148,6 +148,10 @@ async fn a_list_is_read_in_pages_of_the_size_that_is_asked_for() {
         "{next}: {second}"
     );
     assert_eq!(rows(&admin.get("/admin/models?pageSize=7").await.shown()), total);
+    for list in ["users", "channels", "channel-status", "models", "mappings", "prices", "keys", "gift-cards", "audit"] {
+        let form = admin.get(&format!("/admin/{list}?pageSize=20&query=gpt")).await.shown().form("form[data-filters]", &[]);
+        assert!(form.fields.contains(&("pageSize".to_owned(), "20".to_owned())), "{list} forgets the size: {:?}", form.fields);
+    }
 }
 
 #[actix_web::test]
