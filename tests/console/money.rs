@@ -91,6 +91,35 @@ async fn cards_are_made_shown_once_redeemed_once_and_revoked() {
 }
 
 #[actix_web::test]
+async fn several_cards_are_revoked_at_once_but_for_those_that_are_redeemed() {
+    let world = World::start();
+    let (admin, user) = (world.admin().await, world.other_user().await);
+    let codes = makes_cards(&admin, &[("amountUsd", "2"), ("count", "4")]).await;
+    assert_eq!(redeems(&user, &codes[0]).await.status, 303);
+    let ids: Vec<String> = world.books().rows("SELECT id FROM gift_cards").await.into_iter().flatten().flatten().collect();
+    let chosen = |act| ids.iter().map(|id| ("id", id.as_str())).chain([("act", act), ("back", "/admin/gift-cards?query=x")]);
+    let nothing = admin.post("/admin/gift-cards/several", &[("act", "revoke")]).await;
+    assert!(admin.follow(&nothing.location.unwrap()).await.alarm().unwrap().contains("Nothing was chosen"));
+
+    let question = admin.post("/admin/gift-cards/several", &chosen("revoke").collect::<Vec<_>>()).await.shown();
+    assert_eq!(question.text("main h1"), "Revoke 3 gift cards?");
+    assert!(question.text("form.question").contains("1 of those you chose stays as it is"), "{question}");
+    assert_eq!(world.books().number("SELECT count(*) FROM gift_cards WHERE revoked_at IS NOT NULL").await, 0);
+    // One more is redeemed while the question stands.
+    assert_eq!(redeems(&user, &codes[1]).await.status, 303);
+    let done = admin.submit(&question, "form.question", &[]).await;
+    assert_eq!(done.location.as_deref(), Some("/admin/gift-cards?query=x&done=revoked-but.2.1"));
+    let told = admin.follow("/admin/gift-cards?done=revoked-but.2.1").await;
+    assert_eq!(told.text(".toast"), "2 cards were revoked; 1 had been redeemed meanwhile.");
+    for sql in ["gift_cards WHERE revoked_at IS NOT NULL", "audit WHERE action = 'gift_card.revoke'"] {
+        assert_eq!(world.books().number(&format!("SELECT count(*) FROM {sql}")).await, 2, "{sql}");
+    }
+    let question = admin.post("/admin/gift-cards/several", &chosen("revoke").collect::<Vec<_>>()).await.shown();
+    assert_eq!(question.text("main h1"), "None of these cards can be revoked");
+    assert!(!question.has("form.question [type=submit]"), "{question}");
+}
+
+#[actix_web::test]
 async fn whoever_guesses_codes_is_told_when_to_try_again() {
     let world = World::start();
     let user = world.other_user().await;

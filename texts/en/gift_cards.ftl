@@ -30,7 +30,25 @@ card-revoke = Revoke
 card-revoke-ask = Revoke the card ending in { $last4 }, worth { $amount }?
 card-revoke-hint = Its code can no longer be redeemed. This cannot be undone; you can make a new card.
 card-used-hint = { $name } has redeemed this card already: what was redeemed stays redeemed.
-card-done-revoked = The card was revoked.
+card-revoke-ask-several = { $count ->
+    [one] Revoke { $count } gift card?
+   *[other] Revoke { $count } gift cards?
+}
+card-revoke-hint-several = Their codes can no longer be redeemed. This cannot be undone; you can make new cards.
+card-revoke-none = None of these cards can be revoked
+card-revoke-kept = { $count ->
+    [one] { $count } of those you chose stays as it is: it was redeemed, or is revoked already.
+   *[other] { $count } of those you chose stay as they are: they were redeemed, or are revoked already.
+}
+card-done-revoked = { $count ->
+    [one] The card was revoked.
+   *[other] { $count } cards were revoked.
+}
+card-done-revoked-but = { $count ->
+    [0] No card was revoked
+    [one] { $count } card was revoked
+   *[other] { $count } cards were revoked
+}; { $kept } had been redeemed meanwhile.
 hint-amountUsd = What each card is worth, up to 1,000,000
 hint-count = 1 to 100
 hint-card-expiresAt = By { $zone } time. Empty: never.

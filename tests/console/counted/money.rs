@@ -155,11 +155,10 @@ pub async fn cards(look: &Look<'_>) -> Claims {
     let heads = ["Code", "Amount", "Status", "Made", "Expires", "Redeemed by", "Redeemed at"];
     claims.ordered("#list table", &heads, &["Made"], told.collect());
     let named = look.rows(&format!("SELECT code_last4 FROM gift_cards WHERE {only} ORDER BY created_at DESC, id DESC")).await;
-    claims.attributes(
-        "#list [popovertarget]",
-        "aria-label",
-        named.iter().map(|row| format!("Actions for GC-…-{}", row.text(0))).collect(),
-    );
+    for (what, says) in [("[popovertarget]", "Actions for"), (".pick [name=id]", "Choose")] {
+        let said = named.iter().map(|row| format!("{says} GC-…-{}", row.text(0))).collect();
+        claims.attributes(&format!("#list {what}"), "aria-label", said);
+    }
     look.foot(&mut claims, all);
     claims
 }

@@ -1,5 +1,6 @@
 //! Gift cards and admin tokens.
 
+use super::At::Page;
 use super::By::{Admin, User};
 use super::{Submit, Thing, Twice, submit, trial, without, wrong};
 
@@ -41,6 +42,12 @@ pub const SUBMITS: &[Submit] = &[
         .on("/admin/gift-cards/{id}/revoke", "form.question")
         .makes("SELECT count(*) FROM gift_cards WHERE id = {id} AND revoked_at IS NOT NULL")
         .leads("/admin/gift-cards?done=revoked"),
+    submit(Admin, "/admin/gift-cards/several")
+        .about(Thing::Card)
+        .on("/admin/gift-cards", "form#several")
+        .right(&[("id", "{id}"), ("act", "revoke")])
+        .wrong(&[wrong("act", "sell", "act").at(Page), without("act", "act").at(Page)])
+        .leads("form.question [name=id][value='{id}']"),
     submit(Admin, "/admin/tokens")
         .on("/admin/tokens/new", "form.panel")
         .right(&[("name", "new {name}"), ("expiresAt", "2999-01-01T00:00")])

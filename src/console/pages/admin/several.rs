@@ -67,12 +67,13 @@ fn within(list: &str, address: &str) -> Option<String> {
     Some(if query.is_empty() { list.to_owned() } else { format!("{list}?{query}") })
 }
 
-/// What was done, for the message above the list.
+/// What was done to how many, and how many it could not be done to, for the message above the list.
 pub(super) fn done(visit: &Visit) -> Value {
     let said = visit.asked("done").unwrap_or_default();
-    let (what, count) = said.split_once('.').unwrap_or((&said, "1"));
-    let count: i64 = count.parse().unwrap_or(1);
-    context! { what, count }
+    let (what, counts) = said.split_once('.').unwrap_or((&said, "1"));
+    let (count, kept) = counts.split_once('.').unwrap_or((counts, "0"));
+    let (count, kept): (i64, i64) = (count.parse().unwrap_or(1), kept.parse().unwrap_or(0));
+    context! { what, count, kept }
 }
 
 /// A choice the form does not offer.
