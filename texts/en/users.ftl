@@ -53,6 +53,7 @@ users-all-keys = All keys of this user
 users-trail = Audit log
 users-trail-about = about this user
 users-trail-by = by this user
+users-requests = Latest requests
 users-ledger = Ledger
 users-ledger-of = Ledger of { $name }
 users-ledger-all = All { $count } rows

@@ -20,21 +20,26 @@ pub async fn list(look: &Look<'_>) -> Claims {
     if let Some(ending) = look.asked("ending") {
         rows += &format!(" AND ending = '{ending}'");
     }
+    newest(look, &mut claims, "#list table", &rows, ROWS).await;
+    let all = look.number(&format!("SELECT count(*) FROM request_log WHERE {rows}")).await;
+    if all > 0 {
+        claims.text("#list .foot span:first-child", format!("1–{} of {}", all.min(ROWS), number(all)));
+    }
+    claims
+}
+
+/// A table of the newest of these rows.
+pub async fn newest(look: &Look<'_>, claims: &mut Claims, table: &str, rows: &str, most: i64) {
     let columns = "ts, username, key_name, model, channel_name, ending, status, ttft_ms, duration_ms, tokens_in, \
         cache_read_tokens, tokens_out, cost_nanos";
-    let sql = format!("SELECT {columns} FROM request_log WHERE {rows} ORDER BY ts DESC, id DESC LIMIT {ROWS}");
+    let sql = format!("SELECT {columns} FROM request_log WHERE {rows} ORDER BY ts DESC, id DESC LIMIT {most}");
     let told = look.rows(&sql).await.iter().map(|row| told(look, row)).collect();
     let mut heads = vec!["Time", "Key", "Model", "Result", "First output", "Duration", "Input", "Cached", "Output", "Cost"];
     if look.of_all() {
         heads[1] = "User / key";
         heads.insert(3, "Channel");
     }
-    claims.table("#list table", &heads, told);
-    let all = look.number(&format!("SELECT count(*) FROM request_log WHERE {rows}")).await;
-    if all > 0 {
-        claims.text("#list .foot span:first-child", format!("1–{} of {}", all.min(ROWS), number(all)));
-    }
-    claims
+    claims.table(table, &heads, told);
 }
 
 fn told(look: &Look<'_>, row: &Cells) -> Vec<String> {

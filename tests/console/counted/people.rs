@@ -4,10 +4,10 @@ use super::claims::Claims;
 use super::format::{count, number, share, usd};
 use super::overview::{self, SUMS, Sums};
 use super::range::Span;
-use super::{Look, keys, money};
+use super::{Look, keys, logs, money};
 use crate::history::midnight;
 
-/// Rows of a user's ledger on the user's page.
+/// Rows of a user's requests and ledger on the user's page.
 const NEWEST: i64 = 10;
 
 /// `/admin/users`
@@ -65,6 +65,7 @@ pub async fn one(look: &Look<'_>) -> Claims {
     });
     let heads = ["Model", "Requests", "Success rate", "Cost"];
     claims.ordered("section[aria-labelledby=models] table", &heads, &["Cost", "Requests"], told.collect());
+    logs::newest(look, &mut claims, "section[aria-labelledby=requests] table", &whose, NEWEST).await;
     money::of_somebody(look, &mut claims, "section[aria-labelledby=ledger] table", user, NEWEST).await;
     let rows = look.number(&format!("SELECT count(*) FROM ledger WHERE {whose}")).await;
     if rows > NEWEST {

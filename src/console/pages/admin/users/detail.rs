@@ -16,11 +16,11 @@ use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::Served;
 use crate::services::keys::{self, KeyListFilter};
 use crate::services::ledger::{self, LedgerEntry, LedgerFilter};
-use crate::services::reports::StatsQuery;
+use crate::services::reports::{self, LogQuery, StatsQuery};
 use crate::services::users;
 use crate::services::values::ListQuery;
 
-/// Rows of keys and of the ledger on the user's page.
+/// Rows of keys, requests and of the ledger on the user's page.
 const FEW: i64 = 10;
 
 /// `GET /admin/users/{id}`
@@ -41,6 +41,8 @@ async fn one(SignedIn { visit, actor }: &SignedIn, id: UserId) -> Served<HttpRes
     let latest = |sort: &str| ListQuery { page_size: Some(FEW), sort: Some(sort.to_owned()), ..ListQuery::default() };
     let filter = KeyListFilter { user_id: Some(id.0), status: None };
     let keys = keys::list(services, actor, &latest("createdAt"), filter).await?;
+    let of_user = LogQuery { user_id: Some(id.0), ..LogQuery::default() };
+    let requests = reports::logs(services, actor, &latest("ts"), of_user).await?;
     let ledger = ledger::list(services, id.0, &latest("ts"), &LedgerFilter::default()).await?;
     let values = context! {
         user => shown(&user),
@@ -48,6 +50,8 @@ async fn one(SignedIn { visit, actor }: &SignedIn, id: UserId) -> Served<HttpRes
         keys => shown(&keys),
         names => shown(&names(visit, &ledger.page.rows).await?),
         ledger => shown(&ledger),
+        requests => shown(&requests.rows),
+        running => false,
         sessions => shown(&users::sessions(services, actor, id).await?),
         now => services.now(),
     };
