@@ -54,6 +54,7 @@ users-trail = Audit log
 users-trail-about = about this user
 users-trail-by = by this user
 users-requests = Latest requests
+users-all-requests = All requests of this user
 users-ledger = Ledger
 users-ledger-of = Ledger of { $name }
 users-ledger-all = All { $count } rows

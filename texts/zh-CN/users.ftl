@@ -51,6 +51,7 @@ users-trail = 审计日志
 users-trail-about = 与该用户有关
 users-trail-by = 该用户的操作
 users-requests = 最近请求
+users-all-requests = 该用户的全部请求
 users-ledger = 余额明细
 users-ledger-of = { $name } 的余额明细
 users-ledger-all = 全部 { $count } 条
