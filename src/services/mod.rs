@@ -23,6 +23,7 @@ pub mod reports;
 pub mod site;
 pub mod system;
 pub mod throttle;
+pub mod trends;
 pub mod upkeep;
 pub mod users;
 pub mod values;

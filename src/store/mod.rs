@@ -35,6 +35,7 @@ pub mod source;
 pub mod stats;
 pub mod traffic;
 pub mod trail;
+pub mod trends;
 pub mod users;
 
 pub use audit::AuditRow;

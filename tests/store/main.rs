@@ -9,3 +9,4 @@ mod database;
 mod log_pages;
 mod reports;
 mod retention;
+mod trends;

@@ -5,6 +5,7 @@ rankings-place = 名次
 rankings-share-cost = 费用占比
 rankings-share-tokens = Token 占比
 rankings-share-requests = 请求占比
+rankings-trend = 走势
 rankings-rest = 其余
 rankings-total = 合计
 rankings-none-hint = 请选择其他时间范围。

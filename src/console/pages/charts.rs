@@ -59,9 +59,19 @@ pub(super) fn lines(stats: &Stats) -> Value {
 /// The points of a polyline in a box of 100 by 24, from 0 at its bottom to `most` (or the largest) at its top. A point
 /// without a figure is left out; nothing where fewer than two have one.
 fn line(stats: &Stats, pick: impl Fn(&Numbers) -> Option<f64>, most: Option<f64>) -> Option<String> {
-    let last = stats.series.len().saturating_sub(1) as f64;
     let known: Vec<(f64, f64)> =
         stats.series.iter().enumerate().filter_map(|(at, point)| Some((at as f64, pick(&point.numbers)?))).collect();
+    drawn(&known, stats.series.len(), most)
+}
+
+/// The points of one of a ranking, as those of a tile's line.
+pub(super) fn trend(amounts: &[i64]) -> Option<String> {
+    let known: Vec<(f64, f64)> = amounts.iter().enumerate().map(|(at, amount)| (at as f64, *amount as f64)).collect();
+    drawn(&known, amounts.len(), None)
+}
+
+fn drawn(known: &[(f64, f64)], places: usize, most: Option<f64>) -> Option<String> {
+    let last = places.saturating_sub(1) as f64;
     let most = most.unwrap_or_else(|| known.iter().map(|(_, figure)| *figure).fold(0.0, f64::max));
     if known.len() < 2 || most <= 0.0 {
         return None;

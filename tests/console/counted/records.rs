@@ -14,7 +14,8 @@ use crate::history::midnight;
 /// `/admin/rankings`
 pub async fn rankings(look: &Look<'_>) -> Claims {
     let mut claims = Claims::default();
-    let rows = format!("WHERE {}", Span::asked(look, "30d").unwrap().sql());
+    let span = Span::asked(look, "30d").unwrap();
+    let rows = format!("WHERE {}", span.sql());
     let (by, sort) = (look.asked("by").unwrap_or("users".to_owned()), look.asked("sort").unwrap_or("cost".to_owned()));
     let (group, name, head) = match by.as_str() {
         "users" => ("user_id", "(SELECT username FROM users WHERE id = user_id)", look.say("rankings-users")),
@@ -34,9 +35,10 @@ pub async fn rankings(look: &Look<'_>) -> Claims {
     let totals = Sums::of(&look.rows(&format!("SELECT {SUMS} FROM request_log {rows}")).await[0], 0);
     let sql = format!("SELECT {group}, max({name}), {SUMS} FROM request_log {rows} GROUP BY {group} ORDER BY {measured} DESC, 1");
     let mut told = Vec::new();
-    let mut bars = Vec::new();
+    let (mut bars, mut ranked) = (Vec::new(), Vec::new());
     for (at, row) in look.rows(&sql).await.iter().enumerate() {
         let sums = Sums::of(row, 2);
+        ranked.push(row.text(0));
         let missing = if by == "channels" && row.text(0) == "0" { "None answered" } else { "deleted" };
         let name = row.0[1].clone().unwrap_or_else(|| missing.to_owned());
         let mut cells = vec![number(at as i64 + 1), name, share(share_of(&sums), share_of(&totals))];
@@ -52,9 +54,36 @@ pub async fn rankings(look: &Look<'_>) -> Claims {
     let share_head: &'static str = Box::leak(share_head.into_boxed_str());
     let heads = ["No.", head, share_head, "Requests", "Success rate", "Input", "Cached", "Output", "Tokens", "Cost"];
     claims.table("table.ranked", &heads, told);
-    claims.texts("table.ranked tfoot td:nth-child(n+4)", figures(&totals).to_vec());
+    claims.texts("table.ranked tfoot td:nth-child(n+5)", figures(&totals).to_vec());
     claims.widths("table.ranked tbody .bar rect", bars);
+    claims.attributes("table.ranked tbody polyline", "points", lines(look, span, (group, &measured), &ranked).await);
     claims
+}
+
+/// The lines that rows draw: what each comes to by hour, or by day (UTC) where the range is long, without the parts of
+/// hours at its ends. A row of which nothing else is left has none.
+async fn lines(look: &Look<'_>, span: Span, (group, measured): (&str, &str), ranked: &[String]) -> Vec<String> {
+    const HOUR: i64 = 3_600_000;
+    let step = if span.hourly() { HOUR } else { 24 * HOUR };
+    let ends_now = look.asked("from").is_none();
+    let (from, to) = ((span.from + HOUR - 1) / HOUR * HOUR, if ends_now { span.to + HOUR } else { span.to / HOUR * HOUR });
+    let (first, last) = (span.from / step, (span.to - 1) / step);
+    let sql = format!(
+        "SELECT {group}, ts / {step} - {first}, CAST({measured} AS BIGINT) FROM request_log \
+         WHERE ts >= {from} AND ts < {to} GROUP BY 1, 2 ORDER BY 2"
+    );
+    let found = look.rows(&sql).await;
+    let line = |of: &String| {
+        let steps: BTreeMap<i64, i64> =
+            found.iter().filter(|row| row.text(0) == *of).map(|row| (row.number(1), row.number(2))).collect();
+        let most = *steps.values().max()? as f64;
+        let point = |at: i64| {
+            let amount = *steps.get(&at).unwrap_or(&0) as f64;
+            format!("{:.1},{:.1}", at as f64 / (last - first) as f64 * 100.0, 23.0 - amount / most * 22.0)
+        };
+        (most > 0.0 && last > first).then(|| (0..=last - first).map(point).collect::<Vec<_>>().join(" "))
+    };
+    ranked.iter().filter_map(line).collect()
 }
 
 fn figures(sums: &Sums) -> [String; 7] {

@@ -5,12 +5,12 @@ use actix_web::http::StatusCode;
 use actors::vocabulary::Nanos;
 use minijinja::{Value, context};
 
-use crate::console::pages::overview;
+use crate::console::pages::{charts, overview};
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn};
-use crate::services::Served;
 use crate::services::reports::{self, Numbers, RankingQuery, Rankings};
 use crate::services::values::Usd;
+use crate::services::{Served, trends};
 
 /// What may be ranked, and by what.
 const KINDS: [&str; 4] = ["users", "keys", "models", "channels"];
@@ -35,7 +35,9 @@ async fn show(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
         limit: Some(MOST_ROWS),
     };
     let rankings = reports::rankings(visit.services(), actor, query).await?;
+    let lines = trends::of_rows(visit.services(), actor, &rankings).await?;
     let values = context! {
+        lines => lines.iter().map(|line| charts::trend(line)).collect::<Vec<_>>(),
         // What the choice of ranges reads.
         stats => context! { range => range.range, from => rankings.from, to => rankings.to },
         ranges => shown(&overview::RANGES),

@@ -1,0 +1,97 @@
+//! How those of a ranking went over time: a sum for each of them and each step, out of the roll-ups alone.
+
+use sqlx::{AssertSqlSafe, FromRow};
+
+use super::conditions::{Conditions, bind_all};
+use super::db::{Db, Stored, read};
+use super::stats::{RankBy, RankOf, Span, whole_hours};
+
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+/// The longest span that is told hour by hour; longer ones are told by days (UTC), as the roll-ups have them.
+const HOURLY_UP_TO: i64 = 2 * DAY_MS;
+
+/// Who is asked for: the ids of users, keys or channels (0 = none answered), or the names of models.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ranks {
+    /// Ids.
+    Ids(Vec<i64>),
+    /// Names.
+    Names(Vec<String>),
+}
+
+/// What one of them comes to in one step.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct StepSum {
+    /// The id; 0 for models.
+    pub place: i64,
+    /// The model; empty for everything else.
+    pub model: String,
+    /// Where the step starts, epoch milliseconds.
+    pub at: i64,
+    /// The sum.
+    pub amount: i64,
+}
+
+/// The length of a span's steps in milliseconds: an hour or a day.
+pub fn step(span: &Span) -> i64 {
+    if span.to - span.from <= HOURLY_UP_TO { HOUR_MS } else { DAY_MS }
+}
+
+/// The sums of the whole hours inside a span; steps without a request are left out.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn trends(db: &Db, span: &Span, of: RankOf, by: RankBy, ranks: &Ranks) -> Stored<Vec<StepSum>> {
+    let mut binds = Conditions::default();
+    let among = match ranks {
+        Ranks::Ids(ids) if !ids.is_empty() => joined(ids),
+        Ranks::Names(names) if !names.is_empty() => {
+            names.iter().map(|name| binds.push(name.clone())).collect::<Vec<_>>().join(", ")
+        }
+        Ranks::Ids(_) | Ranks::Names(_) => return Ok(Vec::new()),
+    };
+    let sql = format!(
+        "SELECT s.place, s.model, s.at, CAST(sum({}) AS BIGINT) AS amount FROM ({}) AS s GROUP BY s.place, s.model, s.at",
+        match by {
+            RankBy::Cost => "s.cost_nanos",
+            RankBy::Requests => "s.requests",
+            RankBy::Tokens => "s.tokens_in + s.tokens_out + s.cache_read_tokens + s.cache_creation_tokens",
+        },
+        arms(span, of, &among).join(" UNION ALL ")
+    );
+    Ok(read!(db, conn => bind_all!(sqlx::query_as(AssertSqlSafe(sql)), &binds.binds).fetch_all(&mut *conn).await?))
+}
+
+/// Whole days out of the sums by day, found one by one since they are kept by day and then by whom; hours out of those by hour.
+fn arms(span: &Span, of: RankOf, among: &str) -> Vec<String> {
+    const SUMMED: &str = "requests, tokens_in, tokens_out, cache_read_tokens, cache_creation_tokens, cost_nanos";
+    let (part, column, place, model) = match of {
+        RankOf::Users => ("user", "user_id", "user_id", "''"),
+        RankOf::Keys => ("key", "key_id", "key_id", "''"),
+        RankOf::Channels => ("channel", "channel_id", "channel_id", "''"),
+        RankOf::Models => ("model", "model", "CAST(0 AS BIGINT)", "model"),
+    };
+    let step = step(span);
+    let hours = |from: i64, to: i64| {
+        format!(
+            "SELECT {place} AS place, {model} AS model, hour - hour % {step} AS at, {SUMMED} FROM usage_hourly \
+             WHERE hour >= {from} AND hour < {to} AND {column} IN ({among})"
+        )
+    };
+    let (first, last) = whole_hours(span);
+    let (first_day, last_day) = (first + (-first).rem_euclid(DAY_MS), last - last.rem_euclid(DAY_MS));
+    if step == HOUR_MS || first_day >= last_day {
+        return vec![hours(first, last)];
+    }
+    let days: Vec<i64> = (0..(last_day - first_day) / DAY_MS).map(|day| first_day + day * DAY_MS).collect();
+    let (days, kept) = (joined(&days), if of == RankOf::Models { "place = 0 AND model" } else { "place" });
+    let whole = format!(
+        "SELECT place, model, day AS at, {SUMMED} FROM usage_daily WHERE part = '{part}' AND day IN ({days}) AND {kept} IN ({among})"
+    );
+    vec![whole, hours(first, first_day), hours(last_day, last)]
+}
+
+fn joined(numbers: &[i64]) -> String {
+    numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
+}
