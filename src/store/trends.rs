@@ -4,10 +4,8 @@ use sqlx::{AssertSqlSafe, FromRow};
 
 use super::conditions::{Conditions, bind_all};
 use super::db::{Db, Stored, read};
-use super::stats::{RankBy, RankOf, Span, whole_hours};
+use super::stats::{DAY_MS, EVERYBODY, HOUR_MS, RankBy, RankOf, Span, ceiling, floor, whole};
 
-const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
 /// The longest span that is told hour by hour; longer ones are told by days (UTC), as the roll-ups have them.
 const HOURLY_UP_TO: i64 = 2 * DAY_MS;
 
@@ -79,17 +77,18 @@ fn arms(span: &Span, of: RankOf, among: &str) -> Vec<String> {
              WHERE hour >= {from} AND hour < {to} AND {column} IN ({among})"
         )
     };
-    let (first, last) = whole_hours(span);
-    let (first_day, last_day) = (first + (-first).rem_euclid(DAY_MS), last - last.rem_euclid(DAY_MS));
+    let (first, last) = whole(span, HOUR_MS);
+    let (first_day, last_day) = (ceiling(first, DAY_MS), floor(last, DAY_MS));
     if step == HOUR_MS || first_day >= last_day {
         return vec![hours(first, last)];
     }
     let days: Vec<i64> = (0..(last_day - first_day) / DAY_MS).map(|day| first_day + day * DAY_MS).collect();
     let (days, kept) = (joined(&days), if of == RankOf::Models { "place = 0 AND model" } else { "place" });
-    let whole = format!(
-        "SELECT place, model, day AS at, {SUMMED} FROM usage_daily WHERE part = '{part}' AND day IN ({days}) AND {kept} IN ({among})"
+    let by_day = format!(
+        "SELECT place, model, day AS at, {SUMMED} FROM usage_daily \
+         WHERE part = '{part}' AND user_id = {EVERYBODY} AND day IN ({days}) AND {kept} IN ({among})"
     );
-    vec![whole, hours(first, first_day), hours(last_day, last)]
+    vec![by_day, hours(first, first_day), hours(last_day, last)]
 }
 
 fn joined(numbers: &[i64]) -> String {
