@@ -8,6 +8,8 @@ use super::stats::{DAY_MS, EVERYBODY, HOUR_MS, RankBy, RankOf, Span, ceiling, fl
 
 /// The longest span that is told hour by hour; longer ones are told by days (UTC), as the roll-ups have them.
 const HOURLY_UP_TO: i64 = 2 * DAY_MS;
+/// About the most steps of a longer one: a line as small as a word shows no more.
+const MOST_DAYS: i64 = 60;
 
 /// Who is asked for: the ids of users, keys or channels (0 = none answered), or the names of models.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +33,10 @@ pub struct StepSum {
     pub amount: i64,
 }
 
-/// The length of a span's steps in milliseconds: an hour or a day.
+/// The length of a span's steps in milliseconds: an hour, a day, or several where it has very many.
 pub fn step(span: &Span) -> i64 {
-    if span.to - span.from <= HOURLY_UP_TO { HOUR_MS } else { DAY_MS }
+    let length = span.to - span.from;
+    if length <= HOURLY_UP_TO { HOUR_MS } else { ceiling(length, MOST_DAYS * DAY_MS) / MOST_DAYS }
 }
 
 /// The sums of the whole hours inside a span; steps without a request are left out.
@@ -85,7 +88,7 @@ fn arms(span: &Span, of: RankOf, among: &str) -> Vec<String> {
     let days: Vec<i64> = (0..(last_day - first_day) / DAY_MS).map(|day| first_day + day * DAY_MS).collect();
     let (days, kept) = (joined(&days), if of == RankOf::Models { "place = 0 AND model" } else { "place" });
     let by_day = format!(
-        "SELECT place, model, day AS at, {SUMMED} FROM usage_daily \
+        "SELECT place, model, day - day % {step} AS at, {SUMMED} FROM usage_daily \
          WHERE part = '{part}' AND user_id = {EVERYBODY} AND day IN ({days}) AND {kept} IN ({among})"
     );
     vec![by_day, hours(first, first_day), hours(last_day, last)]

@@ -54,6 +54,7 @@ async fn steps_are_the_sums_of_requests(d: Database) {
         (START, START + 6 * 24 * HOUR, 24 * HOUR),
         (START + 5 * HOUR + 1, START + 4 * 24 * HOUR + 7 * HOUR + 99, 24 * HOUR),
         (START + 5 * HOUR, START + 5 * HOUR + 49 * HOUR, 24 * HOUR),
+        (START - 100 * 24 * HOUR, START + 6 * 24 * HOUR - 1, 2 * 24 * HOUR),
         (START + 5 * HOUR + 1, START + 29 * HOUR, HOUR),
         (START + 5 * HOUR + 1, START + 5 * HOUR + 2, HOUR),
     ];
