@@ -141,7 +141,7 @@ const SUMS: &str = "CAST(coalesce(sum(s.requests), 0) AS BIGINT) AS requests, CA
     CAST(coalesce(sum(s.cost_nanos), 0) AS BIGINT) AS cost_nanos, CAST(coalesce(sum(s.duration_ms), 0) AS BIGINT) AS duration_ms";
 const OF_KEY: &str = "(SELECT k.name FROM api_keys k WHERE k.id = s.key_id)";
 const OF_CHANNEL: &str = "(SELECT c.name FROM channels c WHERE c.id = s.channel_id)";
-const OF_USER: &str = "(SELECT u.username FROM users u WHERE u.id = s.user_id)";
+const OF_USER: &str = "(SELECT u.username FROM users u WHERE u.id = s.user_id AND u.deleted_at IS NULL)";
 
 /// All sums of a span, as of one moment; at most `most` models, keys and channels.
 ///
