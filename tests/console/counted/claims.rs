@@ -126,8 +126,25 @@ impl Claims {
             wrong.extend(claim.wrong_with(page, &mut covered));
         }
         wrong.extend(covered.left_out(page, exempt));
+        wrong.extend(bars_that_differ(page));
         wrong
     }
+}
+
+/// Bars beside a share that are not as wide as it says.
+fn bars_that_differ(page: &Page) -> Vec<String> {
+    let mut found = Vec::new();
+    for share in page.all(".share") {
+        let said = page::text(share);
+        let widths: Vec<&str> = page::select(share, "rect").into_iter().filter_map(|bar| bar.attr("width")).collect();
+        let known: Option<f64> = said.trim_end_matches('%').parse().ok();
+        let width: Option<f64> = widths.first().and_then(|width| width.parse().ok());
+        let alike = known.zip(width).is_some_and(|(known, width)| (known - width).abs() < 0.101);
+        if widths.len() != 1 || !alike {
+            found.push(format!("{}: a bar of {widths:?} beside “{said}”", place(share)));
+        }
+    }
+    found
 }
 
 impl Claim {
