@@ -30,7 +30,7 @@ const AIM_MS: f64 = 50.0;
 /// The ranges of the log, as its page offers them.
 const RANGES: [&str; 5] = ["", "1h", "24h", "7d", "30d"];
 /// What the log can be filtered and sorted by, with a name for the table.
-const LOGS: [(&str, &str); 19] = [
+const LOGS: [(&str, &str); 24] = [
     ("no filter", ""),
     ("completed", "ending=completed"),
     ("refused", "ending=refused"),
@@ -38,6 +38,11 @@ const LOGS: [(&str, &str); 19] = [
     ("timed out", "ending=timed_out"),
     ("client left", "ending=client_left"),
     ("killed", "ending=killed"),
+    ("of a user", "user=user-00"),
+    ("for a model", "model=claude-sonnet-4-5"),
+    ("by a channel, completed", "channel=3000&ending=completed"),
+    ("user, model, channel, failed", "user=user-00&model=claude-opus-4-5&channel=3006&ending=upstream_failed"),
+    ("channel, searched", "channel=3003&query=key-7"),
     ("search: a user", "query=user-07"),
     ("search: all users", "query=user-"),
     ("search: a key, completed", "query=key-31&ending=completed"),
@@ -178,25 +183,27 @@ async fn start(dir: &Path, url: Option<&str>) -> Told<Running> {
 
 /// The migrations whose statements fill the sums out of the log.
 const MIGRATIONS: [&str; 2] = [include_str!("../migrations/0003_traffic.sql"), include_str!("../migrations/0004_pages.sql")];
-/// What they fill in passing, and what channels did.
-const SUMS: [&str; 3] = [
-    "INSERT INTO traffic_hourly (user_id, hour, protocol, upstream_protocol, ending, status, requests)
-     SELECT 0, hour, protocol, upstream_protocol, ending, status, sum(requests) FROM traffic_hourly
-     GROUP BY hour, protocol, upstream_protocol, ending, status",
-    "INSERT INTO latency_hourly (user_id, hour, measure, up_to_ms, requests)
-     SELECT 0, hour, measure, up_to_ms, sum(requests) FROM latency_hourly GROUP BY hour, measure, up_to_ms",
-    "INSERT INTO channel_activity (slot, channel_id, answered, failed, throttled)
-     SELECT ts - ts % 1800000, channel_id, count(*), 0, 0 FROM request_log WHERE channel_id IS NOT NULL GROUP BY 1, 2",
+/// The tables that the second takes over from the first.
+const TAKEN_OVER: [&str; 2] = [
+    "CREATE TABLE traffic_of_users (hour BIGINT, user_id BIGINT, protocol TEXT, upstream_protocol TEXT, ending TEXT, status BIGINT, requests BIGINT)",
+    "CREATE TABLE latency_of_users (hour BIGINT, user_id BIGINT, measure TEXT, up_to_ms BIGINT, requests BIGINT)",
 ];
+const ACTIVITY: &str = "INSERT INTO channel_activity (slot, channel_id, answered, failed, throttled)
+     SELECT ts - ts % 1800000, channel_id, count(*), 0, 0 FROM request_log WHERE channel_id IS NOT NULL GROUP BY 1, 2";
 
 /// Every statement that fills a database, in order.
 fn statements(now: i64) -> Vec<String> {
     let words = [("{now}", now), ("{rows}", ROWS), ("{span}", DAYS * DAY_MS)];
     let filled = |sql: &str| words.iter().fold(sql.to_owned(), |sql, (word, value)| sql.replace(word, &value.to_string()));
-    let of_log = MIGRATIONS.iter().flat_map(|text| text.split(";\n").map(str::trim));
-    let of_log = of_log.filter_map(|text| text.find("INSERT INTO").map(|start| &text[start..]));
-    let of_log = of_log.filter(|text| !text.contains("_of_users"));
-    FILL.iter().map(|sql| filled(sql)).chain(of_log.map(str::to_owned)).chain(SUMS.map(str::to_owned)).collect()
+    let inserts = |text: &str| -> Vec<String> {
+        let inserts = text.split(";\n").filter_map(|text| text.find("INSERT INTO").map(|start| text[start..].to_owned()));
+        inserts.collect()
+    };
+    let [first, second] = MIGRATIONS.map(inserts);
+    let first = first.into_iter().map(|sql| sql.replacen("_hourly", "_of_users", 1));
+    let dropped = ["DROP TABLE traffic_of_users".to_owned(), "DROP TABLE latency_of_users".to_owned()];
+    let log = FILL.map(filled).into_iter().chain(TAKEN_OVER.map(str::to_owned)).chain(first);
+    log.chain(second).chain(dropped).chain([ACTIVITY.to_owned()]).collect()
 }
 
 async fn fill(database: &str) -> Told<()> {

@@ -14,8 +14,8 @@ use super::reports::LogDetail;
 use super::values::check;
 use super::{Actor, Deed, Served, ServiceError, Services};
 use crate::store::logs::{self, Cursor, LogDetailRow, LogFilter};
+use crate::store::retention;
 use crate::store::trail::note_deed;
-use crate::store::{export, retention};
 
 const DAY_MS: i64 = 86_400_000;
 /// Rows of a file read at a time: they may hold recorded requests.
@@ -84,7 +84,7 @@ pub async fn download(services: &Services, actor: &Actor, query: &ArchiveQuery) 
     let parts = stream::unfold(walk, |state| async move {
         let (services, filter, rows) = state?;
         let last = rows.last().map(|found| Cursor { ts: found.row.ts, id: found.row.id })?;
-        let part = match lines(&services, rows).await {
+        let part = match lines(rows) {
             Ok(part) => part,
             Err(error) => return Some((Err(error), None)),
         };
@@ -136,24 +136,10 @@ fn moment(services: &Services, text: &str) -> Served<i64> {
     found.ok_or_else(|| check::bad("before", "epoch milliseconds, a time, or a date such as 2026-01-31"))
 }
 
-/// A row as files have it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Archived {
-    #[serde(flatten)]
-    detail: LogDetail,
-    /// What the channel was asked in; null = none was asked, or nobody kept it.
-    upstream_protocol: Option<String>,
-}
-
-async fn lines(services: &Services, rows: Vec<LogDetailRow>) -> Served<Bytes> {
-    let ids: Vec<i64> = rows.iter().map(|found| found.row.id).collect();
-    let mut asked_in = export::upstream_protocols(&services.db, &ids).await?;
+fn lines(rows: Vec<LogDetailRow>) -> Served<Bytes> {
     let mut text = String::new();
     for row in rows {
-        let upstream_protocol = asked_in.remove(&row.row.id);
-        let row = Archived { detail: LogDetail::of(row, true), upstream_protocol };
-        text.push_str(&serde_json::to_string(&row).map_err(ServiceError::ill)?);
+        text.push_str(&serde_json::to_string(&LogDetail::of(row, true)).map_err(ServiceError::ill)?);
         text.push('\n');
     }
     Ok(Bytes::from(text))

@@ -1,7 +1,5 @@
 //! Tables walked from end to end, a page at a time, each page a reading of its own.
 
-use std::collections::HashMap;
-
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::api_keys::{self, OwnedKey};
@@ -135,25 +133,6 @@ pub async fn usage(db: &Db, scope: &Scope, after: Option<&UsageRow>, most: i64) 
         rest.and(&format!("({PLACE}) > ({numbers}, {model})"));
     }
     page(db, SELECT, &rest, PLACE, most).await
-}
-
-/// What channels were asked in for these rows of the log, by the row's id, as far as one was asked and it is known.
-///
-/// # Errors
-/// When the database is ill.
-pub async fn upstream_protocols(db: &Db, ids: &[i64]) -> Stored<HashMap<i64, String>> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let mut all = Conditions::default();
-    let places = ids.iter().map(|id| all.push(*id)).collect::<Vec<_>>().join(", ");
-    all.and(&format!("id IN ({places})"));
-    // Rows from before it was kept: a channel that was not converted for was asked in the client's own.
-    let asked_in = "coalesce(upstream_protocol, CASE WHEN channel_id IS NULL OR converted THEN '' ELSE protocol END)";
-    let sql = format!("SELECT id, {asked_in} FROM request_log{}", all.sql());
-    let rows: Vec<(i64, String)> =
-        read!(db, conn => bind_all!(sqlx::query_as(AssertSqlSafe(sql)), &all.binds).fetch_all(&mut *conn).await?);
-    Ok(rows.into_iter().filter(|(_, asked_in)| !asked_in.is_empty()).collect())
 }
 
 async fn page<T: Fetched>(db: &Db, select: &str, rest: &Conditions, order: &str, most: i64) -> Stored<Vec<T>> {

@@ -179,8 +179,8 @@ fn index_of(filter: &LogFilter) -> &'static str {
     match filter {
         LogFilter { user_id: Some(_), .. } => "request_log_by_user",
         LogFilter { key_id: Some(_), .. } => "request_log_by_key",
-        _ if filter.asks_for_failures() => "request_log_by_failure",
         LogFilter { channel_id: Some(_), .. } => "request_log_by_channel",
+        _ if filter.asks_for_failures() => "request_log_by_failure",
         LogFilter { model: Some(_), .. } => "request_log_by_model",
         _ => BY_TIME,
     }

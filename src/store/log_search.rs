@@ -94,6 +94,15 @@ impl Part {
     }
 }
 
+/// Models that were asked for, by name.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn models(db: &Db, most: i64) -> Stored<Vec<String>> {
+    const SQL: &str = "SELECT model FROM log_models ORDER BY name, model LIMIT $1";
+    Ok(read!(db, conn => sqlx::query_scalar(SQL).bind(most).fetch_all(&mut *conn).await?))
+}
+
 /// The start of the request ids that `query` is the start of, with or without what all of them begin with.
 fn request_id(query: &str) -> Option<String> {
     let query = query.to_lowercase();

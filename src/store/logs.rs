@@ -76,6 +76,8 @@ pub struct LogDetailRow {
     pub row: LogRow,
     /// The client's own id.
     pub client_request_id: Option<String>,
+    /// What the channel was asked in; empty = none was asked; `None` = the row is older than the column.
+    pub upstream_protocol: Option<String>,
     /// Prices and multipliers, JSON.
     pub tariff: Option<String>,
     /// Stages, JSON.

@@ -22,7 +22,7 @@ pub mod key_names;
 pub mod ledger;
 mod locks;
 pub mod log_pages;
-mod log_search;
+pub mod log_search;
 pub mod logs;
 pub mod mappings;
 pub mod models;

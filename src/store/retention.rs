@@ -35,14 +35,19 @@ pub async fn delete_channel_activity(db: &Db, before_ms: i64) -> Stored<u64> {
     Ok(write!(db, tx => sqlx::query(SQL).bind(before_ms).execute(&mut *tx).await?.rows_affected()))
 }
 
-/// Deletes the times that requests took in hours before `before_ms`.
+/// Deletes the times that requests took in hours and days before `before_ms`.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn delete_latencies(db: &Db, before_ms: i64) -> Stored<u64> {
+pub async fn delete_latencies(db: &Db, before_ms: i64) -> Stored<()> {
+    const HOURS: &str = "DELETE FROM latency_hourly WHERE hour < $1";
     // By user, as the rows are ordered; 0 = everybody. Users who are gone keep their row.
-    const SQL: &str = "DELETE FROM latency_hourly WHERE user_id IN (SELECT id FROM users UNION ALL SELECT 0) AND hour < $1";
-    Ok(write!(db, tx => sqlx::query(SQL).bind(before_ms).execute(&mut *tx).await?.rows_affected()))
+    const DAYS: &str = "DELETE FROM latency_daily WHERE user_id IN (SELECT id FROM users UNION ALL SELECT 0) AND day < $1";
+    write!(db, tx => {
+        sqlx::query(HOURS).bind(before_ms).execute(&mut *tx).await?;
+        sqlx::query(DAYS).bind(before_ms).execute(&mut *tx).await?;
+    });
+    Ok(())
 }
 
 /// Forgets by which names requests are found that are gone: of keys that are gone, too, and of models.

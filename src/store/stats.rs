@@ -4,10 +4,14 @@ use sqlx::{AssertSqlSafe, FromRow};
 
 use super::db::{Db, Stored, read, snapshot};
 
-const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
+/// A quarter of an hour: what every time zone's days are made of.
+pub(super) const SLOT_MS: i64 = 900_000;
+pub(super) const HOUR_MS: i64 = 4 * SLOT_MS;
+pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
+/// Most slots of a report: those of 400 days.
+const MOST_SLOTS: i64 = 40_000;
 /// Requests whose durations are looked at one by one; more make percentiles too dear.
-const SAMPLED: i64 = 10_000;
+pub const SAMPLED: i64 = 10_000;
 
 /// What is summed.
 #[derive(Clone, Debug)]
@@ -47,7 +51,7 @@ pub struct Sums {
     pub duration_ms: i64,
 }
 
-/// Sums by a number: an hour, a key, a channel, a user.
+/// Sums by a number: a quarter of an hour, a key, a channel, a user.
 #[derive(Clone, Debug, FromRow)]
 pub struct NumberedSums {
     /// The number.
@@ -74,8 +78,8 @@ pub struct ModelSums {
 pub struct Report {
     /// Everything.
     pub totals: Sums,
-    /// By hour, oldest first.
-    pub hours: Vec<NumberedSums>,
+    /// By quarter of an hour, oldest first.
+    pub slots: Vec<NumberedSums>,
     /// By model, dearest first.
     pub models: Vec<ModelSums>,
     /// By key, dearest first.
@@ -131,7 +135,7 @@ pub struct Ranking {
     pub rows: Vec<RankedSums>,
 }
 
-/// Whose id stands for everybody in the sums by hour.
+/// Whose id stands for everybody.
 pub(super) const EVERYBODY: i64 = 0;
 
 const SUMS: &str = "CAST(coalesce(sum(s.requests), 0) AS BIGINT) AS requests, CAST(coalesce(sum(s.successes), 0) AS BIGINT) AS successes, \
@@ -150,13 +154,13 @@ const OF_USER: &str = "(SELECT u.username FROM users u WHERE u.id = s.user_id AN
 pub async fn report(db: &Db, span: &Span, most: i64) -> Stored<Report> {
     let dearest = format!("cost_nanos DESC, requests DESC LIMIT {most}");
     let all = Source::of_totals(span);
-    let (totals, hours) = (all.select(SUMS, ""), all.grouped("s.hour", "CAST(NULL AS TEXT)", "1 LIMIT 10000"));
+    let (totals, slots) = (all.select(SUMS, ""), all.grouped("s.start", "CAST(NULL AS TEXT)", &format!("1 LIMIT {MOST_SLOTS}")));
     let models = Source::of(span, "model").models(&dearest);
     let keys = Source::of(span, "key").grouped("s.key_id", OF_KEY, &dearest);
     let channels = Source::of(span, "channel").grouped("s.channel_id", OF_CHANNEL, &dearest);
     Ok(snapshot!(db, tx => Report {
         totals: sqlx::query_as(AssertSqlSafe(totals)).fetch_one(&mut *tx).await?,
-        hours: sqlx::query_as(AssertSqlSafe(hours)).fetch_all(&mut *tx).await?,
+        slots: sqlx::query_as(AssertSqlSafe(slots)).fetch_all(&mut *tx).await?,
         models: sqlx::query_as(AssertSqlSafe(models)).fetch_all(&mut *tx).await?,
         keys: sqlx::query_as(AssertSqlSafe(keys)).fetch_all(&mut *tx).await?,
         channels: sqlx::query_as(AssertSqlSafe(channels)).fetch_all(&mut *tx).await?,
@@ -199,11 +203,11 @@ pub async fn ranking(db: &Db, span: &Span, of: RankOf, by: RankBy, most: i64) ->
     }))
 }
 
-/// Durations and first outputs (streams alone) of completed requests; `None` when there are too many to look at.
+/// Durations and first outputs (streams alone) of completed requests, at most one more than [`SAMPLED`].
 ///
 /// # Errors
 /// When the database is ill.
-pub async fn durations(db: &Db, span: &Span) -> Stored<Option<Vec<(i64, Option<i64>)>>> {
+pub async fn durations(db: &Db, span: &Span) -> Stored<Vec<(i64, Option<i64>)>> {
     let sql = format!(
         "SELECT duration_ms, ttft_ms FROM request_log WHERE ts >= {} AND ts < {}{} AND ending = 'completed' LIMIT {}",
         span.from,
@@ -211,8 +215,7 @@ pub async fn durations(db: &Db, span: &Span) -> Stored<Option<Vec<(i64, Option<i
         only(span),
         SAMPLED + 1
     );
-    let rows: Vec<(i64, Option<i64>)> = read!(db, conn => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *conn).await?);
-    Ok(Some(rows).filter(|rows| i64::try_from(rows.len()).is_ok_and(|many| many <= SAMPLED)))
+    Ok(read!(db, conn => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *conn).await?))
 }
 
 /// Where the sums of a span come from. All that is put into the text are numbers and our own words.
@@ -225,52 +228,54 @@ const SUMMED: &str =
 impl Source {
     /// Sums by one `part` (`user`, `key`, `channel` or `model`), and by nothing else.
     fn of(span: &Span, part: &str) -> Self {
-        let (first, last) = whole_hours(span);
-        let hours = format!("SELECT hour, user_id, key_id, channel_id, model, {SUMMED} FROM usage_hourly WHERE hour >=");
+        let (first, last) = whole(span, HOUR_MS);
         let only = only(span);
-        if !only.is_empty() {
-            return Self::with_parts_of_hours(span, vec![format!("{hours} {first} AND hour < {last}{only}")]);
-        }
+        let hours = |from: i64, to: i64| {
+            let hours = "SELECT hour AS start, user_id, key_id, channel_id, model";
+            format!("{hours}, {SUMMED} FROM usage_hourly WHERE hour >= {from} AND hour < {to}{only}")
+        };
         let (first_day, last_day) = (ceiling(first, DAY_MS), floor(last, DAY_MS));
-        if first_day >= last_day {
-            return Self::with_parts_of_hours(span, vec![format!("{hours} {first} AND hour < {last}")]);
+        let kept_by_day = span.key_id.is_none() && span.channel_id.is_none() && (part != "user" || span.user_id.is_none());
+        if first_day >= last_day || !kept_by_day {
+            return Self::with_the_rest(span, HOUR_MS, vec![hours(first, last)]);
         }
         let place = |wanted: &str| if part == wanted { "place" } else { "0" };
         let days = format!(
-            "SELECT day AS hour, {} AS user_id, {} AS key_id, {} AS channel_id, model, {SUMMED} FROM usage_daily \
-             WHERE part = '{part}' AND day >= {first_day} AND day < {last_day}",
+            "SELECT day AS start, {} AS user_id, {} AS key_id, {} AS channel_id, model, {SUMMED} FROM usage_daily \
+             WHERE part = '{part}' AND user_id = {} AND day >= {first_day} AND day < {last_day}",
             place("user"),
             place("key"),
-            place("channel")
+            place("channel"),
+            whose(span)
         );
-        let before = format!("{hours} {first} AND hour < {first_day}");
-        let after = format!("{hours} {last_day} AND hour < {last}");
-        Self::with_parts_of_hours(span, vec![days, before, after])
+        Self::with_the_rest(span, HOUR_MS, vec![days, hours(first, first_day), hours(last_day, last)])
     }
 
-    /// Sums by hour alone.
+    /// Sums by time alone.
     fn of_totals(span: &Span) -> Self {
         if span.key_id.is_some() || span.channel_id.is_some() {
             return Self::of(span, "");
         }
-        let (first, last) = whole_hours(span);
-        let user = span.user_id.unwrap_or(EVERYBODY);
-        let hours = format!(
-            "SELECT hour, user_id, 0 AS key_id, 0 AS channel_id, '' AS model, {SUMMED} FROM usage_totals \
-             WHERE user_id = {user} AND hour >= {first} AND hour < {last}"
+        let (first, last) = whole(span, SLOT_MS);
+        let slots = format!(
+            "SELECT slot AS start, 0 AS user_id, 0 AS key_id, 0 AS channel_id, '' AS model, {SUMMED} FROM usage_totals \
+             WHERE user_id = {} AND slot >= {first} AND slot < {last}",
+            whose(span)
         );
-        Self::with_parts_of_hours(span, vec![hours])
+        Self::with_the_rest(span, SLOT_MS, vec![slots])
     }
 
-    /// Whole hours, and what the log has of a span's first and last hour if they are not whole.
-    fn with_parts_of_hours(span: &Span, mut arms: Vec<String>) -> Self {
-        const LOG: &str = "SELECT ts - ts % 3600000 AS hour, user_id, key_id, coalesce(channel_id, 0) AS channel_id, model, \
-            CAST(1 AS BIGINT) AS requests, CAST(CASE WHEN ending = 'completed' AND status < 400 THEN 1 ELSE 0 END AS BIGINT) AS successes, \
-            tokens_in, tokens_out, cache_read_tokens, cache_creation_5m_tokens + cache_creation_1h_tokens AS cache_creation_tokens, \
-            cost_nanos, duration_ms FROM request_log";
+    /// `arms` for whole steps, and what the log has of a span's first and last step where they are not whole.
+    fn with_the_rest(span: &Span, step: i64, mut arms: Vec<String>) -> Self {
+        const LOG: &str = "user_id, key_id, coalesce(channel_id, 0) AS channel_id, model, CAST(1 AS BIGINT) AS requests, \
+            CAST(CASE WHEN ending = 'completed' AND status < 400 THEN 1 ELSE 0 END AS BIGINT) AS successes, tokens_in, tokens_out, \
+            cache_read_tokens, cache_creation_5m_tokens + cache_creation_1h_tokens AS cache_creation_tokens, cost_nanos, duration_ms \
+            FROM request_log";
         let only = only(span);
-        let parts = parts_of_hours(span).into_iter();
-        arms.extend(parts.map(|(from, to)| format!("{LOG} WHERE ts >= {from} AND ts < {to}{only}")));
+        let rest = rest(span, step).into_iter();
+        arms.extend(
+            rest.map(|(from, to)| format!("SELECT ts - ts % {SLOT_MS} AS start, {LOG} WHERE ts >= {from} AND ts < {to}{only}")),
+        );
         Self(arms.join(" UNION ALL "))
     }
 
@@ -287,25 +292,32 @@ impl Source {
     }
 }
 
-fn floor(ms: i64, step: i64) -> i64 {
+/// The step of time that a moment is in.
+pub(super) fn floor(ms: i64, step: i64) -> i64 {
     ms - ms.rem_euclid(step)
 }
 
-fn ceiling(ms: i64, step: i64) -> i64 {
+/// The first step of time at or after a moment.
+pub(super) fn ceiling(ms: i64, step: i64) -> i64 {
     floor(ms + step - 1, step)
 }
 
-/// The whole hours inside a span: first, and first after. A span that reaches to now includes the running hour.
-pub(super) fn whole_hours(span: &Span) -> (i64, i64) {
-    let last = if span.to >= span.now { ceiling(span.to, HOUR_MS) } else { floor(span.to, HOUR_MS) };
-    (ceiling(span.from, HOUR_MS), last)
+/// The whole steps inside a span: first, and first after. A span that reaches to now includes the running step.
+pub(super) fn whole(span: &Span, step: i64) -> (i64, i64) {
+    let last = if span.to >= span.now { ceiling(span.to, step) } else { floor(span.to, step) };
+    (ceiling(span.from, step), last)
 }
 
-/// What of a span is outside of its whole hours: from, and first after, of at most two parts.
-pub(super) fn parts_of_hours(span: &Span) -> Vec<(i64, i64)> {
-    let (first, last) = whole_hours(span);
+/// What of a span is outside of its whole steps: from, and first after, of at most two parts.
+pub(super) fn rest(span: &Span, step: i64) -> Vec<(i64, i64)> {
+    let (first, last) = whole(span, step);
     let parts = [(span.from, first.min(span.to)), (last.max(first), span.to)];
     parts.into_iter().filter(|(from, to)| from < to).collect()
+}
+
+/// Whose sums are read where everybody's are kept beside those of each user.
+pub(super) fn whose(span: &Span) -> i64 {
+    span.user_id.unwrap_or(EVERYBODY)
 }
 
 pub(super) fn only(span: &Span) -> String {

@@ -3,9 +3,7 @@
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::db::{Db, Stored, read};
-use super::stats::{EVERYBODY, Span, only, parts_of_hours, whole_hours};
-
-const HOUR_MS: i64 = 3_600_000;
+use super::stats::{DAY_MS, HOUR_MS, Span, ceiling, floor, only, rest, whole, whose};
 
 /// Requests that were asked and ended alike.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
@@ -34,10 +32,10 @@ pub async fn traffic(db: &Db, span: &Span) -> Stored<Vec<TrafficSums>> {
     // Rows that are older than the column tell it by their client's protocol (migrations/0003_traffic.sql).
     const LOG: &str = "SELECT protocol, coalesce(upstream_protocol, CASE WHEN channel_id IS NOT NULL AND NOT converted \
         THEN protocol ELSE '' END) AS upstream_protocol, ending, status, CAST(1 AS BIGINT) AS requests FROM request_log";
-    let (first, last) = whole_hours(span);
+    let (first, last) = whole(span, HOUR_MS);
     let mut arms = vec![format!("{ROLL_UPS} WHERE user_id = {} AND hour >= {first} AND hour < {last}", whose(span))];
     let only = only(span);
-    arms.extend(parts_of_hours(span).into_iter().map(|(from, to)| format!("{LOG} WHERE ts >= {from} AND ts < {to}{only}")));
+    arms.extend(rest(span, HOUR_MS).into_iter().map(|(from, to)| format!("{LOG} WHERE ts >= {from} AND ts < {to}{only}")));
     let sql = format!(
         "SELECT protocol, upstream_protocol, ending, status, CAST(sum(requests) AS BIGINT) AS requests FROM ({}) AS s \
          GROUP BY protocol, upstream_protocol, ending, status ORDER BY 5 DESC, 1, 2, 3, 4",
@@ -46,25 +44,32 @@ pub async fn traffic(db: &Db, span: &Span) -> Stored<Vec<TrafficSums>> {
     Ok(read!(db, conn => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *conn).await?))
 }
 
-/// How long completed requests took and when their streams began, in the hours that the span touches.
+/// How long completed requests took and when their streams began: of everybody in the hours that the span touches, of a user in
+/// the days (UTC) that it touches.
 ///
 /// # Errors
 /// When the database is ill.
 pub async fn latencies(db: &Db, span: &Span) -> Stored<(Steps, Steps)> {
+    let days = |from: i64, to: i64| {
+        let days = "SELECT measure, up_to_ms, requests FROM latency_daily WHERE user_id =";
+        format!("{days} {} AND day >= {from} AND day < {to}", whose(span))
+    };
+    let hours = |from: i64, to: i64| {
+        format!("SELECT measure, up_to_ms, requests FROM latency_hourly WHERE hour >= {from} AND hour < {to}")
+    };
+    let (first, last) = (floor(span.from, HOUR_MS), span.to);
+    let (first_day, last_day) = (ceiling(first, DAY_MS), floor(last, DAY_MS));
+    let arms = match span.user_id {
+        Some(_) => vec![days(floor(first, DAY_MS), last)],
+        None if first_day < last_day => vec![hours(first, first_day), days(first_day, last_day), hours(last_day, last)],
+        None => vec![hours(first, last)],
+    };
     let sql = format!(
-        "SELECT measure, up_to_ms, CAST(sum(requests) AS BIGINT) FROM latency_hourly WHERE user_id = {} AND hour >= {} AND hour < {} \
-         GROUP BY measure, up_to_ms ORDER BY up_to_ms",
-        whose(span),
-        span.from - span.from.rem_euclid(HOUR_MS),
-        span.to
+        "SELECT measure, up_to_ms, CAST(sum(requests) AS BIGINT) FROM ({}) AS s GROUP BY measure, up_to_ms ORDER BY up_to_ms",
+        arms.join(" UNION ALL ")
     );
     let steps: Vec<(String, i64, i64)> = read!(db, conn => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *conn).await?);
     let (durations, ttfts): (Vec<_>, Vec<_>) = steps.into_iter().partition(|(measure, ..)| measure == "duration");
     let times = |steps: Vec<(String, i64, i64)>| steps.into_iter().map(|(_, up_to_ms, requests)| (up_to_ms, requests)).collect();
     Ok((times(durations), times(ttfts)))
-}
-
-/// Whose counts are read.
-fn whose(span: &Span) -> i64 {
-    span.user_id.unwrap_or(EVERYBODY)
 }

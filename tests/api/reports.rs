@@ -80,7 +80,7 @@ on_both! {
         let people = app.people().await;
         let (uma, otto) = (people.uma.id().await, people.otto.id().await);
         let hers = book(&app, |receipt| receipt.user_id = UserId(uma)).await;
-        let his = book(&app, |receipt| receipt.user_id = UserId(otto)).await;
+        let his = book(&app, |receipt| (receipt.user_id, receipt.key_id) = (UserId(otto), KeyId(2))).await;
         let list = people.uma.get("/api/logs").await;
         assert!(!list.text.contains("hidden"), "{}", list.text);
         let list = list.expects(200);
@@ -105,7 +105,8 @@ on_both! {
         assert_eq!((&all["total"], &all["rows"][0]["channelName"], &all["rows"][0]["upstreamModel"]), (&json!(2), &json!("hidden-channel"), &json!("hidden-upstream")));
         let detail = people.anna.get(&format!("/api/logs/{his}")).await.expects(200);
         assert_eq!((&detail["attempts"][0]["channelName"], &detail["details"]), (&json!("hidden-channel"), &json!("hidden-details")));
-        assert_eq!(people.anna.get(&format!("/api/logs?userId={otto}&channelId=7&status=200&ending=completed&stream=true&protocol=messages&model=claude-x&keyId=1&query=LAPTOP")).await.expects(200)["total"], 1);
+        assert!(detail.get("upstreamProtocol").is_some() && people.uma.get(&format!("/api/logs/{hers}")).await.expects(200).get("upstreamProtocol").is_none());
+        assert_eq!(people.anna.get(&format!("/api/logs?userId={otto}&channelId=7&status=200&ending=completed&stream=true&protocol=messages&model=claude-x&keyId=2&query=LAPTOP")).await.expects(200)["total"], 1);
     }
 
     async fn a_cursor_walks_the_log_without_gaps(app: TestApp) {

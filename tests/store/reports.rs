@@ -24,14 +24,15 @@ async fn sums_take_whole_hours_from_the_roll_ups_and_the_rest_from_the_log() {
         let cost = async |span: Span| stats::report(&d.db, &span, 10).await.unwrap().totals.cost_nanos;
         assert_eq!(cost(span(NOON - 3 * HOUR, NOON + HOUR, NOON + HOUR)).await, 111_111);
         assert_eq!(cost(span(NOON - 3 * HOUR + 2, NOON + 2, NOON + HOUR)).await, 11_110);
-        assert_eq!(cost(span(NOON - 3 * HOUR + 2, NOON + 2, NOON + 2)).await, 111_110);
+        assert_eq!(cost(span(NOON - 3 * HOUR + 2, NOON + 2, NOON + 2)).await, 11_110);
+        assert_eq!(cost(span(NOON - 3 * HOUR + 2, NOON + HOUR / 2 + 7, NOON + HOUR / 2 + 7)).await, 111_110);
         assert_eq!(cost(span(NOON + 2, NOON + HOUR / 2, NOON + HOUR)).await, 0);
         assert_eq!(cost(span(NOON + 1, NOON + 2, NOON + HOUR)).await, 10_000);
         let own = Span { user_id: Some(2), ..span(NOON - 3 * HOUR, NOON + HOUR, NOON + HOUR) };
         assert_eq!(cost(own).await, 1_000);
         let report = stats::report(&d.db, &span(NOON - 3 * HOUR + 2, NOON + HOUR, NOON + HOUR), 10).await.unwrap();
         assert_eq!((report.totals.requests, report.totals.successes, report.totals.tokens_in), (5, 4, 50));
-        assert_eq!(report.hours.iter().map(|hour| (hour.place - NOON) / HOUR).collect::<Vec<_>>(), [-3, -2, -1, 0]);
+        assert_eq!(report.slots.iter().map(|slot| (slot.place - NOON) * 4 / HOUR).collect::<Vec<_>>(), [-10, -8, -4, 0, 2]);
         assert_eq!(
             report.keys.iter().map(|key| (key.place, key.name.clone())).collect::<Vec<_>>(),
             [(1001, Some("key".to_owned())), (1002, None)]
@@ -42,7 +43,7 @@ async fn sums_take_whole_hours_from_the_roll_ups_and_the_rest_from_the_log() {
         assert_eq!(ranking.rows.iter().map(|user| user.place).collect::<Vec<_>>(), [Some(1)]);
         assert_eq!((ranking.totals.cost_nanos, ranking.totals.requests), (111_111, 6));
         let durations = stats::durations(&d.db, &span(NOON - 3 * HOUR, NOON + HOUR, NOON + HOUR)).await.unwrap();
-        assert_eq!(durations.unwrap().len(), 6);
+        assert_eq!(durations.len(), 6);
     })
     .await;
 }
@@ -96,8 +97,12 @@ async fn sums_of_days_and_hours_and_rows_are_those_of_the_requests_alone() {
             let whole: i64 = costs(&all, &span, |_| 0).iter().map(|sum| sum.1).sum();
             assert_eq!(report.totals.cost_nanos, whole, "{span:?}");
             assert_eq!(stats::totals(&d.db, &span).await.unwrap(), report.totals);
-            assert_eq!(report.hours.iter().map(|hour| hour.sums.cost_nanos).sum::<i64>(), whole);
+            assert_eq!(report.slots.iter().map(|slot| slot.sums.cost_nanos).sum::<i64>(), whole);
             let by = |rows: &[stats::NumberedSums]| rows.iter().map(|row| (row.place, row.sums.cost_nanos)).collect::<Vec<_>>();
+            let quarter = |receipt: &Receipt| receipt.ts - receipt.ts % (HOUR / 4);
+            let mut slots: Vec<_> = costs(&all, &span, quarter);
+            slots.sort_unstable();
+            assert_eq!(by(&report.slots), slots, "{span:?}");
             assert_eq!(by(&report.keys), costs(&all, &span, |receipt| receipt.key_id.0), "{span:?}");
             assert_eq!(by(&report.channels), costs(&all, &span, |receipt| receipt.channel_id.map_or(0, |id| id.0)), "{span:?}");
             let models: Vec<i64> = report.models.iter().map(|model| model.sums.cost_nanos).collect();

@@ -55,7 +55,8 @@ async fn names_go_with_the_last_request_of_what_is_gone_and_times_with_their_hou
         assert_eq!(d.number("SELECT count(*) FROM log_key_names").await, 3, "a key that is there keeps its names");
         assert_eq!(d.number("SELECT count(DISTINCT hour) FROM latency_hourly").await, 2);
         retention::delete_latencies(&d.db, NOON).await.unwrap();
-        assert_eq!(d.number("SELECT count(DISTINCT hour) FROM latency_hourly WHERE user_id = 0").await, 1);
+        assert_eq!(d.number("SELECT count(DISTINCT hour) FROM latency_hourly").await, 1);
+        assert_eq!(d.number("SELECT count(DISTINCT day) FROM latency_daily WHERE user_id = 0").await, 0, "the day began before");
     })
     .await;
 }

@@ -69,3 +69,5 @@ bill-reasoning = { $count } of the output tokens are reasoning.
 bill-estimated = The provider reported no usage: tokens were counted from the text.
 bill-unpriced = The model had no price: the request was free.
 bill-none = Nothing was charged.
+logs-any-model = Any model
+logs-any-channel = Any channel

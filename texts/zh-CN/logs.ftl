@@ -69,3 +69,5 @@ bill-reasoning = 输出中有 { $count } 个推理 Token。
 bill-estimated = 上游未返回用量，Token 数由文本估算。
 bill-unpriced = 该模型没有定价，本次请求免费。
 bill-none = 本次请求未扣费。
+logs-any-model = 全部模型
+logs-any-channel = 全部渠道

@@ -7,10 +7,11 @@ use actix_web::web::{self, Path, ServiceConfig};
 use minijinja::{Value, context};
 use url::form_urlencoded;
 
-use super::{bill, id, live};
+use super::{bill, id, live, people};
 use crate::console::lists;
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
+use crate::services::channels::{self, ChannelQuery};
 use crate::services::error::NOT_FOUND;
 use crate::services::keys::{self, KeyListFilter, KeyView};
 use crate::services::reports::{self, LogQuery, TOO_MANY_TO_SORT};
@@ -21,6 +22,8 @@ use crate::services::{Actor, Served, ServiceError};
 const ROWS: i64 = 100;
 /// Most keys in the filter.
 const MOST_KEYS: i64 = 100;
+/// Most channels in the filter.
+const MOST_CHANNELS: i64 = 100;
 
 /// Registers the pages.
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -60,11 +63,11 @@ async fn rows(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
     let query = LogQuery {
         from: since.map(|length| services.now() - length),
         ending: visit.asked("ending"),
-        key_id: visit.asked("key").and_then(|id| id.parse().ok()),
-        user_id: (!visit.of_all()).then_some(actor.id.0),
-        ..LogQuery::default()
+        ..if visit.of_all() { anybodys(visit).await? } else { own(visit, actor) }
     };
-    let filtered = query.from.is_some() || query.ending.is_some() || query.key_id.is_some() || asked.query.is_some();
+    let choices = [query.from, query.key_id, query.channel_id, query.user_id.filter(|_| visit.of_all())];
+    let words = [&query.ending, &query.model, &asked.query];
+    let filtered = choices.iter().any(Option::is_some) || words.iter().any(|word| word.is_some());
     let export = as_parameters(&query);
     let (page, unsorted) = match reports::logs(services, actor, &asked, query.clone()).await {
         Err(error) if error.refusal == &TOO_MANY_TO_SORT => {
@@ -74,18 +77,54 @@ async fn rows(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
         page => (page?, None),
     };
     let newest = asked.page.unwrap_or(1) == 1 && asked.sort.as_deref().is_none_or(|sort| sort == "ts");
-    let keys = if visit.of_all() { Vec::new() } else { own_keys(visit, actor).await? };
+    let offered = if visit.of_all() {
+        offered(visit, actor).await?
+    } else {
+        context! { keys => shown(&own_keys(visit, actor).await?) }
+    };
     let values = context! {
         list => lists::place(&asked, i64::try_from(page.rows.len()).unwrap_or(i64::MAX), page.total),
         page => shown(&page),
-        keys => shown(&keys),
         unsorted,
         filtered,
         export,
         live => newest && !filtered && asked.sort_dir.as_deref() != Some("asc"),
         running => false,
+        ..offered
     };
     Ok(visit.page(StatusCode::OK, "logs/list.html", values))
+}
+
+/// Whose requests, of which channel and for which model an admin asks for.
+async fn anybodys(visit: &Visit) -> Served<LogQuery> {
+    let user_id = match visit.asked("user") {
+        Some(name) => Some(people::id_of(visit, &name).await?),
+        None => None,
+    };
+    let channel_id = visit.asked("channel").and_then(|id| id.parse().ok());
+    Ok(LogQuery { user_id, channel_id, model: visit.asked("model"), ..LogQuery::default() })
+}
+
+/// Which of one's own requests are asked for.
+fn own(visit: &Visit, actor: &Actor) -> LogQuery {
+    let key_id = visit.asked("key").and_then(|id| id.parse().ok());
+    LogQuery { key_id, user_id: Some(actor.id.0), ..LogQuery::default() }
+}
+
+/// The users, channels and models that everybody's log can be filtered by.
+async fn offered(visit: &Visit, actor: &Actor) -> Served<Value> {
+    let by_name = ListQuery {
+        page_size: Some(MOST_CHANNELS),
+        sort: Some("name".to_owned()),
+        sort_dir: Some("asc".to_owned()),
+        ..ListQuery::default()
+    };
+    let channels = channels::list(visit.services(), &by_name, ChannelQuery::default()).await?;
+    Ok(context! {
+        people => people::names(visit).await?,
+        channels => shown(&channels.rows),
+        models => reports::logged_models(visit.services(), actor).await?,
+    })
 }
 
 /// The keys that one's own log can be filtered by.
@@ -106,12 +145,13 @@ async fn request(SignedIn { visit, actor }: &SignedIn, id: i64) -> Served<HttpRe
 
 /// The same filters for an export, ready to be followed by more parameters.
 fn as_parameters(query: &LogQuery) -> String {
-    let numbers = [("from", query.from), ("keyId", query.key_id), ("userId", query.user_id)];
+    let numbers = [("from", query.from), ("keyId", query.key_id), ("userId", query.user_id), ("channelId", query.channel_id)];
     let mut parameters = form_urlencoded::Serializer::new(String::new());
     for (name, number) in numbers {
         parameters.extend_pairs(number.map(|number| (name, number.to_string())));
     }
     parameters.extend_pairs(query.ending.as_ref().map(|ending| ("ending", ending)));
+    parameters.extend_pairs(query.model.as_ref().map(|model| ("model", model)));
     let parameters = parameters.finish();
     if parameters.is_empty() { parameters } else { parameters + "&" }
 }

@@ -155,6 +155,9 @@ pub struct LogDetail {
     /// The channel that answered (admins).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel_id: Option<Option<i64>>,
+    /// What the channel was asked in; null = none was asked, or it is not known any more (admins).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_protocol: Option<Option<String>>,
     /// Every try (admins).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<Vec<LogAttempt>>,
@@ -249,6 +252,9 @@ impl LogDetail {
         let attempts: Vec<Attempt> = serde_json::from_str(&found.attempts).unwrap_or_default();
         let multiplier = |pick: fn(&Tariff) -> Multiplier| tariff.as_ref().map(pick).map(Usd::from);
         let row = found.row;
+        // Older rows tell it by their client's protocol, unless they were converted.
+        let older = || (row.channel_id.is_some() && !row.converted).then(|| row.protocol.clone());
+        let asked_in = found.upstream_protocol.or_else(older).filter(|protocol| !protocol.is_empty());
         Self {
             key_id: row.key_id,
             user_id: row.user_id,
@@ -269,6 +275,7 @@ impl LogDetail {
                 ended_ms: timings.ended_ms,
             },
             channel_id: for_admin.then_some(row.channel_id),
+            upstream_protocol: for_admin.then_some(asked_in),
             attempts: for_admin.then(|| attempts.into_iter().map(LogAttempt::from).collect()),
             details: found.details.filter(|_| for_admin),
             log: Log::of(row, for_admin),

@@ -1,5 +1,6 @@
 //! The request log, by page or by cursor.
 
+use actors::vocabulary::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,11 @@ use crate::services::error::{NOT_ALLOWED, NOT_FOUND, refusals};
 use crate::services::values::{ListQuery, check};
 use crate::services::{Actor, Served, ServiceError, Services};
 use crate::store::log_pages::{COUNTED, LogList, SORTS};
+use crate::store::log_search;
 use crate::store::logs::{self, Cursor, LogFilter};
+
+/// Models that are suggested at most.
+const MOST_MODELS: i64 = 100;
 
 refusals! {
     /// More rows than are sorted by something else than arrival.
@@ -95,6 +100,15 @@ pub async fn logs(services: &Services, actor: &Actor, asked: &ListQuery, query: 
         page: asked.page.unwrap_or(1),
         page_size,
     })
+}
+
+/// The first models of the alphabet that the log knows (admins).
+///
+/// # Errors
+/// `forbidden`.
+pub async fn logged_models(services: &Services, actor: &Actor) -> Served<Vec<String>> {
+    actor.require(Role::Admin)?;
+    Ok(log_search::models(&services.db, MOST_MODELS).await?)
 }
 
 /// One request with everything that is kept of it.

@@ -167,7 +167,7 @@ pub async fn stats(services: &Services, actor: &Actor, query: StatsQuery) -> Ser
         bucket: range.bucket,
         totals: Numbers::from(&report.totals),
         latency,
-        series: series(&range, &report.hours),
+        series: series(&range, &report.slots),
         by_model: report.models.into_iter().map(of_model).collect(),
         by_key: report.keys.into_iter().map(of_key).collect(),
         by_channel: actor.is_admin().then(|| report.channels.into_iter().map(of_channel).collect()),
@@ -209,12 +209,12 @@ fn of_channel(channel: NumberedSums) -> ChannelNumbers {
 }
 
 /// Every bucket of the range, those without requests included.
-fn series(range: &Range, hours: &[NumberedSums]) -> Vec<Point> {
+fn series(range: &Range, slots: &[NumberedSums]) -> Vec<Point> {
     let mut sums = vec![Sums::default(); range.starts.len()];
-    for hour in hours {
-        let bucket = range.starts.partition_point(|start| *start <= hour.place).saturating_sub(1);
+    for slot in slots {
+        let bucket = range.starts.partition_point(|start| *start <= slot.place).saturating_sub(1);
         if let Some(bucket) = sums.get_mut(bucket) {
-            add(bucket, &hour.sums);
+            add(bucket, &slot.sums);
         }
     }
     range.starts.iter().zip(&sums).map(|(ts, sums)| Point { ts: *ts, numbers: Numbers::from(sums) }).collect()

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::services::{Served, Services};
-use crate::store::stats::{self, Span};
+use crate::store::stats::{self, SAMPLED, Span};
 use crate::store::traffic::{self, TrafficSums};
 
 /// How long completed requests took, in milliseconds.
@@ -51,9 +51,11 @@ pub struct ProtocolNumbers {
 /// Percentiles: of the requests themselves, or of their hourly counts where they are too many to look at, or where the log keeps
 /// fewer of them than the `successes` that were counted.
 pub(super) async fn latency(services: &Services, span: &Span, successes: i64) -> Served<Latency> {
-    let rows = stats::durations(&services.db, span).await?;
-    if let Some(rows) = rows.filter(|rows| i64::try_from(rows.len()).is_ok_and(|kept| kept >= successes)) {
-        return Ok(Latency::of_rows(&rows));
+    if successes <= SAMPLED {
+        let rows = stats::durations(&services.db, span).await?;
+        if i64::try_from(rows.len()).is_ok_and(|kept| (successes..=SAMPLED).contains(&kept)) {
+            return Ok(Latency::of_rows(&rows));
+        }
     }
     let (durations, ttfts) = traffic::latencies(&services.db, span).await?;
     Ok(Latency {

@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use self::names::{NameTables, models_of, names_of};
 use self::sums::{Balances, KeyTotals, activity_of, keys_of, payers_of};
 use self::tables::{BookingTables, LogRow};
-use self::traffic::{TrafficTables, latencies_of, traffic_of};
+use self::traffic::{TrafficTables, daily_latencies_of, latencies_of, traffic_of};
 use self::usage::{UsageTables, days_of, hours_of, totals_of};
 use super::db::{Db, Stored, write};
 
@@ -84,7 +84,8 @@ impl Booking {
         tx.add_days(&days_of(new)).await?;
         tx.add_totals(&totals_of(new)).await?;
         tx.add_traffic(&traffic_of(new)).await?;
-        tx.add_latencies(&latencies_of(new)).await
+        tx.add_latencies(&latencies_of(new)).await?;
+        tx.add_daily_latencies(&daily_latencies_of(new)).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Counts of protocols, endings and times taken, per hour.
+//! Counts of protocols, endings and times taken, by hour and by day.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,19 @@ use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
 use super::tables::pieces;
-use super::usage::hour_of;
+use super::usage::{day_of, hour_of};
 use crate::store::db::Stored;
 use crate::store::stats::EVERYBODY;
 
 const ADD_TRAFFIC: &str = "INSERT INTO traffic_hourly (user_id, hour, protocol, upstream_protocol, ending, status, requests) ";
 const ON_TRAFFIC: &str = " ON CONFLICT (user_id, hour, protocol, upstream_protocol, ending, status) DO UPDATE SET \
     requests = traffic_hourly.requests + excluded.requests";
-const ADD_LATENCIES: &str = "INSERT INTO latency_hourly (user_id, hour, measure, up_to_ms, requests) ";
-const ON_LATENCY: &str =
-    " ON CONFLICT (user_id, hour, measure, up_to_ms) DO UPDATE SET requests = latency_hourly.requests + excluded.requests";
+const ADD_HOURS: &str = "INSERT INTO latency_hourly (hour, measure, up_to_ms, requests) ";
+const ON_HOUR: &str =
+    " ON CONFLICT (hour, measure, up_to_ms) DO UPDATE SET requests = latency_hourly.requests + excluded.requests";
+const ADD_DAYS: &str = "INSERT INTO latency_daily (user_id, day, measure, up_to_ms, requests) ";
+const ON_DAY: &str =
+    " ON CONFLICT (user_id, day, measure, up_to_ms) DO UPDATE SET requests = latency_daily.requests + excluded.requests";
 
 /// What one hour gains by way of asking and ending.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,11 +33,11 @@ pub(super) struct TrafficRow {
     requests: i64,
 }
 
-/// What one hour gains by way of time taken.
+/// What one hour of everybody, or one day of a user, gains by way of time taken.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LatencyRow {
     user_id: i64,
-    hour: i64,
+    start: i64,
     measure: &'static str,
     up_to_ms: i64,
     requests: i64,
@@ -47,6 +50,8 @@ pub(super) trait TrafficTables: Send {
     async fn add_traffic(&mut self, rows: &[TrafficRow]) -> Stored<()>;
     /// Adds to the hourly counts of times taken.
     async fn add_latencies(&mut self, rows: &[LatencyRow]) -> Stored<()>;
+    /// Adds to the daily counts of times taken.
+    async fn add_daily_latencies(&mut self, rows: &[LatencyRow]) -> Stored<()>;
 }
 
 /// One body for both databases; `$kept` as for the other tables of booking.
@@ -74,15 +79,30 @@ macro_rules! traffic_tables {
 
             async fn add_latencies(&mut self, rows: &[LatencyRow]) -> Stored<()> {
                 for chunk in pieces(rows, $kept) {
-                    let mut upsert = QueryBuilder::<$database>::new(ADD_LATENCIES);
+                    let mut upsert = QueryBuilder::<$database>::new(ADD_HOURS);
                     upsert.push_values(chunk, |mut row, latency| {
-                        row.push_bind(latency.user_id)
-                            .push_bind(latency.hour)
+                        row.push_bind(latency.start)
                             .push_bind(latency.measure)
                             .push_bind(latency.up_to_ms)
                             .push_bind(latency.requests);
                     });
-                    upsert.push(ON_LATENCY);
+                    upsert.push(ON_HOUR);
+                    upsert.build().persistent($kept).execute(&mut *self).await?;
+                }
+                Ok(())
+            }
+
+            async fn add_daily_latencies(&mut self, rows: &[LatencyRow]) -> Stored<()> {
+                for chunk in pieces(rows, $kept) {
+                    let mut upsert = QueryBuilder::<$database>::new(ADD_DAYS);
+                    upsert.push_values(chunk, |mut row, latency| {
+                        row.push_bind(latency.user_id)
+                            .push_bind(latency.start)
+                            .push_bind(latency.measure)
+                            .push_bind(latency.up_to_ms)
+                            .push_bind(latency.requests);
+                    });
+                    upsert.push(ON_DAY);
                     upsert.build().persistent($kept).execute(&mut *self).await?;
                 }
                 Ok(())
@@ -112,15 +132,24 @@ pub(super) fn traffic_of(receipts: &[&Receipt]) -> Vec<TrafficRow> {
     counts.into_iter().map(|(row, requests)| TrafficRow { requests, ..row }).collect()
 }
 
-/// Completed requests of each user and of everybody by the time they took and the time their stream began after, in the order
-/// of their primary key.
+/// Completed requests of everybody by hour, by the time they took and the time their stream began after, in the order of their
+/// primary key.
 pub(super) fn latencies_of(receipts: &[&Receipt]) -> Vec<LatencyRow> {
+    counted(receipts, |receipt| vec![(EVERYBODY, hour_of(receipt))])
+}
+
+/// The same by day, of everybody and of each user.
+pub(super) fn daily_latencies_of(receipts: &[&Receipt]) -> Vec<LatencyRow> {
+    counted(receipts, |receipt| [EVERYBODY, receipt.user_id.0].map(|user| (user, day_of(receipt))).to_vec())
+}
+
+fn counted(receipts: &[&Receipt], places: impl Fn(&Receipt) -> Vec<(i64, i64)>) -> Vec<LatencyRow> {
     let mut counts: BTreeMap<LatencyRow, i64> = BTreeMap::new();
     for receipt in receipts.iter().filter(|receipt| receipt.ending == Ending::Completed) {
         let times = [("duration", Some(receipt.timings.ended_ms)), ("ttft", receipt.ttft_ms())];
         for (measure, ms) in times.into_iter().filter_map(|(measure, ms)| Some((measure, ms?))) {
-            for user_id in [EVERYBODY, receipt.user_id.0] {
-                let row = LatencyRow { user_id, hour: hour_of(receipt), measure, up_to_ms: step_of(ms), requests: 0 };
+            for (user_id, start) in places(receipt) {
+                let row = LatencyRow { user_id, start, measure, up_to_ms: step_of(ms), requests: 0 };
                 *counts.entry(row).or_default() += 1;
             }
         }

@@ -1,4 +1,4 @@
-//! Sums of what was used: by hour and everything there is, by hour and user, by day and one thing at a time.
+//! Sums of what was used: by hour and everything there is, by quarter of an hour and user, by day and one thing at a time.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use sqlx::QueryBuilder;
 
 use super::tables::{clean, pieces};
 use crate::store::db::Stored;
-use crate::store::stats::EVERYBODY;
+use crate::store::stats::{EVERYBODY, SLOT_MS};
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -40,18 +40,19 @@ pub(super) struct HourRow<'r> {
     sums: Sums,
 }
 
-/// What one hour of a user, or of everybody, gains.
+/// What one quarter of an hour of a user, or of everybody, gains.
 #[derive(Debug)]
 pub(super) struct TotalRow {
     user_id: i64,
-    hour: i64,
+    slot: i64,
     sums: Sums,
 }
 
-/// What one day of a user, a key, a channel or a model gains.
+/// What one day of a user, a key, a channel or a model gains, of everybody's or of one user's.
 #[derive(Debug)]
 pub(super) struct DayRow<'r> {
     part: &'static str,
+    user_id: i64,
     day: i64,
     place: i64,
     model: Cow<'r, str>,
@@ -63,7 +64,7 @@ pub(super) struct DayRow<'r> {
 pub(super) trait UsageTables: Send {
     /// Adds to the hourly sums.
     async fn add_hours(&mut self, rows: &[HourRow<'_>]) -> Stored<()>;
-    /// Adds to the hourly sums of users and everybody.
+    /// Adds to the sums of users and everybody by quarters of an hour.
     async fn add_totals(&mut self, rows: &[TotalRow]) -> Stored<()>;
     /// Adds to the daily sums.
     async fn add_days(&mut self, rows: &[DayRow<'_>]) -> Stored<()>;
@@ -106,11 +107,11 @@ macro_rules! usage_tables {
             }
 
             async fn add_totals(&mut self, rows: &[TotalRow]) -> Stored<()> {
-                const PLACE: &str = "user_id, hour";
+                const PLACE: &str = "user_id, slot";
                 for chunk in pieces(rows, $kept) {
                     let mut upsert = QueryBuilder::<$database>::new(insert("usage_totals", PLACE));
                     upsert.push_values(chunk, |mut row, total| {
-                        row.push_bind(total.user_id).push_bind(total.hour);
+                        row.push_bind(total.user_id).push_bind(total.slot);
                         for sum in total.sums {
                             row.push_bind(sum);
                         }
@@ -122,11 +123,15 @@ macro_rules! usage_tables {
             }
 
             async fn add_days(&mut self, rows: &[DayRow<'_>]) -> Stored<()> {
-                const PLACE: &str = "part, day, place, model";
+                const PLACE: &str = "part, user_id, day, place, model";
                 for chunk in pieces(rows, $kept) {
                     let mut upsert = QueryBuilder::<$database>::new(insert("usage_daily", PLACE));
                     upsert.push_values(chunk, |mut row, day| {
-                        row.push_bind(day.part).push_bind(day.day).push_bind(day.place).push_bind(day.model.as_ref());
+                        row.push_bind(day.part)
+                            .push_bind(day.user_id)
+                            .push_bind(day.day)
+                            .push_bind(day.place)
+                            .push_bind(day.model.as_ref());
                         for sum in day.sums {
                             row.push_bind(sum);
                         }
@@ -148,6 +153,11 @@ pub(super) fn hour_of(receipt: &Receipt) -> i64 {
     receipt.ts - receipt.ts.rem_euclid(HOUR_MS)
 }
 
+/// The day (UTC) a receipt is counted in.
+pub(super) fn day_of(receipt: &Receipt) -> i64 {
+    receipt.ts - receipt.ts.rem_euclid(DAY_MS)
+}
+
 /// Sums by hour, user, key, channel and model, in the order of their primary key.
 pub(super) fn hours_of<'r>(receipts: &[&'r Receipt]) -> Vec<HourRow<'r>> {
     let sums = summed(receipts.iter().map(|receipt| {
@@ -158,26 +168,30 @@ pub(super) fn hours_of<'r>(receipts: &[&'r Receipt]) -> Vec<HourRow<'r>> {
     sums.into_iter().map(row).collect()
 }
 
-/// Sums by user and hour, everybody's first, in the order of their primary key.
+/// Sums by user and quarter of an hour, everybody's first, in the order of their primary key.
 pub(super) fn totals_of(receipts: &[&Receipt]) -> Vec<TotalRow> {
-    let places =
-        receipts.iter().flat_map(|receipt| [EVERYBODY, receipt.user_id.0].map(|user| ((user, hour_of(receipt)), *receipt)));
-    summed(places).into_iter().map(|((user_id, hour), sums)| TotalRow { user_id, hour, sums }).collect()
+    let places = receipts.iter().flat_map(|receipt| {
+        let slot = receipt.ts - receipt.ts.rem_euclid(SLOT_MS);
+        [EVERYBODY, receipt.user_id.0].map(|user| ((user, slot), *receipt))
+    });
+    summed(places).into_iter().map(|((user_id, slot), sums)| TotalRow { user_id, slot, sums }).collect()
 }
 
-/// Sums by day of each user, key, channel and model, in the order of their primary key.
+/// Sums by day of each user, and of each key, channel and model of everybody and of each user, in the order of their primary key.
 pub(super) fn days_of<'r>(receipts: &[&'r Receipt]) -> Vec<DayRow<'r>> {
     let sums = summed(receipts.iter().flat_map(|receipt| {
-        let day = receipt.ts - receipt.ts.rem_euclid(DAY_MS);
-        let places = [
-            ("user", day, receipt.user_id.0, Cow::Borrowed("")),
-            ("key", day, receipt.key_id.0, Cow::Borrowed("")),
-            ("channel", day, channel_of(receipt), Cow::Borrowed("")),
-            ("model", day, 0, clean(&receipt.model)),
-        ];
-        places.map(|place| (place, *receipt))
+        let (day, user) = (day_of(receipt), receipt.user_id.0);
+        let parts = [EVERYBODY, user].into_iter().flat_map(move |of| {
+            [
+                ("key", of, day, receipt.key_id.0, Cow::Borrowed("")),
+                ("channel", of, day, channel_of(receipt), Cow::Borrowed("")),
+                ("model", of, day, 0, clean(&receipt.model)),
+            ]
+        });
+        parts.chain([("user", EVERYBODY, day, user, Cow::Borrowed(""))]).map(|place| (place, *receipt))
     }));
-    sums.into_iter().map(|((part, day, place, model), sums)| DayRow { part, day, place, model, sums }).collect()
+    let row = |((part, user_id, day, place, model), sums)| DayRow { part, user_id, day, place, model, sums };
+    sums.into_iter().map(row).collect()
 }
 
 /// The channel that answered; 0 = none.
