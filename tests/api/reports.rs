@@ -228,6 +228,20 @@ on_both! {
         assert_eq!(people.anna.get(&format!("/api/traffic?userId={otto}")).await.expects(200)["running"], 2);
     }
 
+    async fn days_begin_at_midnight_where_clocks_are_half_an_hour_off(app: TestApp) {
+        const MINUTE: i64 = 60_000;
+        app.settings.0.lock().unwrap().timezone = "Asia/Kolkata".to_owned();
+        let (people, day, east) = (app.people().await, 1_440 * MINUTE, 330 * MINUTE);
+        let now = app.clock.now_ms();
+        let midnight = now - (now + east).rem_euclid(day) - day;
+        for ts in [midnight - MINUTE, midnight + MINUTE, midnight + 2 * MINUTE] {
+            book(&app, |receipt| receipt.ts = ts).await;
+        }
+        let stats = people.anna.get("/api/stats?range=7d").await.expects(200);
+        let of_day = |start: i64| stats["series"].as_array().unwrap().iter().find(|point| point["ts"] == start).unwrap()["requests"].clone();
+        assert_eq!((of_day(midnight - day), of_day(midnight)), (json!(1), json!(2)));
+    }
+
     async fn the_largest_are_ranked_with_their_share(app: TestApp) {
         let people = app.people().await;
         let (uma, otto) = (people.uma.id().await, people.otto.id().await);

@@ -210,7 +210,9 @@ impl Cast {
 
     fn attempts(&self, kind: &Kind, took: i64) -> Vec<Attempt> {
         let failed = kind.before.iter().map(|(channel, status)| (*channel, *status, Some("The provider had enough")));
-        let answered = (!kind.channel.is_empty()).then_some((kind.channel, Some(kind.status), None));
+        // What did not end well had begun well.
+        let status = if kind.ending == Ending::Completed { kind.status } else { 200 };
+        let answered = (!kind.channel.is_empty()).then_some((kind.channel, Some(status), None));
         let tried = failed.chain(answered).enumerate().map(|(at, (channel, status, error))| Attempt {
             channel_id: self.channel(channel).unwrap().0,
             channel_name: channel.to_owned(),

@@ -15,6 +15,7 @@ mod gateway;
 mod guide;
 mod history;
 mod live;
+mod log_filters;
 mod money;
 mod no_scripts;
 mod notices;

@@ -88,6 +88,23 @@ impl Claims {
         self.0.push(Claim::Judged(selector.to_owned(), Some(name), why, Box::new(judge)));
     }
 
+    /// The only such element is a line through these places, to the tenth; one place is no line.
+    pub fn line(&mut self, selector: &str, places: Vec<(f64, f64)>) {
+        if places.len() < 2 {
+            return self.attributes(selector, "points", Vec::new());
+        }
+        let why = format!("a line through {places:?}");
+        let judge = move |shown: &str| {
+            let shown: Vec<Vec<f64>> =
+                shown.split(' ').map(|place| place.split(',').map(|number| number.parse().unwrap()).collect()).collect();
+            let near = |shown: f64, known: f64| (shown - known).abs() < 0.051;
+            let same =
+                |(shown, known): (&Vec<f64>, &(f64, f64))| shown.len() == 2 && near(shown[0], known.0) && near(shown[1], known.1);
+            shown.len() == places.len() && shown.iter().zip(&places).all(same)
+        };
+        self.0.push(Claim::Judged(selector.to_owned(), Some("points"), why, Box::new(judge)));
+    }
+
     /// Such elements are as wide as these, to the thousandth.
     pub fn widths(&mut self, selector: &str, widths: Vec<f64>) {
         self.0.push(Claim::Widths(selector.to_owned(), widths));
@@ -109,8 +126,25 @@ impl Claims {
             wrong.extend(claim.wrong_with(page, &mut covered));
         }
         wrong.extend(covered.left_out(page, exempt));
+        wrong.extend(bars_that_differ(page));
         wrong
     }
+}
+
+/// Bars beside a share that are not as wide as it says.
+fn bars_that_differ(page: &Page) -> Vec<String> {
+    let mut found = Vec::new();
+    for share in page.all(".share") {
+        let said = page::text(share);
+        let widths: Vec<&str> = page::select(share, "rect").into_iter().filter_map(|bar| bar.attr("width")).collect();
+        let known: Option<f64> = said.trim_end_matches('%').parse().ok();
+        let width: Option<f64> = widths.first().and_then(|width| width.parse().ok());
+        let alike = known.zip(width).is_some_and(|(known, width)| (known - width).abs() < 0.101);
+        if widths.len() != 1 || !alike {
+            found.push(format!("{}: a bar of {widths:?} beside “{said}”", place(share)));
+        }
+    }
+    found
 }
 
 impl Claim {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::claims::Claims;
-use super::format::{duration, exact, none, number, plain, usd};
+use super::format::{self, duration, exact, none, number, plain, usd};
 use super::range::Span;
 use super::{Cells, Look};
 
@@ -22,9 +22,7 @@ pub async fn list(look: &Look<'_>) -> Claims {
     }
     newest(look, &mut claims, "#list table", &rows, ROWS).await;
     let all = look.number(&format!("SELECT count(*) FROM request_log WHERE {rows}")).await;
-    if all > 0 {
-        claims.text("#list .foot span:first-child", format!("1–{} of {}", all.min(ROWS), number(all)));
-    }
+    look.foot_of(&mut claims, all, ROWS);
     claims
 }
 
@@ -125,7 +123,7 @@ fn bill(look: &Look<'_>, claims: &mut Claims, row: &Cells, tariff: &Value) {
             continue;
         }
         let amount = i128::from(used) * i128::from(price);
-        lines.push(vec![look.say(kind), number(used), format!("${}", plain(price)), exact(amount)]);
+        lines.push(vec![look.say(kind), number(used), format::price(price), exact(amount)]);
         (tokens, sum) = (tokens + used, sum + amount);
     }
     let charged = i128::from(row.number(11)) * 1_000_000;

@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod channels;
+mod charts;
 mod claims;
 mod exempt;
 mod format;
@@ -86,11 +87,19 @@ impl Look<'_> {
         self.books.rows(sql).await.into_iter().map(Cells).collect()
     }
 
-    /// The rows that a list of so many has on its first page, in its foot.
+    /// What the foot of a list of so many says on its first page of fifty.
     fn foot(&self, claims: &mut Claims, all: i64) {
+        self.foot_of(claims, all, 50);
+    }
+
+    /// The rows that a list of so many has on its first page, and how many pages there are, in its foot.
+    fn foot_of(&self, claims: &mut Claims, all: i64, rows: i64) {
         if all > 0 {
-            claims.text("#list .foot:not(.bulk) span:first-child", format!("1–{} of {}", all.min(50), format::number(all)));
+            claims.text("#list .foot:not(.bulk) span:first-child", format!("1–{} of {}", all.min(rows), format::number(all)));
         }
+        let pages = Some((all + rows - 1) / rows).filter(|pages| *pages > 1);
+        let said = pages.map(|pages| format!("1 / {}", format::number(pages)));
+        claims.texts("#list .foot:not(.bulk) .tn", said.into_iter().collect());
     }
 }
 
@@ -129,6 +138,7 @@ async fn figures_of(look: &Look<'_>) -> Claims {
         "/admin/gift-cards/{id}/revoke" => money::revoke(look).await,
         "/console/keys" | "/admin/keys" => keys::list(look).await,
         "/console/keys/{id}" | "/admin/keys/{id}" => keys::one(look).await,
+        "/console/account" => people::account(look).await,
         "/admin/users" => people::list(look).await,
         "/admin/users/{id}" => people::one(look).await,
         "/admin/users/{id}/balance" => people::balance(look).await,

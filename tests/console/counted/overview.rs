@@ -1,11 +1,9 @@
 //! Overviews: one's own, everybody's, and that of a user.
 
-use serde_json::Value;
-
 use super::claims::Claims;
 use super::format::{duration, none, number, share, usd};
 use super::range::Span;
-use super::{Cells, Look};
+use super::{Cells, Look, charts};
 
 /// What succeeded.
 pub const GOOD: &str = "ending = 'completed' AND status < 400";
@@ -13,6 +11,8 @@ pub const GOOD: &str = "ending = 'completed' AND status < 400";
 pub const TOKENS: &str = "(tokens_in + tokens_out + cache_read_tokens + cache_creation_5m_tokens + cache_creation_1h_tokens)";
 /// Rows in a table of an overview at most.
 const ROWS: usize = 10;
+/// What share of the requests each row of a table has.
+const SHARE: &str = "Share of the requests";
 
 /// Counts and sums of rows of the log.
 pub const SUMS: &str = "count(*), coalesce(sum(CASE WHEN ending = 'completed' AND status < 400 THEN 1 ELSE 0 END), 0), \
@@ -39,7 +39,7 @@ impl Sums {
         Self { requests, good, input, cached, output, cost, took }
     }
 
-    fn add(&mut self, more: &Self) {
+    pub fn add(&mut self, more: &Self) {
         self.requests += more.requests;
         self.good += more.good;
         self.input += more.input;
@@ -66,29 +66,54 @@ pub async fn figures(look: &Look<'_>) -> Claims {
     if !look.of_all() {
         money(look, &mut claims, look.me).await;
     }
-    charts(look, &mut claims, span, &whose).await;
+    charts::drawn(look, &mut claims, span, &whose).await;
     errors(look, &mut claims, &rows).await;
     if look.of_all() {
-        throughput(look, &mut claims, span).await;
+        charts::throughput(look, &mut claims, span).await;
         channels(look, &mut claims, &rows).await;
         protocols(look, &mut claims, &rows).await;
         users(look, &mut claims, &rows).await;
     }
-    for (name, head, group, label) in [
-        ("models", "Model", "model", "model"),
-        ("keys", "Key", "key_id", "coalesce((SELECT name FROM api_keys WHERE id = key_id), 'deleted')"),
-    ] {
-        let sql = format!(
-            "SELECT {label}, {SUMS} FROM request_log WHERE {rows} GROUP BY {group} ORDER BY sum(cost_nanos) DESC, 2 DESC"
-        );
-        let all = look.rows(&sql).await.into_iter().take(ROWS).map(|row| {
-            let sums = Sums::of(&row, 1);
-            vec![row.text(0), number(sums.requests), share(sums.good, sums.requests), number(sums.output), usd(sums.cost, 4)]
-        });
-        let heads = [head, "Requests", "Success rate", "Output", "Cost"];
-        claims.ordered(&format!("section[aria-labelledby={name}] table"), &heads, &["Cost", "Requests"], all.collect());
-    }
+    models(look, &mut claims, &rows).await;
+    keys(look, &mut claims, &rows).await;
     claims
+}
+
+async fn models(look: &Look<'_>, claims: &mut Claims, rows: &str) {
+    let sql = format!("SELECT model, {SUMS} FROM request_log WHERE {rows} GROUP BY model ORDER BY sum(cost_nanos) DESC, 2 DESC");
+    let all = look.rows(&sql).await.into_iter().take(ROWS).map(|row| {
+        let sums = Sums::of(&row, 1);
+        vec![row.text(0), number(sums.requests), share(sums.good, sums.requests), number(sums.output), usd(sums.cost, 4)]
+    });
+    let heads = ["Model", "Requests", "Success rate", "Output", "Cost"];
+    claims.ordered("section[aria-labelledby=models] table", &heads, &["Cost", "Requests"], all.collect());
+}
+
+/// Keys, and for admins whose they are.
+async fn keys(look: &Look<'_>, claims: &mut Claims, rows: &str) {
+    let sql = format!(
+        "SELECT coalesce((SELECT name FROM api_keys WHERE id = key_id), 'deleted'), \
+         (SELECT u.username FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.id = key_id), {SUMS} \
+         FROM request_log WHERE {rows} GROUP BY key_id ORDER BY sum(cost_nanos) DESC, 3 DESC"
+    );
+    let found = look.rows(&sql).await;
+    let all: i64 = found.iter().map(|row| row.number(2)).sum();
+    let told = found.iter().take(ROWS).map(|row| {
+        let sums = Sums::of(row, 2);
+        let tokens = [sums.input, sums.cached, sums.output].map(number);
+        let mut cells = vec![row.text(0), number(sums.requests), share(sums.good, sums.requests)];
+        cells.extend(tokens);
+        cells.extend([duration(sums.took / sums.requests), usd(sums.cost, 4), share(sums.requests, all)]);
+        if look.of_all() {
+            cells.insert(1, row.text(1));
+        }
+        cells
+    });
+    let mut heads = vec!["Key", "Requests", "Success rate", "Input", "Cached", "Output", "Mean duration", "Cost", SHARE];
+    if look.of_all() {
+        heads.insert(1, "User");
+    }
+    claims.ordered("section[aria-labelledby=keys] table", &heads, &["Cost", "Requests"], told.collect());
 }
 
 /// What is left and what was spent, by the ledger and by the log.
@@ -116,6 +141,7 @@ pub async fn tiles(look: &Look<'_>, claims: &mut Claims, span: Span, whose: &str
         claims.text(&format!("[data-figure={name}] + .d"), said);
         claims.arrow(&format!("[data-figure={name}] + .d use"), arrow);
     }
+    charts::small(look, claims, span, whose).await;
     let done = format!("{} AND {whose} AND ending = 'completed'", span.sql());
     percentiles(look, claims, "duration", "duration_ms", &done).await;
     if look.of_all() {
@@ -123,16 +149,17 @@ pub async fn tiles(look: &Look<'_>, claims: &mut Claims, span: Span, whose: &str
     }
 }
 
-async fn sums(look: &Look<'_>, span: Span, whose: &str) -> Sums {
+pub async fn sums(look: &Look<'_>, span: Span, whose: &str) -> Sums {
     let rows = look.rows(&format!("SELECT {SUMS} FROM request_log WHERE {} AND {whose}", span.sql())).await;
     Sums::of(&rows[0], 0)
 }
 
-/// The change in percent, and which way.
+/// The change in percent as long as that says something, and which way.
 fn relative(now: i64, before: i64) -> Option<(String, &'static str)> {
     let tenths = ((now - before).abs() * 1_000 + before / 2).checked_div(before)?;
     let arrow = if now > before { "arrow-up-right" } else { "arrow-down-right" };
-    Some((format!("{}.{}% than before", tenths / 10, tenths % 10), arrow))
+    let percent = if tenths < 10_000 { format!("{}.{}%", tenths / 10, tenths % 10) } else { ">999%".to_owned() };
+    Some((format!("{percent} than before"), arrow))
 }
 
 /// The change of a share in points.
@@ -160,85 +187,8 @@ pub async fn percentile(look: &Look<'_>, column: &str, rows: &str, percent: i64)
 async fn percentiles(look: &Look<'_>, claims: &mut Claims, name: &str, column: &str, rows: &str) {
     claims.text(&format!("[data-figure={name}]"), percentile(look, column, rows, 50).await);
     let most = percentile(look, column, rows, 95).await;
-    claims.text(&format!("[data-figure={name}] + .d"), format!("95% within {most}"));
-}
-
-/// What charts are drawn from, and what they say to those who do not see them.
-pub async fn charts(look: &Look<'_>, claims: &mut Claims, span: Span, whose: &str) {
-    let all = sums(look, span, whose).await;
-    if all.requests == 0 {
-        return;
-    }
-    let points = by_point(look, span, whose).await;
-    let draw = |pick: fn(&Sums) -> f64| points.iter().map(pick).collect::<Vec<_>>();
-    let tokens = [draw(|sums| sums.input as f64), draw(|sums| sums.cached as f64), draw(|sums| sums.output as f64)];
-    let cost = [draw(|sums| sums.cost as f64 / 1e9), draw(|sums| sums.requests as f64)];
-    let total: f64 = tokens.iter().flatten().sum();
-    assert_eq!(total as i64, all.tokens(), "points add up to the whole");
-    for (name, series, says) in [
-        ("chart-tokens", tokens.to_vec(), format!("{} tokens over the whole range", number(all.tokens()))),
-        ("chart-cost", cost.to_vec(), format!("{} over the whole range", usd(all.cost, 4))),
-    ] {
-        let chart = format!("section[aria-labelledby={name}] [data-chart]");
-        claims.attributes(&chart, "aria-label", vec![says]);
-        drawn(look, claims, &format!("{chart} script"), span, series);
-    }
-}
-
-/// Sums of each point of a range.
-async fn by_point(look: &Look<'_>, span: Span, whose: &str) -> Vec<Sums> {
-    let starts = span.points(&look.zone);
-    let mut points = vec![Sums::default(); starts.len()];
-    let each = format!("SELECT ts, {SUMS} FROM request_log WHERE {} AND {whose} GROUP BY ts", span.sql());
-    for row in look.rows(&each).await {
-        let at = starts.iter().rposition(|start| *start <= row.number(0)).unwrap();
-        points[at].add(&Sums::of(&row, 1));
-    }
-    points
-}
-
-/// The points that a chart draws.
-fn drawn(look: &Look<'_>, claims: &mut Claims, script: &str, span: Span, series: Vec<Vec<f64>>) {
-    let starts: Vec<i64> = span.points(&look.zone).into_iter().map(|ms| ms / 1_000).collect();
-    let bucket = if span.hourly() { "hour" } else { "day" };
-    claims.judged(script, &format!("{bucket}s {starts:?}: {series:?}"), move |json| {
-        let chart: Value = serde_json::from_str(json).unwrap();
-        let shown: Vec<Vec<f64>> =
-            chart["series"].as_array().unwrap().iter().map(|one| serde_json::from_value(one["y"].clone()).unwrap()).collect();
-        // The last point of what is per minute lasts until a moment ago.
-        let near = |one: &f64, other: &f64| (one - other).abs() <= other.abs() * 0.15 + 1e-9;
-        let exact = |one: &f64, other: &f64| (one - other).abs() < 1e-9;
-        let alike = |shown: &[f64], known: &[f64]| {
-            shown.len() == known.len()
-                && shown.iter().zip(known).enumerate().all(|(at, (one, other))| {
-                    let ends = at == 0 || at + 1 == known.len();
-                    exact(one, other) || (ends && one.fract() != 0.0 && near(one, other))
-                })
-        };
-        chart["x"] == serde_json::json!(starts)
-            && chart["bucket"] == bucket
-            && shown.len() == series.len()
-            && shown.iter().zip(&series).all(|(shown, known)| alike(shown, known))
-    });
-}
-
-/// Means per minute.
-async fn throughput(look: &Look<'_>, claims: &mut Claims, span: Span) {
-    let points = by_point(look, span, "true").await;
-    if points.iter().all(|point| point.requests == 0) {
-        return;
-    }
-    let starts = span.points(&look.zone);
-    let ends = starts.iter().copied().skip(1).chain([span.to]);
-    let minutes: Vec<f64> =
-        starts.iter().zip(ends).map(|(from, to)| ((to - (*from).max(span.from)) as f64 / 60_000.0).max(1.0)).collect();
-    let per_minute =
-        |pick: fn(&Sums) -> i64| points.iter().zip(&minutes).map(|(sums, minutes)| pick(sums) as f64 / minutes).collect();
-    let series: Vec<Vec<f64>> = vec![per_minute(|sums| sums.requests), per_minute(Sums::tokens)];
-    let most = series.iter().map(|rates| rates.iter().copied().fold(0.0, f64::max)).collect::<Vec<_>>();
-    let chart = "section[aria-labelledby=throughput] [data-chart]";
-    claims.near(chart, "aria-label", "At most # requests and # tokens per minute", most);
-    drawn(look, claims, &format!("{chart} script"), span, series);
+    let said = if most == none() { String::new() } else { format!("95% within {most}") };
+    claims.text(&format!("[data-figure={name}] + .d"), said);
 }
 
 async fn errors(look: &Look<'_>, claims: &mut Claims, rows: &str) {
@@ -272,8 +222,15 @@ async fn channels(look: &Look<'_>, claims: &mut Claims, rows: &str) {
         let good = share(sums.good, sums.requests);
         vec![row.text(0), number(sums.requests), share(sums.requests, all), good, mean, usd(sums.cost, 4)]
     });
-    let heads = ["Channel", "Requests", "Share", "Success rate", "Mean duration", "Cost"];
+    let heads = ["Channel", "Requests", SHARE, "Success rate", "Mean duration", "Cost"];
     claims.ordered("section[aria-labelledby=channels] table", &heads, &["Cost", "Requests"], told.collect());
+    let total = look.rows(&format!("SELECT {SUMS} FROM request_log WHERE {rows}")).await;
+    let total = Sums::of(&total[0], 0);
+    if total.requests > 0 {
+        let (good, mean) = (share(total.good, total.requests), duration(total.took / total.requests));
+        let told = [number(total.requests), String::new(), good, mean, usd(total.cost, 4)];
+        claims.texts("section[aria-labelledby=channels] tfoot td:not(:first-child)", told.to_vec());
+    }
 }
 
 async fn protocols(look: &Look<'_>, claims: &mut Claims, rows: &str) {
@@ -290,15 +247,16 @@ async fn protocols(look: &Look<'_>, claims: &mut Claims, rows: &str) {
     let all: i64 = found.iter().map(|row| row.number(2)).sum();
     let told = found.iter().take(ROWS).map(|row| {
         let sums = Sums::of(row, 2);
-        vec![row.text(0), row.text(1), number(sums.requests), share(sums.requests, all), share(sums.good, sums.requests)]
+        let asked = if row.text(0) == row.text(1) { look.say("protocol-native") } else { row.text(1) };
+        vec![row.text(0), asked, number(sums.requests), share(sums.requests, all), share(sums.good, sums.requests)]
     });
-    let heads = ["Client", "Channel", "Requests", "Share", "Success rate"];
+    let heads = ["Client", "Channel", "Requests", SHARE, "Success rate"];
     claims.ordered("section[aria-labelledby=protocols] table", &heads, &["Requests"], told.collect());
 }
 
 async fn users(look: &Look<'_>, claims: &mut Claims, rows: &str) {
     let sql = format!(
-        "SELECT coalesce((SELECT username FROM users WHERE id = user_id), 'deleted'), {SUMS} FROM request_log \
+        "SELECT coalesce((SELECT username FROM users WHERE id = user_id AND deleted_at IS NULL), 'deleted'), {SUMS} FROM request_log \
          WHERE {rows} GROUP BY user_id ORDER BY sum(cost_nanos) DESC"
     );
     let found = look.rows(&sql).await;
@@ -307,6 +265,6 @@ async fn users(look: &Look<'_>, claims: &mut Claims, rows: &str) {
         let sums = Sums::of(row, 1);
         vec![row.text(0), number(sums.requests), number(sums.tokens()), usd(sums.cost, 4), share(sums.cost, all)]
     });
-    let heads = ["User", "Requests", "Tokens", "Cost", "Share"];
+    let heads = ["User", "Requests", "Tokens", "Cost", "Share of the cost"];
     claims.ordered("section[aria-labelledby=users] table", &heads, &["Cost"], told.collect());
 }

@@ -4,7 +4,7 @@ use super::claims::Claims;
 use super::format::{count, number, share, usd};
 use super::overview::{self, SUMS, Sums};
 use super::range::Span;
-use super::{Look, keys, logs, money};
+use super::{Look, charts, keys, logs, money};
 use crate::history::midnight;
 
 /// Rows of a user's requests and ledger on the user's page.
@@ -43,7 +43,7 @@ pub async fn one(look: &Look<'_>) -> Claims {
     let span = Span::asked(look, "30d").unwrap();
     let whose = format!("user_id = {user}");
     overview::tiles(look, &mut claims, span, &whose).await;
-    overview::charts(look, &mut claims, span, &whose).await;
+    charts::drawn(look, &mut claims, span, &whose).await;
     limits(look, &mut claims, user).await;
     let sql = format!(
         "SELECT k.name, k.prefix, {} FROM api_keys k WHERE k.user_id = {user} ORDER BY k.created_at DESC, k.id DESC",
@@ -71,7 +71,27 @@ pub async fn one(look: &Look<'_>) -> Claims {
     if rows > NEWEST {
         claims.text("section[aria-labelledby=ledger] .right", money::all_rows(rows));
     }
+    sessions(look, &mut claims, user).await;
     claims
+}
+
+/// `/console/account`
+pub async fn account(look: &Look<'_>) -> Claims {
+    let mut claims = Claims::default();
+    sessions(look, &mut claims, look.me).await;
+    claims
+}
+
+/// Where somebody is signed in.
+async fn sessions(look: &Look<'_>, claims: &mut Claims, user: i64) {
+    let only = format!("user_id = {user} AND expires_at > {}", look.now);
+    let sql = format!("SELECT client_ip, created_at, last_seen_at FROM sessions WHERE {only} ORDER BY last_seen_at DESC");
+    let told = look.rows(&sql).await.into_iter().map(|row| {
+        let time = |at: usize| look.moment(row.number(at), "%Y-%m-%d %H:%M");
+        vec![row.text(0), time(1), time(2)]
+    });
+    let heads = ["Address", "Signed in", "Last seen"];
+    claims.ordered("section[aria-labelledby=sessions] table", &heads, &["Last seen"], told.collect());
 }
 
 /// The user's own limits, else the site's.

@@ -18,7 +18,9 @@ pub async fn rankings(look: &Look<'_>) -> Claims {
     let rows = format!("WHERE {}", span.sql());
     let (by, sort) = (look.asked("by").unwrap_or("users".to_owned()), look.asked("sort").unwrap_or("cost".to_owned()));
     let (group, name, head) = match by.as_str() {
-        "users" => ("user_id", "(SELECT username FROM users WHERE id = user_id)", look.say("rankings-users")),
+        "users" => {
+            ("user_id", "(SELECT username FROM users WHERE id = user_id AND deleted_at IS NULL)", look.say("rankings-users"))
+        }
         "keys" => ("key_id", "(SELECT name FROM api_keys WHERE id = key_id)", look.say("nav-keys")),
         "models" => ("model", "model", look.say("nav-models")),
         _ => (

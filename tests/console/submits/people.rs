@@ -62,6 +62,17 @@ pub const SUBMITS: &[Submit] = &[
         .wrong(&[wrong("status", "asleep", "one of").at(Page), without("status", "one of").at(Page)])
         .makes("SELECT count(*) FROM users WHERE id = {id} AND status = 'disabled'")
         .leads("/admin/users/{id}?done=disabled"),
+    submit(Admin, "/admin/users/{id}/sessions")
+        .about(Thing::Account)
+        .on("/admin/users/{id}", "form[action='/admin/users/{id}/sessions']")
+        .makes("SELECT count(*) = 0 FROM sessions WHERE user_id = {id}")
+        .leads("/admin/users/{id}?done=sessions"),
+    submit(Admin, "/admin/users/{id}/sessions/{session}")
+        .about(Thing::Account)
+        .on("/admin/users/{id}", "form[action='/admin/users/{id}/sessions/{session}']")
+        .makes("SELECT count(*) = 0 FROM sessions WHERE id = {session}")
+        .leads("/admin/users/{id}?done=session")
+        .twice(Twice::Refused(404)),
     submit(Admin, "/admin/users/{id}/remove")
         .about(Thing::User)
         .on("/admin/users/{id}/remove", "form.question")

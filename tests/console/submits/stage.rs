@@ -126,7 +126,8 @@ impl Stage {
             Visitor::signed_in(&self.world.site, &Login { account: name.to_owned(), password: PASSWORD.to_owned() }).await;
         let books = self.world.books();
         let hash = books.text(&format!("SELECT password_hash FROM users WHERE id = {id}")).await;
-        Made { id, visitor: Some(visitor), words: vec![("hash", hash)] }
+        let session = books.number(&format!("SELECT max(id) FROM sessions WHERE user_id = {id}")).await;
+        Made { id, visitor: Some(visitor), words: vec![("hash", hash), ("session", session.to_string())] }
     }
 
     async fn card(&self) -> Made {
