@@ -14,7 +14,7 @@ use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::channels::{self, ChannelQuery};
 use crate::services::error::NOT_FOUND;
 use crate::services::keys::{self, KeyListFilter, KeyView};
-use crate::services::reports::{self, LogQuery, TOO_MANY_TO_SORT};
+use crate::services::reports::{self, LogQuery};
 use crate::services::values::ListQuery;
 use crate::services::{Actor, Served, ServiceError};
 
@@ -69,13 +69,11 @@ async fn rows(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
     let words = [&query.ending, &query.model, &asked.query];
     let filtered = choices.iter().any(Option::is_some) || words.iter().any(|word| word.is_some());
     let export = as_parameters(&query);
-    let (page, unsorted) = match reports::logs(services, actor, &asked, query.clone()).await {
-        Err(error) if error.refusal == &TOO_MANY_TO_SORT => {
-            asked = ListQuery { sort: None, sort_dir: None, ..asked };
-            (reports::logs(services, actor, &asked, query).await?, Some(error.message(visit.language)))
-        }
-        page => (page?, None),
-    };
+    let (page, too_many) = reports::logs_or_by_time(services, actor, &asked, query).await?;
+    if too_many.is_some() {
+        asked = ListQuery { sort: None, sort_dir: None, ..asked };
+    }
+    let unsorted = too_many.map(|refused| refused.message(visit.language));
     let newest = asked.page.unwrap_or(1) == 1 && asked.sort.as_deref().is_none_or(|sort| sort == "ts");
     let offered = if visit.of_all() {
         offered(visit, actor).await?

@@ -8,15 +8,18 @@ use super::log::{Log, LogDetail};
 use crate::services::error::{NOT_ALLOWED, NOT_FOUND, refusals};
 use crate::services::values::{ListQuery, check};
 use crate::services::{Actor, Served, ServiceError, Services};
+use crate::store::Window;
 use crate::store::log_pages::{COUNTED, LogList, SORTS};
 use crate::store::log_search;
 use crate::store::logs::{self, Cursor, LogFilter};
 
+/// The column of the order of time.
+const BY_TIME: &str = "ts";
 /// Models that are suggested at most.
 const MOST_MODELS: i64 = 100;
 
 refusals! {
-    /// More rows than are sorted by something else than arrival.
+    /// More rows than are sorted by something else than time.
     TOO_MANY_TO_SORT = Invalid, "too_many_to_sort",
         "Too many rows to be sorted by this: choose a shorter range or other filters, so that at most {most} match",
         "行数太多，无法按此排序：请缩短时间范围或换用其他筛选条件，使匹配的行不超过 {most} 行";
@@ -73,6 +76,22 @@ pub struct LogPage {
 /// # Errors
 /// `invalid_request`; `too_many_to_sort`; `forbidden` when somebody asks for what is not theirs to see.
 pub async fn logs(services: &Services, actor: &Actor, asked: &ListQuery, query: LogQuery) -> Served<LogPage> {
+    match logs_or_by_time(services, actor, asked, query).await? {
+        (_, Some(too_many)) => Err(too_many),
+        (page, None) => Ok(page),
+    }
+}
+
+/// The same, in order of time where too many rows match for the order that is asked for; then with the refusal of that.
+///
+/// # Errors
+/// As those of [`logs`] but for `too_many_to_sort`.
+pub async fn logs_or_by_time(
+    services: &Services,
+    actor: &Actor,
+    asked: &ListQuery,
+    query: LogQuery,
+) -> Served<(LogPage, Option<ServiceError>)> {
     let cursor = query.cursor.as_deref().map(read_cursor).transpose()?;
     let mut window = asked.window(SORTS)?;
     if cursor.is_none() && window.offset > COUNTED {
@@ -82,24 +101,26 @@ pub async fn logs(services: &Services, actor: &Actor, asked: &ListQuery, query: 
     let filter = log_filter(actor, query)?;
     let list = LogList::of(&services.db, &filter, window.query.as_deref()).await?;
     let total = list.count().await?;
-    let most_sorted = list.most_sorted(window.column).filter(|most| cursor.is_none() && total > *most);
-    if let Some(most) = most_sorted {
-        return Err(ServiceError::field(&TOO_MANY_TO_SORT, "sort").with("most", most));
+    let most = list.most_sorted(window.column).filter(|most| cursor.is_none() && total > *most);
+    let too_many = most.map(|most| ServiceError::field(&TOO_MANY_TO_SORT, "sort").with("most", most));
+    if too_many.is_some() {
+        window = Window { column: BY_TIME, descending: true, ..window };
     }
     let mut rows = list.rows(&window, cursor, total).await?;
     let page_size = window.limit - 1;
     let more = i64::try_from(rows.len()).is_ok_and(|many| many > page_size);
     rows.truncate(usize::try_from(page_size).unwrap_or(usize::MAX));
-    let by_arrival = cursor.is_some() || (window.column == "ts" && window.descending);
+    let by_arrival = cursor.is_some() || (window.column == BY_TIME && window.descending);
     let last = rows.last().filter(|_| more && by_arrival);
-    Ok(LogPage {
+    let page = LogPage {
         next_cursor: last.map(|row| format!("{}-{}", row.ts, row.id)),
         rows: rows.into_iter().map(|row| Log::of(row, actor.is_admin())).collect(),
         total: total.min(COUNTED),
         total_capped: total > COUNTED,
         page: asked.page.unwrap_or(1),
         page_size,
-    })
+    };
+    Ok((page, too_many))
 }
 
 /// The first models of the alphabet that the log knows (admins).

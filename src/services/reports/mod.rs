@@ -12,9 +12,8 @@ mod traffic;
 
 pub use key_usage::{KeyUsage, KeyUsageQuery, UsageByModel, UsageSummary, key_usage};
 pub use log::{Log, LogAttempt, LogDetail, LogPrices, LogTimings};
-pub(crate) use logs::TOO_MANY_TO_SORT;
 pub(super) use logs::log_filter;
-pub use logs::{LogPage, LogQuery, log, logged_models, logs};
+pub use logs::{LogPage, LogQuery, log, logged_models, logs, logs_or_by_time};
 pub use numbers::{ChannelNumbers, KeyNumbers, ModelNumbers, Numbers, Point, Stats, StatsQuery, stats, totals};
 pub use rankings::{Ranked, RankingQuery, Rankings, rankings};
 pub(super) use traffic::percentile;
