@@ -1,4 +1,5 @@
 // What pages do beyond links and forms: all of it is a convenience, nothing needs it.
+import { busy } from './busy.js';
 import { channels } from './channels.js';
 import { charts } from './chart.js';
 import { copying } from './copy.js';
@@ -10,6 +11,7 @@ import { several } from './several.js';
 import { sheets } from './sheets.js';
 import { theme } from './theme.js';
 
+busy();
 channels();
 charts();
 copying();

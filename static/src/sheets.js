@@ -12,11 +12,15 @@ export function sheets() {
     const link = event.target.closest('[data-sheet]');
     if (!link || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
     event.preventDefault();
+    if (link.ariaBusy) return;
     document.querySelectorAll(':popover-open').forEach((menu) => menu.hidePopover());
+    link.ariaBusy = 'true';
     try {
       await open(link);
     } catch {
       location.assign(link.href);
+    } finally {
+      link.ariaBusy = null;
     }
   });
   document.addEventListener('submit', (event) => {

@@ -58,3 +58,20 @@ async fn a_key_is_made_shown_once_used_and_its_request_appears_live() {
     assert_eq!(browser.complaints().await, Vec::<String>::new());
     browser.close().await;
 }
+
+#[actix_web::test]
+async fn a_list_is_busy_while_the_page_that_replaces_it_is_on_its_way() {
+    let (world, browser) = (World::start(), Browser::open().await);
+    world.sign_in(&browser, &world.user).await;
+    world.show(&browser, "/console/logs", "en", "light").await;
+    // After the page's own listeners: nothing leads anywhere.
+    browser.run("for (const kind of ['click', 'submit']) addEventListener(kind, (event) => event.preventDefault())").await;
+    for act in ["querySelector('#list th a').click()", "querySelector('[data-filters]').requestSubmit()"] {
+        assert_eq!(browser.run("return document.getElementById('list').ariaBusy").await, Value::Null, "{act}");
+        browser.run(&format!("document.{act}")).await;
+        assert_eq!(browser.run("return document.getElementById('list').ariaBusy").await, "true", "{act}");
+        browser.run("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))").await;
+    }
+    assert_eq!(browser.complaints().await, [""; 0]);
+    browser.close().await;
+}
