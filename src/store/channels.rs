@@ -8,6 +8,7 @@ use actors::vocabulary::{Channel, ChannelId};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{AssertSqlSafe, FromRow};
 
+use super::conditions::listed;
 use super::db::{Db, Stored, on_both, read, write};
 use super::paging::{Sorts, Window, contains};
 use super::source::{json, parsed};
@@ -139,8 +140,7 @@ impl ChannelFilter {
     /// The WHERE clause. All that is put into its text are numbers.
     fn clause(&self) -> String {
         let Some(ids) = &self.ids else { return MATCHES.to_owned() };
-        let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
-        if ids.is_empty() { "1 = 0 AND ".to_owned() + MATCHES } else { format!("id IN ({}) AND {MATCHES}", ids.join(", ")) }
+        if ids.is_empty() { "1 = 0 AND ".to_owned() + MATCHES } else { format!("id IN ({}) AND {MATCHES}", listed(ids)) }
     }
 
     /// The pattern of a list of models that has the wanted one.

@@ -69,6 +69,11 @@ impl Conditions {
     }
 }
 
+/// Numbers as a list in a text, for `IN (…)`.
+pub(super) fn listed(numbers: &[i64]) -> String {
+    numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// Binds all values to a query, in order: `bind_all!(query, &conditions.binds)`.
 macro_rules! bind_all {
     ($query:expr, $binds:expr) => {

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, FromRow};
 
-use super::conditions::{Conditions, bind_all};
+use super::conditions::listed;
 use super::db::{Db, Stored, read};
 
 /// Id and name of the key with this digest (lower-case hex), unless its owner is gone.
@@ -36,11 +36,10 @@ pub async fn of(db: &Db, ids: &[i64]) -> Stored<Vec<NamedKey>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut all = Conditions::default();
-    let places = ids.iter().map(|id| all.push(*id)).collect::<Vec<_>>().join(", ");
     let sql = format!(
         "SELECT k.id, k.name, k.user_id, u.username FROM api_keys k JOIN users u ON u.id = k.user_id \
-         WHERE k.id IN ({places}) AND u.deleted_at IS NULL"
+         WHERE k.id IN ({}) AND u.deleted_at IS NULL",
+        listed(ids)
     );
-    read!(db, conn => Ok(bind_all!(sqlx::query_as(AssertSqlSafe(sql)), &all.binds).fetch_all(&mut *conn).await?))
+    read!(db, conn => Ok(sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *conn).await?))
 }

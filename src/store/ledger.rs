@@ -75,7 +75,7 @@ pub struct LedgerSums {
 pub async fn list(db: &Db, user: i64, filter: &LedgerFilter, window: &Window) -> Stored<(Vec<ToldLedgerRow>, LedgerSums)> {
     let matching = conditions(user, filter, window);
     // What rows tell is looked up for those of the page alone.
-    let direction = if window.descending { "DESC" } else { "ASC" };
+    let direction = window.direction();
     let rows = format!(
         "SELECT l.*, g.code_last4 AS card_last4, r.model FROM (SELECT l.* FROM ledger l{}{}) AS l \
          LEFT JOIN gift_cards g ON g.id = l.gift_card_id LEFT JOIN request_log r ON r.id = l.receipt_id \

@@ -29,7 +29,7 @@ const MOST_HELD: i64 = COUNTED;
 /// Rows that may match where each has to be read to be sorted.
 const MOST_READ: i64 = 10_000;
 /// The column by which rows are in order in every index.
-const ARRIVAL: &str = "ts";
+pub const ARRIVAL: &str = "ts";
 const BY_TIME: &str = "request_log_by_time";
 /// What [`BY_TIME`] holds to sort by.
 const HELD: [&str; 5] = ["duration_ms", "ttft_ms", "cost_nanos", "tokens_in", "tokens_out"];
@@ -200,7 +200,7 @@ fn either(keys: &Option<Part>, models: &Option<Part>) -> String {
 
 /// ` ORDER BY …`; equal rows are ordered by id. Only a time to the first output may be missing, and comes last then.
 fn order(column: &str, window: &Window) -> String {
-    let direction = if window.descending { "DESC" } else { "ASC" };
+    let direction = window.direction();
     let nulls = if column == ARRIVAL { "" } else { " NULLS LAST" };
     format!(" ORDER BY {column} {direction}{nulls}, id {direction}")
 }

@@ -4,7 +4,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::conditions::Conditions;
+use super::conditions::{Conditions, listed};
 use super::db::{Db, Stored, read};
 use super::paging::contains;
 
@@ -75,9 +75,8 @@ impl Part {
             let all = format!("key_id IN (SELECT key_id FROM log_key_names WHERE name LIKE {pattern} ESCAPE '\\')");
             return Self { all, each: Vec::new() };
         }
-        let list: Vec<String> = ids.iter().map(i64::to_string).collect();
-        let each = list.iter().map(|id| format!("key_id = {id}"));
-        Self { all: format!("key_id IN ({})", list.join(", ")), each: each.filter(|_| list.len() <= most_runs).collect() }
+        let each = ids.iter().map(|id| format!("key_id = {id}"));
+        Self { all: format!("key_id IN ({})", listed(ids)), each: each.filter(|_| ids.len() <= most_runs).collect() }
     }
 
     fn models(names: Vec<String>, pattern: &str, most_runs: usize, conditions: &mut Conditions) -> Self {

@@ -22,8 +22,13 @@ impl Window {
     /// The end of the statement: `ORDER BY … LIMIT … OFFSET …`. Rows that are equal are ordered by `id`.
     pub(super) fn tail(&self, id: &str) -> String {
         let (column, limit, offset) = (self.column, self.limit, self.offset);
-        let direction = if self.descending { "DESC" } else { "ASC" };
+        let direction = self.direction();
         format!(" ORDER BY {column} {direction} NULLS LAST, {id} {direction} LIMIT {limit} OFFSET {offset}")
+    }
+
+    /// `DESC` or `ASC`.
+    pub(super) fn direction(&self) -> &'static str {
+        if self.descending { "DESC" } else { "ASC" }
     }
 
     /// The query as a `LIKE … ESCAPE '\'` pattern for lower-case text.

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, FromRow};
 
-use super::conditions::{Conditions, bind_all};
+use super::conditions::{Conditions, bind_all, listed};
 use super::db::{Db, Stored, read};
 use super::stats::{DAY_MS, EVERYBODY, HOUR_MS, RankBy, RankOf, Span, ceiling, floor, whole};
 
@@ -46,7 +46,7 @@ pub fn step(span: &Span) -> i64 {
 pub async fn trends(db: &Db, span: &Span, of: RankOf, by: RankBy, ranks: &Ranks) -> Stored<Vec<StepSum>> {
     let mut binds = Conditions::default();
     let among = match ranks {
-        Ranks::Ids(ids) if !ids.is_empty() => joined(ids),
+        Ranks::Ids(ids) if !ids.is_empty() => listed(ids),
         Ranks::Names(names) if !names.is_empty() => {
             names.iter().map(|name| binds.push(name.clone())).collect::<Vec<_>>().join(", ")
         }
@@ -86,14 +86,10 @@ fn arms(span: &Span, of: RankOf, among: &str) -> Vec<String> {
         return vec![hours(first, last)];
     }
     let days: Vec<i64> = (0..(last_day - first_day) / DAY_MS).map(|day| first_day + day * DAY_MS).collect();
-    let (days, kept) = (joined(&days), if of == RankOf::Models { "place = 0 AND model" } else { "place" });
+    let (days, kept) = (listed(&days), if of == RankOf::Models { "place = 0 AND model" } else { "place" });
     let by_day = format!(
         "SELECT place, model, day - day % {step} AS at, {SUMMED} FROM usage_daily \
          WHERE part = '{part}' AND user_id = {EVERYBODY} AND day IN ({days}) AND {kept} IN ({among})"
     );
     vec![by_day, hours(first, first_day), hours(last_day, last)]
-}
-
-fn joined(numbers: &[i64]) -> String {
-    numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -9,12 +9,10 @@ use crate::services::error::{NOT_ALLOWED, NOT_FOUND, refusals};
 use crate::services::values::{ListQuery, check};
 use crate::services::{Actor, Served, ServiceError, Services};
 use crate::store::Window;
-use crate::store::log_pages::{COUNTED, LogList, SORTS};
+use crate::store::log_pages::{ARRIVAL, COUNTED, LogList, SORTS};
 use crate::store::log_search;
 use crate::store::logs::{self, Cursor, LogFilter};
 
-/// The column of the order of time.
-const BY_TIME: &str = "ts";
 /// Models that are suggested at most.
 const MOST_MODELS: i64 = 100;
 
@@ -104,13 +102,13 @@ pub async fn logs_or_by_time(
     let most = list.most_sorted(window.column).filter(|most| cursor.is_none() && total > *most);
     let too_many = most.map(|most| ServiceError::field(&TOO_MANY_TO_SORT, "sort").with("most", most));
     if too_many.is_some() {
-        window = Window { column: BY_TIME, descending: true, ..window };
+        window = Window { column: ARRIVAL, descending: true, ..window };
     }
     let mut rows = list.rows(&window, cursor, total).await?;
     let page_size = window.limit - 1;
     let more = i64::try_from(rows.len()).is_ok_and(|many| many > page_size);
     rows.truncate(usize::try_from(page_size).unwrap_or(usize::MAX));
-    let by_arrival = cursor.is_some() || (window.column == BY_TIME && window.descending);
+    let by_arrival = cursor.is_some() || (window.column == ARRIVAL && window.descending);
     let last = rows.last().filter(|_| more && by_arrival);
     let page = LogPage {
         next_cursor: last.map(|row| format!("{}-{}", row.ts, row.id)),
