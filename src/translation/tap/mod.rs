@@ -1,13 +1,14 @@
 //! Reads usage from the upstream's own bytes: once, into one value that reply, log and bill share.
 
+mod figures;
 mod wire;
 
 use super::sse::Frame;
 use actors::vocabulary::usage::estimate_tokens;
 use actors::vocabulary::{Protocol, Usage};
-use serde::Deserialize;
+use figures::{Figures, RawUsage};
 use serde_json::Value;
-use wire::{Block, ChatChunk, ChatDelta, MessagesEvent, RawUsage, ResponsesEvent, Whole};
+use wire::{Block, ChatChunk, ChatDelta, MessagesEvent, ResponsesEvent, UsageHolder, Whole};
 
 /// What an event means for the commit and for the end of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct UsageTap {
     protocol: Protocol,
     usage: Usage,
     reported: bool,
+    /// The figure for which none of the provider's is believed.
+    disbelieved: Option<String>,
     text_bytes: usize,
     produced: bool,
     stopped: bool,
@@ -48,6 +51,7 @@ impl UsageTap {
             protocol,
             usage: Usage::default(),
             reported: false,
+            disbelieved: None,
             text_bytes: 0,
             produced: false,
             stopped: false,
@@ -69,11 +73,16 @@ impl UsageTap {
         self.next_sequence
     }
 
-    /// The usage so far; where the upstream named none, `input` as estimated and the output's text counted.
-    /// The flag says whether anything was estimated.
+    /// The figure for which none of the provider's is believed, by name and value.
+    pub fn disbelieved(&self) -> Option<&str> {
+        self.disbelieved.as_deref()
+    }
+
+    /// The usage so far; where the upstream named none, or none that can be believed, `input` as estimated and the
+    /// output's text counted. The flag says whether anything was estimated.
     pub fn reading(&self, input: i64) -> (Usage, bool) {
         let delivered = estimate_tokens(self.text_bytes);
-        if !self.reported {
+        if !self.reported || self.disbelieved.is_some() {
             return (Usage { input, output: delivered, ..Usage::default() }, true);
         }
         // Before its end a stream may have named its input alone (`message_start`), and some providers name zeros.
@@ -105,13 +114,14 @@ impl UsageTap {
 
     /// Output tokens counted from text so far.
     pub fn delivered(&self) -> i64 {
-        estimate_tokens(self.text_bytes).max(self.usage.output)
+        let named = if self.disbelieved.is_some() { 0 } else { self.usage.output };
+        estimate_tokens(self.text_bytes).max(named)
     }
 
     /// Reads a whole answer.
     pub fn whole(&mut self, body: &[u8]) {
         let answer = serde_json::from_slice::<Whole<'_>>(body).unwrap_or_else(|_| Whole::odd(body));
-        if let Some(usage) = &answer.usage {
+        if let Some(usage) = answer.usage.get() {
             self.take(usage);
         }
         self.stopped = true;
@@ -138,7 +148,7 @@ impl UsageTap {
 
     fn messages_event(&mut self, data: &[u8]) -> Meaning {
         let Ok(event) = serde_json::from_slice::<MessagesEvent<'_>>(data) else { return Meaning::Opening };
-        if let Some(usage) = event.message.as_ref().and_then(|message| message.usage.as_ref()).or(event.usage.as_ref()) {
+        if let Some(usage) = event.message.as_ref().and_then(|message| message.usage.get()).or(event.usage.get()) {
             self.take(usage);
         }
         match event.kind.as_deref() {
@@ -176,7 +186,7 @@ impl UsageTap {
         if chunk.error.is_some() {
             return Meaning::Error;
         }
-        if let Some(usage) = &chunk.usage {
+        if let Some(usage) = chunk.usage.get() {
             self.take(usage);
             if chunk.choices.is_empty() {
                 return Meaning::UsageChunk;
@@ -206,12 +216,12 @@ impl UsageTap {
         if chunk.get("error").is_some_and(|error| !error.is_null()) {
             return Meaning::Error;
         }
-        let usage = chunk.get("usage").and_then(|usage| RawUsage::deserialize(usage).ok());
-        if let Some(usage) = &usage {
+        let usage = UsageHolder::of(data);
+        if let Some(usage) = usage.get() {
             self.take(usage);
         }
         let choices = chunk.get("choices").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        if usage.is_some() && choices.is_empty() {
+        if usage.get().is_some() && choices.is_empty() {
             return Meaning::UsageChunk;
         }
         let mut meaning = Meaning::Opening;
@@ -232,7 +242,7 @@ impl UsageTap {
         let Ok(event) = serde_json::from_slice::<ResponsesEvent<'_>>(data) else { return Meaning::Opening };
         let is_bare_error = event.error.is_some() && event.response.is_none();
         if let Some(response) = event.response {
-            if let Some(usage) = &response.usage {
+            if let Some(usage) = response.usage.get() {
                 self.take(usage);
             }
             if let Some(id) = response.id {
@@ -264,39 +274,58 @@ impl UsageTap {
         }
     }
 
-    /// Takes a usage object in; later figures overwrite earlier ones, since they are cumulative.
-    fn take(&mut self, raw: &RawUsage) {
+    /// Takes a usage object in; later figures overwrite earlier ones, since they are cumulative. One figure that nobody
+    /// can believe is enough to believe none.
+    fn take(&mut self, raw: &RawUsage<'_>) {
         self.reported = true;
-        let usage = &mut self.usage;
-        let set = |slot: &mut i64, value: Option<i64>| *slot = value.map_or(*slot, |value| value.max(0));
-        if self.protocol == Protocol::Messages {
-            set(&mut usage.input, raw.input_tokens);
-            set(&mut usage.output, raw.output_tokens);
-            set(&mut usage.cache_read, raw.cache_read_input_tokens);
-            match &raw.cache_creation {
-                Some(split) => {
-                    set(&mut usage.cache_creation_5m, split.ephemeral_5m_input_tokens);
-                    set(&mut usage.cache_creation_1h, split.ephemeral_1h_input_tokens);
-                }
-                None if usage.cache_creation_1h == 0 => set(&mut usage.cache_creation_5m, raw.cache_creation_input_tokens),
-                None => {}
+        let is_messages = self.protocol == Protocol::Messages;
+        match if is_messages { raw.messages() } else { raw.openai() } {
+            Ok(figures) if is_messages => self.take_messages(&figures),
+            Ok(figures) => self.take_openai(&figures),
+            Err(odd) => {
+                self.disbelieved.get_or_insert(odd);
             }
-            set(&mut usage.reasoning, raw.output_tokens_details.as_ref().and_then(|details| details.thinking_tokens));
-            return;
         }
-        let details = raw.prompt_tokens_details.as_ref().or(raw.input_tokens_details.as_ref());
-        set(&mut usage.cache_read, details.and_then(|details| details.cached_tokens));
-        // OpenAI's cached tokens are inside its input; Anthropic's stand beside it.
-        if self.splits_cache_writes {
-            set(&mut usage.cache_creation_5m, details.and_then(|details| details.cache_write_tokens));
-        }
-        if let Some(input) = raw.prompt_tokens.or(raw.input_tokens) {
-            usage.input = input.saturating_sub(usage.cache_read).saturating_sub(usage.cache_creation_5m).max(0);
-        }
-        set(&mut usage.output, raw.completion_tokens.or(raw.output_tokens));
-        let output_details = raw.completion_tokens_details.as_ref().or(raw.output_tokens_details.as_ref());
-        set(&mut usage.reasoning, output_details.and_then(|details| details.reasoning_tokens));
     }
+
+    fn take_messages(&mut self, figures: &Figures) {
+        let usage = &mut self.usage;
+        let of_input =
+            [figures.input, figures.cache_read, figures.cache_creation, figures.cache_creation_5m, figures.cache_creation_1h];
+        // Some providers end their streams with zeros, which take nothing back.
+        if of_input.iter().any(|figure| *figure > Some(0)) {
+            set(&mut usage.input, figures.input);
+            set(&mut usage.cache_read, figures.cache_read);
+            if figures.splits_creation {
+                set(&mut usage.cache_creation_5m, figures.cache_creation_5m);
+                set(&mut usage.cache_creation_1h, figures.cache_creation_1h);
+            } else if usage.cache_creation_1h == 0 {
+                set(&mut usage.cache_creation_5m, figures.cache_creation);
+            }
+        }
+        usage.output = usage.output.max(figures.output.unwrap_or(0));
+        set(&mut usage.reasoning, figures.reasoning);
+    }
+
+    fn take_openai(&mut self, figures: &Figures) {
+        let usage = &mut self.usage;
+        // OpenAI's cached tokens are inside its input; Anthropic's stand beside it.
+        if figures.input.is_none_or(|input| input > 0) {
+            set(&mut usage.cache_read, figures.cache_read);
+            if self.splits_cache_writes {
+                set(&mut usage.cache_creation_5m, figures.cache_creation);
+            }
+            if let Some(input) = figures.input {
+                usage.input = input.saturating_sub(usage.cache_read).saturating_sub(usage.cache_creation_5m).max(0);
+            }
+        }
+        usage.output = usage.output.max(figures.output.unwrap_or(0));
+        set(&mut usage.reasoning, figures.reasoning);
+    }
+}
+
+fn set(slot: &mut i64, figure: Option<i64>) {
+    *slot = figure.unwrap_or(*slot);
 }
 
 /// Bytes of text in a part of a whole answer, wherever they stand.

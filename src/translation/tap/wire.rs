@@ -5,11 +5,14 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::figures::{Lenient, RawUsage};
+
 #[derive(Deserialize)]
 pub(super) struct Whole<'a> {
     #[serde(borrow)]
     pub(super) id: Option<Cow<'a, str>>,
-    pub(super) usage: Option<RawUsage>,
+    #[serde(borrow, default)]
+    pub(super) usage: Lenient<RawUsage<'a>>,
     #[serde(default)]
     pub(super) content: Vec<Value>,
     #[serde(default)]
@@ -18,17 +21,22 @@ pub(super) struct Whole<'a> {
     pub(super) choices: Vec<Value>,
 }
 
-impl Whole<'_> {
-    /// An answer of which a field is not as the API has it: what of the others can be read.
-    pub(super) fn odd(body: &[u8]) -> Self {
-        let mut answer: Value = serde_json::from_slice(body).unwrap_or_default();
+impl<'a> Whole<'a> {
+    /// An answer of which a field is not as the API has it: what of the others can be read. One whose numbers are too
+    /// large even for JSON's reader is taken for text as a whole: it must not be free.
+    pub(super) fn odd(body: &'a [u8]) -> Self {
+        let usage = UsageHolder::of(body);
+        let Ok(mut answer) = serde_json::from_slice::<Value>(body) else {
+            let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+            let text = is_json.then(|| Value::String(String::from_utf8_lossy(body).into_owned()));
+            return Self { id: None, usage, content: text.into_iter().collect(), output: Vec::new(), choices: Vec::new() };
+        };
         let mut list = |name: &str| match answer.get_mut(name).map(Value::take) {
             Some(Value::Array(items)) => items,
             _ => Vec::new(),
         };
         let (content, output, choices) = (list("content"), list("output"), list("choices"));
         let id = answer.get("id").and_then(Value::as_str).map(|id| Cow::Owned(id.to_owned()));
-        let usage = answer.get("usage").and_then(|usage| RawUsage::deserialize(usage).ok());
         Self { id, usage, content, output, choices }
     }
 }
@@ -37,8 +45,10 @@ impl Whole<'_> {
 pub(super) struct MessagesEvent<'a> {
     #[serde(rename = "type", borrow)]
     pub(super) kind: Option<Cow<'a, str>>,
-    pub(super) message: Option<UsageHolder>,
-    pub(super) usage: Option<RawUsage>,
+    #[serde(borrow)]
+    pub(super) message: Option<UsageHolder<'a>>,
+    #[serde(borrow, default)]
+    pub(super) usage: Lenient<RawUsage<'a>>,
     #[serde(borrow)]
     pub(super) content_block: Option<Block<'a>>,
     #[serde(borrow)]
@@ -46,8 +56,16 @@ pub(super) struct MessagesEvent<'a> {
 }
 
 #[derive(Deserialize)]
-pub(super) struct UsageHolder {
-    pub(super) usage: Option<RawUsage>,
+pub(super) struct UsageHolder<'a> {
+    #[serde(borrow, default)]
+    pub(super) usage: Lenient<RawUsage<'a>>,
+}
+
+impl<'a> UsageHolder<'a> {
+    /// The usage alone of something that is otherwise not as the API has it.
+    pub(super) fn of(data: &'a [u8]) -> Lenient<RawUsage<'a>> {
+        serde_json::from_slice::<Self>(data).map(|holder| holder.usage).unwrap_or_default()
+    }
 }
 
 #[derive(Deserialize)]
@@ -80,7 +98,8 @@ impl Delta<'_> {
 pub(super) struct ChatChunk<'a> {
     #[serde(default, borrow)]
     pub(super) choices: Vec<ChatChoice<'a>>,
-    pub(super) usage: Option<RawUsage>,
+    #[serde(borrow, default)]
+    pub(super) usage: Lenient<RawUsage<'a>>,
     pub(super) error: Option<serde::de::IgnoredAny>,
 }
 
@@ -146,41 +165,12 @@ pub(super) struct ResponsesEvent<'a> {
 pub(super) struct ResponseHolder<'a> {
     #[serde(borrow)]
     pub(super) id: Option<Cow<'a, str>>,
-    pub(super) usage: Option<RawUsage>,
+    #[serde(borrow, default)]
+    pub(super) usage: Lenient<RawUsage<'a>>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Item<'a> {
     #[serde(rename = "type", borrow)]
     pub(super) kind: Option<Cow<'a, str>>,
-}
-
-/// All three vendors' usage objects in one.
-#[derive(Deserialize)]
-pub(super) struct RawUsage {
-    pub(super) input_tokens: Option<i64>,
-    pub(super) output_tokens: Option<i64>,
-    pub(super) cache_read_input_tokens: Option<i64>,
-    pub(super) cache_creation_input_tokens: Option<i64>,
-    pub(super) cache_creation: Option<CacheCreation>,
-    pub(super) prompt_tokens: Option<i64>,
-    pub(super) completion_tokens: Option<i64>,
-    pub(super) prompt_tokens_details: Option<Details>,
-    pub(super) input_tokens_details: Option<Details>,
-    pub(super) completion_tokens_details: Option<Details>,
-    pub(super) output_tokens_details: Option<Details>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct CacheCreation {
-    pub(super) ephemeral_5m_input_tokens: Option<i64>,
-    pub(super) ephemeral_1h_input_tokens: Option<i64>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Details {
-    pub(super) cached_tokens: Option<i64>,
-    pub(super) cache_write_tokens: Option<i64>,
-    pub(super) reasoning_tokens: Option<i64>,
-    pub(super) thinking_tokens: Option<i64>,
 }
