@@ -95,12 +95,22 @@ impl FileJournal {
         Ok(journal)
     }
 
+    /// Begins a segment, if the disk has space for it: the space that the newest one was given is not left behind.
     fn rotate(&mut self) -> io::Result<()> {
         let number = self.segments.back().map_or(1, |segment| segment.number + 1);
         let (segment, writer) = new_segment(&self.directory, number)?;
+        let wanted = space::disk_of(&self.directory).map_or(0, |disk| 2 * disk.reserve);
+        let secured = match space::take(&writer, 0, wanted) {
+            Ok(()) => wanted,
+            Err(error) if self.torn || error.kind() == io::ErrorKind::Unsupported => 0,
+            Err(error) => {
+                fs::remove_file(&segment.path)?;
+                return Err(error);
+            }
+        };
         self.segments.push_back(segment);
         self.writer = writer;
-        (self.secured, self.torn) = (0, false);
+        (self.secured, self.torn) = (secured, false);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use actors::vocabulary::Protocol;
 use api_proxy::mock_upstream::Reply as Scripted;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, spawn_app};
+use crate::app::{TestApp, eventually, spawn_app};
 use crate::on_both;
 
 const ABSURD: [&str; 6] = ["-1", "9007199254740992", "9223372036854775807", "1e300", "1e400", r#""NaN""#];
@@ -214,6 +214,32 @@ on_both! {
         for row in app.rows().await {
             assert_eq!((row.tokens_in, row.tokens_out, row.estimated), (100, 7, false), "{row:?}");
         }
+        app.finish().await;
+    }
+    async fn a_receipt_that_cannot_be_booked_holds_up_nothing(storage) {
+        let app = spawn_app(storage).await;
+        let asks = async |label: &str| app.caller().asks("hello").header("x-request-id", label).whole().await.expects(200);
+        app.peek().execute("CREATE UNIQUE INDEX each_label_once ON request_log (client_request_id)").await;
+        asks("one").await;
+        asks("one").await;
+        asks("two").await;
+        let listed = async || app.admin("GET", "/api/system/set-aside", Value::Null).await["rows"].clone();
+        eventually("it is set aside", async || listed().await[0].is_object()).await;
+        let rows = app.rows().await;
+        assert_eq!(rows.len(), 2, "the others are booked: {rows:?}");
+        let aside = listed().await[0].clone();
+        assert_eq!((&aside["retriable"], &aside["username"]), (&json!(true), &json!("carl")), "{aside}");
+        let ready = app.admin("GET", "/readyz", Value::Null).await;
+        assert_eq!((&ready["ready"], &ready["degraded"], &ready["setAside"]), (&json!(true), &json!(true), &json!(1)), "{ready}");
+        let path = format!("/api/system/set-aside/{}", aside["id"]);
+        app.admin("POST", &format!("{path}/retry"), json!({})).await;
+        eventually("it is refused again", async || listed().await[0].is_object()).await;
+        app.peek().execute("DROP INDEX each_label_once").await;
+        app.admin("POST", &format!("{path}/retry"), json!({})).await;
+        eventually("it is booked", async || app.rows_now().await.len() == 3).await;
+        assert_eq!(listed().await, json!([]));
+        let deeds = app.admin("GET", "/api/activity?action=receipt.retry", Value::Null).await;
+        assert_eq!(deeds["total"], 2, "{deeds}");
         app.finish().await;
     }
 }

@@ -235,7 +235,7 @@ mod tests {
         }
         assert_eq!(
             read(r#""<b>\u0000 many tokens, so many tokens""#),
-            Err(r"output_tokens <b>\u0000manytokens,soman".to_owned())
+            Err(r"output_tokens <b>\u0000manytokens,soma".to_owned())
         );
     }
 
