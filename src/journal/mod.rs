@@ -243,8 +243,10 @@ impl Journal for FileJournal {
                 Err(error) => is_left_to_luck = error.kind() == io::ErrorKind::Unsupported,
             }
         }
-        let ahead = if is_left_to_luck { disk.free } else { self.secured.saturating_sub(written) };
-        Room { is_enough: ahead >= disk.reserve / 2, free: Some(disk.free) }
+        // What is taken ahead is for those under way: nobody new is let in once the disk itself has nothing left.
+        let has_space = disk.free >= disk.reserve / 4;
+        let is_secured = is_left_to_luck || self.secured.saturating_sub(written) >= disk.reserve / 2;
+        Room { is_enough: has_space && is_secured, free: Some(disk.free) }
     }
 
     fn probe(&mut self) -> io::Result<()> {

@@ -233,10 +233,7 @@ mod tests {
         for json in absurd.into_iter().chain([r#""NaN""#, r#""inf""#, r#""many""#, r#""-1""#, r#""1e300""#]) {
             assert!(read(json).is_err(), "{json}");
         }
-        assert_eq!(
-            read(r#""<b>\u0000 many tokens, so many tokens""#),
-            Err(r"output_tokens <b>\u0000manytokens,soma".to_owned())
-        );
+        assert_eq!(read(r#""<b>\u0000 many tokens, so many tokens""#), Err(r"output_tokens <b>\u0000manytokens,soma".to_owned()));
     }
 
     #[test]
