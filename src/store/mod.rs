@@ -29,6 +29,7 @@ pub mod models;
 pub mod paging;
 pub mod prices;
 pub mod retention;
+pub mod sealed;
 pub mod sessions;
 pub mod settings;
 pub mod source;
