@@ -58,6 +58,11 @@ pub fn has_odd_characters(url: &str) -> bool {
     url.chars().any(|char| char.is_control() || char.is_whitespace() || char == '\\')
 }
 
+/// Whether a URL names a user, be it an empty one: what stands before an `@` is easily taken for the host.
+pub fn has_user_info(url: &str) -> bool {
+    url.split_once("//").and_then(|(_, rest)| rest.split(['/', '?', '#']).next()).is_some_and(|authority| authority.contains('@'))
+}
+
 fn parse(given: &str) -> Result<Url, BadBaseUrl> {
     if given.len() > 2_048 {
         return Err(BadBaseUrl::Syntax);
@@ -70,9 +75,7 @@ fn parse(given: &str) -> Result<Url, BadBaseUrl> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(BadBaseUrl::Scheme);
     }
-    // Even an empty user name: what stands before an @ is easily taken for the host.
-    let authority = given.split_once("//").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
-    if authority.contains('@') || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+    if has_user_info(given) || url.query().is_some() || url.fragment().is_some() {
         return Err(BadBaseUrl::Extras);
     }
     if url.host_str().is_none_or(str::is_empty) { Err(BadBaseUrl::Syntax) } else { Ok(url) }

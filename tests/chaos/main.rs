@@ -8,10 +8,12 @@
 mod books;
 mod client;
 mod commands;
+mod files;
 mod gateway;
 mod hostile;
 mod kills;
 mod line;
+mod logging;
 mod memory;
 mod outage;
 mod raw;

@@ -19,6 +19,7 @@ mod reply;
 
 mod bodies;
 mod conversion;
+mod doors;
 mod failures;
 mod fidelity;
 mod models;

@@ -26,6 +26,7 @@ live-readers = Readers of the live log
 unbooked = Receipts to be booked
 journal-size = Journal
 memory = Memory
+lost-log-lines = Log lines that could not be written
 version = Version
 uptime = up { $days ->
     [0] { "" }

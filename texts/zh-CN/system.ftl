@@ -25,6 +25,7 @@ live-readers = 实时日志读者
 unbooked = 待入账的凭据
 journal-size = 用量日志文件
 memory = 内存
+lost-log-lines = 未能写入的日志行
 version = 版本
 uptime = 已运行 { $days ->
     [0] { "" }
