@@ -17,7 +17,7 @@ pub(super) async fn run(config: Config) -> Result<ExitCode, CommandError> {
     stop.wait(false).await;
     tracing::info!(in_flight = running.in_flight(), "stopping: running answers are finished first");
     if !running.stop().await {
-        tracing::warn!("the deadline for stopping passed with requests under way; their usage is in the journal");
+        tracing::warn!("the deadline for stopping passed with requests under way; they ended with an error");
     }
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
