@@ -87,7 +87,13 @@ impl DataDir {
             let file = path.join(name);
             files::tighten(&file).map_err(within(&file))?;
         }
-        Ok(Self { path })
+        let directory = Self { path };
+        let journal = directory.journal();
+        if fs::symlink_metadata(&journal).is_ok_and(|about| about.is_symlink()) {
+            let error = io::Error::other("is a symbolic link; mount what is to be elsewhere in its place");
+            return Err(BadDataDir::Io { path: journal, error });
+        }
+        Ok(directory)
     }
 
     /// Where it is.
@@ -243,6 +249,10 @@ mod tests {
             assert!(refused.contains(name) && refused.contains("symbolic link"), "{refused}");
             fs::remove_file(link).unwrap();
         }
+        symlink(elsewhere.path(), home.path().join("journal")).unwrap();
+        let refused = DataDir::open(home.path()).unwrap_err().to_string();
+        assert!(refused.contains("journal: is a symbolic link"), "{refused}");
+        fs::remove_file(home.path().join("journal")).unwrap();
         let directory = DataDir::open(home.path()).unwrap();
         symlink(elsewhere.path().join("made"), home.path().join("instance.lock")).unwrap();
         directory.claim().unwrap_err();

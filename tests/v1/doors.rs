@@ -6,7 +6,7 @@ use api_proxy::config::TrustedProxies;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, Wish, spawn_app, spawn_app_with};
+use crate::app::{CLAUDE, TestApp, Wish, spawn_app, spawn_app_with};
 use crate::on_both;
 
 /// A page with the site's address in its examples.
@@ -17,18 +17,21 @@ async fn docs(app: &TestApp, headers: &[(&str, &str)]) -> String {
     }
     let reply = request.send().await.unwrap();
     assert_eq!(reply.status(), 200);
-    reply.text().await.unwrap()
+    reply.text().await.unwrap().replace("&#x2f;", "/")
 }
 
-async fn get(app: &TestApp, path: &str, accept: &str) -> (u16, HeaderMap, String) {
-    let key = &app.caller().key;
-    let reply = app.http.get(format!("{}{path}", app.base)).header("accept", accept).bearer_auth(key).send().await.unwrap();
+/// As a stranger, or with a user's key.
+async fn get(app: &TestApp, path: &str, accept: &str, key: Option<&str>) -> (u16, HeaderMap, String) {
+    let request = app.http.get(format!("{}{path}", app.base)).header("accept", accept);
+    let reply = key.into_iter().fold(request, |request, key| request.bearer_auth(key)).send().await.unwrap();
     (reply.status().as_u16(), reply.headers().clone(), reply.text().await.unwrap())
 }
 
 /// The admin's reply, whatever its status.
 async fn admin(app: &TestApp, method: &str, path: &str) -> (u16, Value) {
-    let reply = app.as_admin(method, path).send().await.unwrap();
+    let request = app.as_admin(method, path);
+    let request = if method == "POST" { request.json(&json!({"model": CLAUDE})) } else { request };
+    let reply = request.send().await.unwrap();
     (reply.status().as_u16(), reply.json().await.unwrap())
 }
 
@@ -71,8 +74,8 @@ on_both! {
             "/api/me", "/api/site", "/api/health", "/api/openapi.json", "/api/nowhere", "/v1/usage", "/usage", "/v1/models",
             "/v1/models/none", "/v1/nowhere", "/livez", "/readyz", "/", "/docs", "/sign-in", "/console", "/nowhere", &of_key,
         ];
-        for path in paths {
-            let (status, headers, _) = get(&app, path, "*/*").await;
+        for (path, key) in paths.into_iter().flat_map(|path| [(path, None), (path, Some(key.as_str()))]) {
+            let (status, headers, _) = get(&app, path, "*/*", key).await;
             let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
             assert_eq!(header("x-content-type-options"), "nosniff", "{path} {status}");
             assert_eq!(header("cache-control"), "no-store", "{path} {status}");
@@ -87,16 +90,16 @@ on_both! {
         let app = spawn_app(storage).await;
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
         for path in ["/nowhere", "/no/where.php", "/admin/nowhere", "/console/nowhere", "/admin/users/x/y/z", "/assets/x", "/%00"] {
-            let (status, headers, body) = get(&app, path, browser).await;
+            let (status, headers, body) = get(&app, path, browser, None).await;
             assert_eq!(status, 404, "{path}");
             assert!(headers["content-type"].to_str().unwrap().starts_with("text/html") && body.contains("</html>"), "{path}: {body}");
         }
         for path in ["/nowhere", "/no/where.php", "/.env", "/%00"] {
-            let (status, _, body) = get(&app, path, "*/*").await;
+            let (status, _, body) = get(&app, path, "*/*", None).await;
             let body: Value = serde_json::from_str(&body).unwrap();
             assert_eq!((status, &body["code"]), (404, &json!("not_found")), "{path}");
         }
-        let (status, _, body) = get(&app, "/v1/nowhere", browser).await;
+        let (status, _, body) = get(&app, "/v1/nowhere", browser, None).await;
         assert_eq!((status, body.starts_with('{')), (404, true), "{body}");
         app.finish().await;
     }
@@ -109,7 +112,7 @@ on_both! {
         let form = app.http.post(format!("{}/sign-in", app.base)).header("content-type", "application/x-www-form-urlencoded");
         let reply = form.body("account=a%00b&password=x").send().await.unwrap();
         assert_eq!(reply.status(), 422);
-        let (status, _, _) = get(&app, "/sign-in?next=%00", "text/html").await;
+        let (status, _, _) = get(&app, "/sign-in?next=%00", "text/html", None).await;
         assert_eq!(status, 422);
         app.finish().await;
     }
