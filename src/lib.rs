@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod console;
 pub mod edge;
+pub mod files;
 pub mod journal;
 pub mod metering;
 pub mod mock_upstream;

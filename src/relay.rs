@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::ports::StorageIll;
+use tokio_util::sync::CancellationToken;
 
 use crate::admission::{self, Desk, Inbound, Refused, Stopped};
 use crate::metering::{self, Answer};
@@ -24,6 +25,8 @@ pub struct Road {
     pub items: Arc<RecentItems>,
     /// Silence after which a stream shows a sign of life.
     pub keep_alive: Duration,
+    /// Cancelled when the process may wait for its requests no longer: from then on nothing is waited for.
+    pub late: CancellationToken,
 }
 
 impl fmt::Debug for Road {
@@ -47,6 +50,9 @@ pub enum Why {
     /// Metering: the receipt could not be written.
     #[error("the gateway could not record this request")]
     Unrecorded,
+    /// The process is being stopped, and its deadline for running requests has passed.
+    #[error("the gateway is being restarted")]
+    Stopping,
 }
 
 /// A request without an answer; its receipt is closed by whoever tells the client.
@@ -58,15 +64,24 @@ pub type Failure = Stopped<Why>;
 /// Why there is none.
 pub async fn relay(road: &Road, inbound: Inbound) -> Result<Answer, Failure> {
     let health = &road.desk.cellar.health;
-    let admitted = admission::admit(&road.desk, inbound).await.map_err(widen)?;
+    let admitted = in_time(road, admission::admit(&road.desk, inbound)).await?;
     // It may have waited for its turn.
     if let Err(refused) = admission::recordable(&road.desk) {
         return Err(Stopped::with(refused, admitted.inbound.caller.pending));
     }
-    let route = routing::plan(health, &road.origins, admitted).await.map_err(widen)?;
-    let arrival = upstream::call(&road.wire, health, &road.items, route).await.map_err(widen)?;
+    let route = in_time(road, routing::plan(health, &road.origins, admitted)).await?;
+    let arrival = in_time(road, upstream::call(&road.wire, health, &road.items, route)).await?;
     remember(road, &arrival);
-    metering::answer(arrival, &road.items, road.keep_alive).await.map_err(unrecorded)
+    metering::answer(arrival, &road.items, road.keep_alive, &road.late).await.map_err(unrecorded)
+}
+
+/// Takes a step, unless the process can wait for it no longer. The receipt of a request that is dropped then knows why.
+async fn in_time<T, E: Into<Why>>(road: &Road, step: impl Future<Output = Result<T, Stopped<E>>>) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        done = step => done.map_err(widen),
+        () = road.late.cancelled() => Err(Stopped { why: Why::Stopping, pending: None }),
+    }
 }
 
 fn widen<E: Into<Why>>(stopped: Stopped<E>) -> Failure {

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::door::Extract;
 use super::openapi::Operation;
 use crate::services::error::{BAD_FIELD, BODY_TOO_LARGE, BODY_TOO_SLOW, MISSING_FIELD, NOT_FOUND, NOT_JSON};
+use crate::services::values::storable;
 use crate::services::{Served, ServiceError};
 
 /// Largest body of this door, in bytes.
@@ -59,6 +60,7 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Extract for Query<T> {
     async fn extract(request: &HttpRequest, _: &mut Payload) -> Served<Self> {
         let pairs: Vec<_> =
             url::form_urlencoded::parse(request.query_string().as_bytes()).filter(|(_, value)| !value.is_empty()).collect();
+        storable::pairs(pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())))?;
         let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         let pairs = actix_web::web::Query::<T>::from_query(&text);
         pairs
@@ -107,6 +109,7 @@ async fn read(request: &HttpRequest, payload: &mut Payload, limit: usize) -> Ser
 }
 
 fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Served<T> {
+    storable::json(text)?;
     let mut reader = serde_json::Deserializer::from_slice(text);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();

@@ -2,14 +2,30 @@
 //! process's own.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
+use crate::config::LEAST_SECRET_BYTES;
+use crate::files;
+use crate::store::db::file_of;
+
 /// Characters of a generated secret.
 const SECRET_CHARS: usize = 48;
+/// Largest file that may hold the secret.
+const MOST_SECRET_BYTES: u64 = 64 << 10;
+/// What the process keeps in its directory, beside the journal's own.
+const FILES: [&str; 8] = [
+    "api-proxy.db",
+    "api-proxy.db-wal",
+    "api-proxy.db-shm",
+    "api-proxy.db-journal",
+    "app-secret",
+    "instance.lock",
+    "migrate.lock",
+    "demo.json",
+];
 
 /// Why the directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +41,18 @@ pub enum BadDataDir {
     /// Another process uses it.
     #[error("another api-proxy process uses {}: stop it, or give this one its own DATA_DIR", .0.display())]
     Taken(PathBuf),
+    /// The file of the secret holds none.
+    #[error(
+        "{} holds no secret: {problem}. Put back the file that this database was started with first (or set APP_SECRET to what it held); \
+         if nothing is stored yet, remove the file and a new secret is made",
+        .path.display()
+    )]
+    NoSecret {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with what it holds.
+        problem: &'static str,
+    },
     /// No randomness for a secret.
     #[error("the system gives no randomness")]
     NoRandomness,
@@ -43,18 +71,29 @@ pub struct Claim {
 }
 
 impl DataDir {
-    /// Makes the directory if it is missing, readable by its owner alone.
+    /// Makes the directory if it is missing. It and what the process keeps in it become its owner's alone, also where
+    /// they were there before with other permissions.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be made, or a link stands where a file should.
     pub fn open(path: &Path) -> Result<Self, BadDataDir> {
-        let wrong = |error| BadDataDir::Io { path: path.to_owned(), error };
-        if !path.is_dir() {
-            fs::create_dir_all(path).map_err(wrong)?;
-            fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(wrong)?;
+        let within = |path: &Path| {
+            let path = path.to_owned();
+            move |error| BadDataDir::Io { path, error }
+        };
+        files::directory(path).map_err(within(path))?;
+        let path = fs::canonicalize(path).map_err(within(path))?;
+        for name in FILES {
+            let file = path.join(name);
+            files::tighten(&file).map_err(within(&file))?;
         }
-        let path = fs::canonicalize(path).map_err(wrong)?;
-        Ok(Self { path })
+        let directory = Self { path };
+        let journal = directory.journal();
+        if fs::symlink_metadata(&journal).is_ok_and(|about| about.is_symlink()) {
+            let error = io::Error::other("is a symbolic link; mount what is to be elsewhere in its place");
+            return Err(BadDataDir::Io { path: journal, error });
+        }
+        Ok(directory)
     }
 
     /// Where it is.
@@ -78,7 +117,7 @@ impl DataDir {
     /// When another process is in.
     pub fn claim(&self) -> Result<Claim, BadDataDir> {
         let path = self.path.join("instance.lock");
-        let lock = File::create(&path).map_err(|error| BadDataDir::Io { path: path.clone(), error })?;
+        let lock = files::open_lock(&path).map_err(|error| BadDataDir::Io { path: path.clone(), error })?;
         match lock.try_lock() {
             Ok(()) => Ok(Claim { _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(BadDataDir::Taken(self.path.clone())),
@@ -86,21 +125,138 @@ impl DataDir {
         }
     }
 
-    /// The generated secret, made on first use with mode 0600.
+    /// The generated secret, made on first use.
     ///
     /// # Errors
-    /// When it can be neither read nor made.
+    /// When it can be neither read nor made, or the file holds what is no secret.
     pub fn secret(&self) -> Result<SecretString, BadDataDir> {
         let path = self.path.join("app-secret");
         let wrong = |error| BadDataDir::Io { path: path.clone(), error };
-        if !path.exists() {
-            let secret = crate::secrets::random_base62(SECRET_CHARS).map_err(|_| BadDataDir::NoRandomness)?;
-            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-                Ok(mut file) => file.write_all(secret.as_bytes()).and_then(|()| file.sync_all()).map_err(wrong)?,
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(wrong(error)),
+        let file = match files::open(&path, OpenOptions::new().read(true)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make_secret(&path)?;
+                files::open(&path, OpenOptions::new().read(true))
             }
+            opened => opened,
+        };
+        let mut bytes = Vec::new();
+        file.and_then(|file| file.take(MOST_SECRET_BYTES + 1).read_to_end(&mut bytes)).map_err(wrong)?;
+        usable(bytes).map_err(|problem| BadDataDir::NoSecret { path, problem })
+    }
+
+    /// Written aside, and moved into place only when all of it is on the disk: a disk that is full, or a power failure,
+    /// leaves no half of a secret behind. Of two processes that start at once, the first one's stays.
+    fn make_secret(&self, path: &Path) -> Result<(), BadDataDir> {
+        let secret = crate::secrets::random_base62(SECRET_CHARS).map_err(|_| BadDataDir::NoRandomness)?;
+        let aside = self.path.join(format!("app-secret.{}.new", fastrand::u64(..)));
+        let written = files::open(&aside, OpenOptions::new().write(true).create_new(true))
+            .and_then(|mut file| file.write_all(secret.as_bytes()).and_then(|()| file.sync_all()))
+            .and_then(|()| match fs::hard_link(&aside, path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                // A file system without links.
+                Err(_) => fs::rename(&aside, path),
+                Ok(()) => Ok(()),
+            });
+        let _moved_or_never_made = fs::remove_file(&aside);
+        written.and_then(|()| File::open(&self.path)?.sync_all()).map_err(|error| BadDataDir::Io { path: path.to_owned(), error })
+    }
+}
+
+/// Closes the embedded database to others wherever it is, before SQLite makes it: its other files get the same permissions.
+///
+/// # Errors
+/// When a link or something else that is no file stands in its place.
+pub(super) fn own_database(url: &str) -> Result<(), BadDataDir> {
+    let Some(path) = file_of(url) else { return Ok(()) };
+    // An address that the operator wrote may lead over links; the directory's own files may not.
+    let path = fs::canonicalize(&path).unwrap_or(path);
+    let beside = |end: &str| PathBuf::from(format!("{}{end}", path.display()));
+    let made = files::open(&path, OpenOptions::new().read(true).write(true).create(true).truncate(false)).map(drop);
+    let done = match made {
+        // SQLite says better what is missing.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(()),
+        done => done,
+    };
+    done.and_then(|()| ["-wal", "-shm", "-journal"].iter().try_for_each(|end| files::tighten(&beside(end))))
+        .map_err(|error| BadDataDir::Io { path: path.clone(), error })
+}
+
+/// The secret as it stands in its file, if it is one.
+fn usable(bytes: Vec<u8>) -> Result<SecretString, &'static str> {
+    if bytes.is_empty() {
+        return Err("it is empty");
+    }
+    if bytes.len() as u64 > MOST_SECRET_BYTES {
+        return Err("it is far too long");
+    }
+    let text = String::from_utf8(bytes).map_err(|_| "it is no text")?;
+    let secret = text.trim();
+    if secret.chars().any(char::is_control) {
+        return Err("it has control characters");
+    }
+    if secret.len() < LEAST_SECRET_BYTES {
+        return Err("it has fewer than 32 characters");
+    }
+    Ok(SecretString::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn the_secret_is_made_once_and_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = DataDir::open(home.path()).unwrap();
+        let made = directory.secret().unwrap();
+        assert_eq!(made.expose_secret().len(), SECRET_CHARS);
+        assert_eq!(directory.secret().unwrap().expose_secret(), made.expose_secret());
+        let mode = fs::metadata(home.path().join("app-secret")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1, "something was left beside it");
+    }
+
+    #[test]
+    fn what_is_no_secret_is_refused_with_the_way_out() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = DataDir::open(home.path()).unwrap();
+        let path = home.path().join("app-secret");
+        let bad: [&[u8]; 8] =
+            [b"", b"x", &[b' '; 48], &[0; 48], &[b'a'; 31], b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", &[0xff; 48], &[b'\n'; 48]];
+        for bytes in bad {
+            fs::write(&path, bytes).unwrap();
+            let refused = directory.secret().unwrap_err().to_string();
+            assert!(refused.contains("holds no secret") && refused.contains("remove the file"), "{bytes:?}: {refused}");
+            assert_eq!(fs::read(&path).unwrap(), bytes, "it was changed");
         }
-        fs::read_to_string(&path).map(SecretString::from).map_err(wrong)
+        fs::write(&path, "an operator's own secret, long enough\n").unwrap();
+        assert_eq!(directory.secret().unwrap().expose_secret(), "an operator's own secret, long enough\n");
+    }
+
+    #[test]
+    fn links_in_place_of_its_files_are_refused() {
+        let (home, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let target = elsewhere.path().join("precious");
+        fs::write(&target, "precious").unwrap();
+        for name in FILES {
+            let link = home.path().join(name);
+            symlink(&target, &link).unwrap();
+            let refused = DataDir::open(home.path()).unwrap_err().to_string();
+            assert!(refused.contains(name) && refused.contains("symbolic link"), "{refused}");
+            fs::remove_file(link).unwrap();
+        }
+        symlink(elsewhere.path(), home.path().join("journal")).unwrap();
+        let refused = DataDir::open(home.path()).unwrap_err().to_string();
+        assert!(refused.contains("journal: is a symbolic link"), "{refused}");
+        fs::remove_file(home.path().join("journal")).unwrap();
+        let directory = DataDir::open(home.path()).unwrap();
+        symlink(elsewhere.path().join("made"), home.path().join("instance.lock")).unwrap();
+        directory.claim().unwrap_err();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
+        assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1, "a file was made through a link");
     }
 }

@@ -25,7 +25,7 @@ use crate::secrets::Sealer;
 use crate::services::passwords::Passwords;
 use crate::services::throttle::Throttles;
 use crate::services::{CurrentSettings, ServiceError, Services, SetupGate};
-use crate::store::{Booking, CatalogueStore, Db, StoreError};
+use crate::store::{Booking, CatalogueStore, Db, StoreError, sealed};
 
 pub use data_dir::{BadDataDir, DataDir};
 pub use serving::Running;
@@ -42,6 +42,12 @@ pub enum StartError {
     /// The database.
     #[error("the database cannot be used: {0}")]
     Database(#[from] StoreError),
+    /// The secret is another one than that which the database was written with.
+    #[error(
+        "APP_SECRET (or the file app-secret in DATA_DIR) opens none of the {0} secrets stored in this database. Start with the one they \
+         were stored under, or name that in APP_SECRET_PREVIOUS; if it is lost for good, README.md says how to go on without them"
+    )]
+    ForeignSecret(usize),
     /// Its migrations.
     #[error("the database could not be migrated: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -93,7 +99,12 @@ pub async fn open_storage(config: &Config) -> Result<Storage, StartError> {
     };
     let sealer = Sealer::new(&secret, &config.previous_secrets).map_err(|_| StartError::NoRandomness)?;
     let url = config.database_url.as_ref().map_or_else(|| data_dir.database_url(), |url| url.expose_secret().to_owned());
+    data_dir::own_database(&url)?;
     let db = Db::open(&url, config.database_pool_size).await?;
+    // Before the migrations: with another secret nothing is to be written, either.
+    if let (sealed @ 1.., 0) = sealed::opened(&db, &sealer).await? {
+        return Err(StartError::ForeignSecret(sealed));
+    }
     db.migrate(data_dir.path()).await?;
     Ok(Storage { data_dir, db, sealer })
 }

@@ -15,6 +15,7 @@ use crate::services::books::{Books, MOST_ASIDE};
 use crate::services::system::{ActorFigures, Figures, HoldFigures, MOST_HOLDS, System, Traffic};
 use crate::services::values::Usd;
 use crate::services::{News, Served, ServiceError};
+use crate::telemetry;
 
 /// Puts changes in force through the actors.
 pub(super) struct CellarNews(pub(super) Cellar);
@@ -72,6 +73,7 @@ impl System for Process {
             live_readers: self.cellar.logs.readers() as u64,
             actor_restarts: actors.iter().map(|actor| actor.restarts).sum(),
             memory_bytes: resident_bytes(),
+            lost_log_lines: telemetry::lost_lines(),
             actors,
             waiting_requests: gates.iter().map(|(_, gate)| gate.waiting as u64).sum(),
             slots_held: gates.iter().map(|(_, gate)| u64::from(gate.slots)).sum(),

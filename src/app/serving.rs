@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::KeepAlive;
+use actix_web::http::header::ACCEPT;
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{App, HttpServer, rt};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use actors::log_broadcaster::LogBroadcaster;
 use actors::ports::Clock;
 use actors::system::Cellar;
 use actors::vocabulary::IdMaker;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::data_dir::Claim;
 use super::process::Process;
@@ -26,14 +28,18 @@ use crate::console::{self, Console};
 use crate::edge::{self, Door};
 use crate::relay::Road;
 use crate::routing::{RecentItems, ResponseOrigins};
-use crate::services::Services;
 use crate::services::channels::UpstreamsHandle;
+use crate::services::error::NOT_FOUND;
 use crate::services::system::SystemHandle;
-use crate::session::Doorstep;
+use crate::services::{ServiceError, Services};
+use crate::session::{Doorstep, careful_headers};
 use crate::upstream::{Wire, tls_config};
 
 /// Idle connections stay open this long; longer than the proxies usually put in front.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long the last events of answers that the deadline ended may take to go out, and then, where their clients do not
+/// read, the server to close their connections.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// How often the number of requests under way is looked at while stopping.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -58,6 +64,7 @@ pub struct Running {
     pub services: Services,
     server: ServerHandle,
     in_flight: Arc<AtomicUsize>,
+    late: CancellationToken,
     shutdown_timeout: Duration,
     chores: rt::task::JoinHandle<()>,
     _instance: Claim,
@@ -102,7 +109,12 @@ impl Doors {
             tls,
             origins: Arc::new(ResponseOrigins::default()),
             items: Arc::new(RecentItems::default()),
-            door: Door { trusted_proxies: proxies.clone(), patience: config.patience, in_flight: Arc::clone(in_flight) },
+            door: Door {
+                trusted_proxies: proxies.clone(),
+                patience: config.patience,
+                in_flight: Arc::clone(in_flight),
+                late: CancellationToken::new(),
+            },
             console: Console::new(Doorstep { services: services.clone(), proxies }, system.clone()),
             api_routes: api::routes(),
             upstreams: Data::new(UpstreamsHandle(Arc::new(providers))),
@@ -113,19 +125,32 @@ impl Doors {
 
     /// Opens them on one worker, which gets a client towards upstreams of its own.
     fn open(&self, config: &mut ServiceConfig) {
+        let door = Door { late: self.door.late.child_token(), ..self.door.clone() };
         let road = Road {
             desk: self.desk.clone(),
             wire: Wire::new(&self.tls, self.desk.cellar.cache.reader().clone()),
             origins: Arc::clone(&self.origins),
             items: Arc::clone(&self.items),
-            keep_alive: self.door.patience.keep_alive,
+            keep_alive: door.patience.keep_alive,
+            late: door.late.clone(),
         };
         config.app_data(self.upstreams.clone()).app_data(self.system.clone()).app_data(self.logs.clone());
-        edge::routes(config, &road, &self.door);
+        edge::routes(config, &road, &door);
         self.api_routes.configure(config, &ApiContext(self.console.doorstep.clone()));
         api::probes(config);
         console::routes(config, &self.console);
         edge::short_routes(config, &road);
+        config.default_service(web::to(elsewhere));
+    }
+}
+
+/// Whatever no route has: a page for browsers, JSON for everybody else.
+async fn elsewhere(request: HttpRequest) -> HttpResponse {
+    let accepted = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    if accepted.into_iter().any(|kinds| kinds.contains("text/html")) {
+        console::not_found(&request).await
+    } else {
+        api::error::refuse(&request, ServiceError::new(&NOT_FOUND))
     }
 }
 
@@ -135,12 +160,13 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let doors = Doors::new(&parts);
     let Parts { config, cellar, services, in_flight, instance, .. } = parts;
     let chores = rt::spawn(chores::run(services.clone(), doors.upstreams.get_ref().clone(), cellar.cache.reader().clone()));
-    let mut server = HttpServer::new(move || App::new().configure(|config| doors.open(config)))
+    let late = doors.door.late.clone();
+    let mut server = HttpServer::new(move || App::new().wrap(careful_headers()).configure(|config| doors.open(config)))
         .tcp_nodelay(true)
         .h1_allow_half_closed(false)
         .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
         .client_request_timeout(config.patience.head)
-        .shutdown_timeout(config.shutdown_timeout.as_secs() + 1)
+        .shutdown_timeout((config.shutdown_timeout + FAREWELL).as_secs() + 1)
         .disable_signals();
     if let Some(workers) = config.workers {
         server = server.workers(workers.max(1));
@@ -154,6 +180,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
         services,
         server: handle,
         in_flight,
+        late,
         shutdown_timeout: config.shutdown_timeout,
         chores,
         _instance: instance,
@@ -166,21 +193,38 @@ impl Running {
         self.in_flight.load(Ordering::Acquire)
     }
 
-    /// Stops in order: no new connections, live readers away, running answers finished (up to the deadline),
-    /// every receipt in the database. Answers whether all of that was done in time.
+    /// Stops in order: no new connections, live readers away, running answers finished (up to the deadline, which ends
+    /// them legally), every receipt in the database. Answers whether all of that was done in time.
     pub async fn stop(self) -> bool {
         let by = Instant::now() + self.shutdown_timeout;
         self.chores.abort();
-        let stopping = rt::spawn(self.server.stop(true));
+        let mut stopping = rt::spawn(self.server.stop(true));
         self.cellar.logs.dismiss().await;
-        while self.in_flight.load(Ordering::Acquire) > 0 && Instant::now() < by {
-            tokio::time::sleep(LOOK_EVERY).await;
+        let finished = idle(&self.in_flight, by).await;
+        if !finished {
+            self.cellar.bookkeeper.close();
+            self.late.cancel();
+            idle(&self.in_flight, by + FAREWELL).await;
         }
         // A request is done when its answer's last bytes are handed over; a slow client is still reading them. The
-        // server closes what is idle by itself, and stops when nobody reads any more.
-        let finished = self.in_flight.load(Ordering::Acquire) == 0 && tokio::time::timeout_at(by, stopping).await.is_ok();
+        // server closes what is idle by itself, and stops when nobody reads any more, or two seconds after the deadline.
+        let until = if finished { by } else { by + 3 * FAREWELL };
+        let finished = tokio::time::timeout_at(until, &mut stopping).await.is_ok() && finished;
+        // What is dropped with its connection still has to be booked.
+        idle(&self.in_flight, Instant::now() + FAREWELL).await;
         let booked = self.cellar.ledger.drain(by.saturating_duration_since(Instant::now()).max(Duration::from_secs(2))).await;
         self.services.db.close().await;
         finished && booked
     }
+}
+
+/// Waits until no request is under way; answers whether that came in time.
+async fn idle(in_flight: &AtomicUsize, by: Instant) -> bool {
+    while in_flight.load(Ordering::Acquire) > 0 {
+        if Instant::now() >= by {
+            return false;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    true
 }

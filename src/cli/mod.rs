@@ -94,7 +94,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
             Ok(ExitCode::SUCCESS)
         }
         Command::MockUpstream { listen, no_record } => {
-            say(&format!("The scripted provider listens on http://{listen}"))?;
+            let _unread = say(&format!("The scripted provider listens on http://{listen}"));
             mock_upstream::run(listen, !no_record).await?;
             Ok(ExitCode::SUCCESS)
         }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use actors::ports::Faults;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::CommandError;
 use crate::app;
@@ -14,30 +14,52 @@ pub(super) async fn run(config: Config) -> Result<ExitCode, CommandError> {
     let mut stop = StopSignals::listen()?;
     let running = app::start(config, faults()).await?;
     tracing::info!(address = %running.listening, version = env!("CARGO_PKG_VERSION"), "listening");
-    stop.wait().await;
+    stop.wait(false).await;
     tracing::info!(in_flight = running.in_flight(), "stopping: running answers are finished first");
     if !running.stop().await {
-        tracing::warn!("the deadline for stopping passed with requests under way; their usage is in the journal");
+        tracing::warn!("the deadline for stopping passed with requests under way; they ended with an error");
     }
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
 
-/// SIGTERM and SIGINT.
+/// What signals mean: SIGTERM, SIGINT and SIGQUIT stop the process in order. SIGHUP says that a terminal has gone, or asks
+/// for a log to be opened anew; ours goes to standard error, so that there is nothing to do but to stay. The others that
+/// would end a process which does not know them have no meaning here.
 pub(super) struct StopSignals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
+    stop: [Signal; 3],
+    hang_up: Signal,
+    _ignored: [Signal; 4],
 }
 
 impl StopSignals {
     pub(super) fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            stop: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::quit())?],
+            hang_up: signal(SignalKind::hangup())?,
+            _ignored: [
+                signal(SignalKind::user_defined1())?,
+                signal(SignalKind::user_defined2())?,
+                signal(SignalKind::alarm())?,
+                signal(SignalKind::io())?,
+            ],
+        })
     }
 
-    pub(super) async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+    /// Until one that stops; or, where nobody is left to see what runs in a terminal, until that has gone.
+    pub(super) async fn wait(&mut self, ends_with_its_terminal: bool) {
+        let [terminate, interrupt, quit] = &mut self.stop;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                _ = quit.recv() => return,
+                _ = self.hang_up.recv() => {}
+            }
+            if ends_with_its_terminal {
+                return;
+            }
+            tracing::info!("SIGHUP has no meaning here: log lines go to standard error, settings are in the database");
         }
     }
 }

@@ -11,8 +11,8 @@ use secrecy::SecretString;
 
 pub use proxies::TrustedProxies;
 
-/// Shortest `APP_SECRET`.
-const LEAST_SECRET_BYTES: usize = 32;
+/// Shortest secret, in `APP_SECRET` and in its file.
+pub const LEAST_SECRET_BYTES: usize = 32;
 
 /// Why the process cannot start as configured.
 #[derive(Debug, thiserror::Error)]

@@ -22,7 +22,9 @@ pub(super) fn address(name: &str) -> String {
 /// `GET /assets/{version}/{name}`
 pub(super) async fn serve(asked: Path<(String, String)>) -> HttpResponse {
     let (version, name) = asked.into_inner();
-    let Some(bytes) = find(&name) else { return HttpResponse::NotFound().finish() };
+    let Some(bytes) = find(&name) else {
+        return HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("No such file.");
+    };
     // Whoever asks for another version gets this one, but must not keep it under that address.
     let keep = if version == VERSION && !cfg!(debug_assertions) { "public, max-age=31536000, immutable" } else { "no-cache" };
     let nosniff: (HeaderName, HeaderValue) = (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

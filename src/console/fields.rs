@@ -16,7 +16,7 @@ use super::format;
 use super::render::shown;
 use super::visit::{BODY_DEADLINE, Visit};
 use crate::services::error::{BAD_FIELD, BODY_TOO_LARGE, BODY_TOO_SLOW};
-use crate::services::values::{Patch, Usd, check};
+use crate::services::values::{Patch, Usd, check, storable};
 use crate::services::{Served, ServiceError};
 
 /// Fields whose names have one of these in them are not shown again.
@@ -41,6 +41,13 @@ impl Fields {
     /// Adds what was typed into a field, or chosen.
     pub(super) fn add(&mut self, name: String, value: String) {
         self.0.entry(name).or_default().push(value);
+    }
+
+    /// The same, if a database can keep every text of it.
+    pub(super) fn storable(self) -> Served<Self> {
+        let pairs = self.0.iter().flat_map(|(name, values)| values.iter().map(|value| (name.as_str(), value.as_str())));
+        storable::pairs(pairs)?;
+        Ok(self)
     }
 
     /// Everything chosen of a field that may be chosen several times.
@@ -165,7 +172,7 @@ pub(super) async fn read(mut body: Payload) -> Served<Fields> {
     for (name, value) in form_urlencoded::parse(&bytes).into_owned() {
         fields.add(name, value);
     }
-    Ok(fields)
+    fields.storable()
 }
 
 /// What is wrong, and with which field of the form.

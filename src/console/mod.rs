@@ -19,9 +19,12 @@ mod visit;
 use std::sync::Arc;
 
 use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
 
 use self::once::Tickets;
 use self::render::Renderer;
+use crate::services::ServiceError;
+use crate::services::error::NOT_FOUND;
 use crate::services::system::SystemHandle;
 use crate::session::Doorstep;
 
@@ -40,6 +43,14 @@ impl Console {
     /// Reads the embedded templates and texts.
     pub fn new(doorstep: Doorstep, system: SystemHandle) -> Self {
         Self { doorstep, system, renderer: Renderer::new(), tickets: Arc::default() }
+    }
+}
+
+/// The page that says that nothing is here.
+pub async fn not_found(request: &HttpRequest) -> HttpResponse {
+    match visit::Visit::extract(request).await {
+        Ok(visit) => visit.failure(&ServiceError::new(&NOT_FOUND)),
+        Err(refused) => refused.error_response(),
     }
 }
 

@@ -59,7 +59,7 @@ async fn read(request: &HttpRequest, body: Payload) -> Served<Fields> {
         let text = String::from_utf8(bytes).map_err(|_| check::bad(&name, "a text"))?;
         fields.add(name, text);
     }
-    Ok(fields)
+    fields.storable()
 }
 
 /// The body up to its limit: names and empty parts count like everything else.

@@ -19,7 +19,8 @@ use super::fields::{Fields, Problem};
 use super::render::shown;
 use super::{assets, notices, once, texts};
 use crate::services::site;
-use crate::services::{Actor, Kind, Language, ServiceError, Services};
+use crate::services::values::storable;
+use crate::services::{Actor, Kind, Language, Served, ServiceError, Services};
 use crate::session::{self, Client};
 
 /// Nothing from elsewhere, no inline script or style, no framing, forms only to ourselves.
@@ -60,10 +61,20 @@ impl Visit {
         let chosen = request.cookie(LANGUAGE_COOKIE).and_then(|cookie| Language::of_tag(cookie.value()));
         let language = chosen.unwrap_or_else(|| session::language(&request));
         let visit = Self { console, request, language, actor: None };
-        match session::actor(&visit.request, &visit.console.doorstep).await {
+        let actor = match visit.readable() {
+            Ok(()) => session::actor(&visit.request, &visit.console.doorstep).await,
+            Err(error) => Err(error),
+        };
+        match actor {
             Ok(actor) => Ok(Self { actor, ..visit }),
             Err(error) => Err(visit.failure(&error)),
         }
+    }
+
+    /// Passes an address all of whose parameters a database can be asked for.
+    fn readable(&self) -> Served<()> {
+        let query = self.query();
+        storable::pairs(query.iter().map(|(name, value)| (name.as_str(), value.as_str())))
     }
 
     pub(super) fn services(&self) -> &Services {

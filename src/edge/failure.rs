@@ -163,7 +163,9 @@ fn told(why: &Why) -> Told {
             param: Some("previous_response_id".into()),
             ..Told::refusal(Fault { openai_code: "previous_response_not_found", ..Fault::NOT_FOUND }, message)
         },
-        Why::NoRoute(NoRoute::Unanswered) | Why::Unrecorded => Told::refusal(Fault::UNAVAILABLE, message).retry(1_000),
+        Why::NoRoute(NoRoute::Unanswered) | Why::Unrecorded | Why::Stopping => {
+            Told::refusal(Fault::UNAVAILABLE, message).retry(1_000)
+        }
         Why::Failed(failed) => failed_told(failed, message),
     }
 }

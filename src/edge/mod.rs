@@ -6,6 +6,7 @@ mod body;
 mod failure;
 mod head;
 mod models;
+mod recording;
 mod respond;
 mod unpack;
 mod usage;
@@ -18,19 +19,17 @@ use actix_cors::Cors;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use actors::vocabulary::{Family, Protocol};
+use tokio_util::sync::CancellationToken;
 
 use head::{RequestId, client_address};
 
 use crate::admission::{Caller, Head, Inbound, Stopped, recognise};
 use crate::config::{Patience, TrustedProxies};
-use crate::relay::{Failure, Road, relay};
+use crate::relay::{Failure, Road, Why, relay};
 use crate::translation::{Ask, Fault};
 
 use body::BadBody;
 use failure::Told;
-
-/// Most of a body recorded when the admin switched recording on.
-const MOST_RECORDED_BYTES: usize = 64 << 10;
 
 /// Response headers that browsers' scripts may read.
 const EXPOSED: [&str; 5] = ["x-request-id", "request-id", "retry-after", "x-should-retry", "x-relay-error-origin"];
@@ -44,6 +43,9 @@ pub struct Door {
     pub patience: Patience,
     /// Requests under way, their answers included.
     pub in_flight: Arc<AtomicUsize>,
+    /// Cancelled when the process may wait for its requests no longer. Each worker has one of its own, so that those who
+    /// wait for it do not meet on one lock.
+    pub late: CancellationToken,
 }
 
 /// Counts a request until its answer has gone out.
@@ -120,7 +122,13 @@ async fn serve(protocol: Protocol, request: HttpRequest, payload: Payload, road:
     let arrived = Instant::now();
     let under_way = UnderWay::begin(&door);
     let id = RequestId::new();
-    let inbound = match read(protocol, &request, payload, &road, &door, &id, arrived).await {
+    let reading = read(protocol, &request, payload, &road, &door, &id, arrived);
+    let read = tokio::select! {
+        biased;
+        read = reading => read,
+        () = door.late.cancelled() => Err(failed(Why::Stopping, None)),
+    };
+    let inbound = match read {
         Ok(inbound) => inbound,
         Err(Unread::Failure(failure)) => return failure::answer(*failure, protocol.family(), &id),
         Err(Unread::Body(bad, caller)) => return bad_body(&bad, *caller, &id),
@@ -178,13 +186,13 @@ async fn read(
     caller.pending.note(|receipt| {
         receipt.model.clone_from(&ask.model);
         receipt.stream = ask.stream;
-        receipt.details = record.then(|| details(request, &body));
+        receipt.details = record.then(|| recording::details(request, &body));
     });
     let (forwarded, session) = (head::forwarded(headers), head::session(headers));
     Ok(Inbound { caller, ask, body, headers: forwarded, query: request.query_string().to_owned(), session })
 }
 
-fn failed(why: crate::relay::Why, pending: Option<actors::usage_ledger::PendingReceipt>) -> Unread {
+fn failed(why: Why, pending: Option<actors::usage_ledger::PendingReceipt>) -> Unread {
     Unread::Failure(Box::new(Stopped { why, pending }))
 }
 
@@ -198,22 +206,6 @@ fn bad_body(bad: &BadBody, caller: Caller, id: &RequestId) -> HttpResponse {
     let told = Told::refusal(fault, bad.to_string());
     caller.pending.close_later(told.ending, fault.status, Some(bad.to_string()));
     told.respond(caller.protocol.family(), id)
-}
-
-/// Head and body of a request, secrets masked, for an admin who switched recording on.
-fn details(request: &HttpRequest, body: &[u8]) -> String {
-    let is_secret = |name: &str| matches!(name, "authorization" | "x-api-key" | "api-key" | "cookie" | "proxy-authorization");
-    let headers: serde_json::Map<String, serde_json::Value> = request
-        .headers()
-        .iter()
-        .map(|(name, value)| {
-            let shown =
-                if is_secret(name.as_str()) { "…".to_owned() } else { String::from_utf8_lossy(value.as_bytes()).into_owned() };
-            (name.as_str().to_owned(), shown.into())
-        })
-        .collect();
-    let kept = String::from_utf8_lossy(&body[..body.len().min(MOST_RECORDED_BYTES)]);
-    serde_json::json!({"headers": headers, "body": kept, "truncated": body.len() > MOST_RECORDED_BYTES}).to_string()
 }
 
 /// Whose shape an answer outside a protocol's own routes takes.

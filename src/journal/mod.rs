@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use self::aside::Aside;
 use self::recent::{Line, Recent};
+use crate::files;
 
 /// A segment that grew to this size is followed by another.
 const SEGMENT_BYTES: u64 = 8 << 20;
@@ -82,7 +83,7 @@ impl FileJournal {
     /// # Errors
     /// When the directory cannot be used.
     pub fn open(directory: &Path) -> io::Result<Self> {
-        fs::create_dir_all(directory)?;
+        files::directory(directory)?;
         let mut segments = existing(directory)?;
         let number = segments.back().map_or(1, |segment| segment.number + 1);
         let (segment, writer) = new_segment(directory, number)?;
@@ -287,6 +288,7 @@ fn existing(directory: &Path) -> io::Result<VecDeque<Segment>> {
         let name = file.file_name();
         let number = name.to_str().and_then(|name| name.strip_prefix("usage-")?.strip_suffix(".journal")?.parse().ok());
         if let Some(number) = number {
+            files::tighten(&file.path())?;
             segments.push(Segment { number, path: file.path(), bytes: file.metadata()?.len() });
         }
     }
@@ -296,7 +298,7 @@ fn existing(directory: &Path) -> io::Result<VecDeque<Segment>> {
 
 fn new_segment(directory: &Path, number: u64) -> io::Result<(Segment, File)> {
     let path = directory.join(format!("usage-{number:012}.journal"));
-    let writer = OpenOptions::new().create_new(true).append(true).open(&path)?;
+    let writer = files::open(&path, OpenOptions::new().create_new(true).append(true))?;
     Ok((Segment { number, path, bytes: 0 }, writer))
 }
 

@@ -13,6 +13,7 @@ use actors::ports::StorageIll;
 use actors::usage_ledger::PendingReceipt;
 use actors::vocabulary::{Ending, Protocol, Usage, UserId};
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 
 pub use stream::MeteredStream;
 
@@ -53,11 +54,16 @@ pub enum Body {
     Stream(Box<MeteredStream>),
 }
 
-/// Meters an arrival. `keep_alive` is the silence after which a stream shows a sign of life.
+/// Meters an arrival. `keep_alive` is the silence after which a stream shows a sign of life; cancelled, `late` ends it.
 ///
 /// # Errors
 /// When a whole answer's receipt cannot be written; then it must not go out.
-pub async fn answer(arrival: Arrival, items: &Arc<RecentItems>, keep_alive: Duration) -> Result<Answer, StorageIll> {
+pub async fn answer(
+    arrival: Arrival,
+    items: &Arc<RecentItems>,
+    keep_alive: Duration,
+    late: &CancellationToken,
+) -> Result<Answer, StorageIll> {
     let protocol = arrival.inbound.caller.protocol;
     let mut speech = arrival.answer.speech;
     let (upstream, is_estimate) = (arrival.offer.protocol, arrival.offer.is_estimate());
@@ -93,6 +99,7 @@ pub async fn answer(arrival: Arrival, items: &Arc<RecentItems>, keep_alive: Dura
                 speech,
                 memory,
                 keep_alive,
+                late: late.clone(),
                 pending: arrival.inbound.caller.pending,
             };
             Body::Stream(Box::new(MeteredStream::new(parts, held, events)))

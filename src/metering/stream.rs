@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
 use actors::channel_health::{ChannelSlot, Verdict};
@@ -9,6 +10,7 @@ use actors::usage_ledger::PendingReceipt;
 use actors::vocabulary::{Ending, Nanos, Protocol, Tariff, Usage};
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{Memory, meter};
 use crate::translation::{Fault, Frame, Meaning, Speech, faults};
@@ -22,6 +24,8 @@ const MOST_AT_ONCE: usize = 16 << 10;
 const WIND_UP: Duration = Duration::from_millis(50);
 /// What is said of a stream that the upstream ended with an error.
 const TOLD: &str = "the upstream ended the stream with an error event";
+/// What is said of a stream that the end of the process cut.
+const LATE: &str = "the gateway is being restarted";
 /// How long events may follow an error event (`error`, then `response.failed`).
 const AFTERMATH: Duration = Duration::from_millis(500);
 
@@ -37,6 +41,7 @@ pub(super) struct Parts {
     pub(super) speech: Speech,
     pub(super) memory: Memory,
     pub(super) keep_alive: Duration,
+    pub(super) late: CancellationToken,
     pub(super) pending: PendingReceipt,
 }
 
@@ -61,6 +66,8 @@ pub struct MeteredStream {
     speech: Speech,
     memory: Memory,
     keep_alive: Duration,
+    /// Boxed, since it is waited for again and again: it takes its place in the line of those who wait once.
+    late: Pin<Box<WaitForCancellationFutureOwned>>,
     events: Box<Events>,
     held: VecDeque<(Frame, Meaning)>,
     look_at: i64,
@@ -81,6 +88,8 @@ enum End {
     Missing,
     Broken(Broken),
     Exhausted,
+    /// The process stops, and can wait no longer.
+    Late,
 }
 
 impl MeteredStream {
@@ -98,6 +107,7 @@ impl MeteredStream {
             speech: parts.speech,
             memory: parts.memory,
             keep_alive: parts.keep_alive,
+            late: Box::pin(parts.late.cancelled_owned()),
             events,
             held: held.into(),
             look_at: LOOK_EVERY,
@@ -149,7 +159,12 @@ impl MeteredStream {
                 }
                 continue;
             }
-            match self.events.next(Instant::now() + self.keep_alive).await {
+            let next = tokio::select! {
+                biased;
+                () = &mut self.late => return self.finish(out, End::Late).await,
+                next = self.events.next(Instant::now() + self.keep_alive) => next,
+            };
+            match next {
                 Next::Event(frame, meaning) => self.held.push_back((frame, meaning)),
                 Next::Quiet => return self.speech.keep_alive(),
                 Next::Closed => return self.finish(out, End::Missing).await,
@@ -186,6 +201,8 @@ impl MeteredStream {
 
     /// Ends the stream legally, whatever happened.
     async fn finish(&mut self, mut out: Out, end: End) -> Bytes {
+        // Not the channel's fault.
+        let is_late = matches!(end, End::Late);
         // The client may have heard nothing of an end that was told in an odd way.
         let is_unheard = self.speech.is_over() == Some(false);
         let (ending, error, last) = match end {
@@ -200,11 +217,12 @@ impl MeteredStream {
             }
             End::Broken(Broken::Idle) => self.failure(Ending::TimedOut, Fault::TIMEOUT, &Broken::Idle.to_string()),
             End::Broken(broken) => self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, &broken.to_string()),
+            End::Late => self.failure(Ending::TimedOut, Fault::UNAVAILABLE, LATE),
             End::Exhausted => {
                 self.failure(Ending::Refused, Fault::UNPAID, "the balance was used up while the answer was under way")
             }
         };
-        if matches!(ending, Ending::UpstreamFailed | Ending::TimedOut) {
+        if matches!(ending, Ending::UpstreamFailed | Ending::TimedOut) && !is_late {
             self.slot.report(Verdict::Failed { retry_after: None }, None);
         }
         if let Some(last) = last {

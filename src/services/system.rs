@@ -73,6 +73,8 @@ pub struct Figures {
     pub actor_restarts: u64,
     /// Bytes of memory in use; null where the system does not tell.
     pub memory_bytes: Option<u64>,
+    /// Log lines that could not be written, as when the log's disk is full.
+    pub lost_log_lines: u64,
     /// The actors that own what outlives a request.
     pub actors: Vec<ActorFigures>,
     /// Requests that wait for a slot, for tokens or for money.

@@ -2,10 +2,12 @@
 //!
 //! Shared by the two doors that people sign in at, `api` and `console`.
 
+mod careful;
 mod client;
 pub mod download;
 pub mod live;
 mod origin;
+pub mod site;
 
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
@@ -17,6 +19,7 @@ use crate::config::TrustedProxies;
 use crate::services::error::NOT_SIGNED_IN;
 use crate::services::{Actor, Kind, Language, Served, ServiceError, Services, credentials};
 
+pub use careful::careful_headers;
 pub use client::Client;
 
 /// The session cookie's name.

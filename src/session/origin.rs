@@ -4,11 +4,11 @@
 //! `Sec-Fetch-Site` and `Origin`, which pages cannot forge. Scripts send neither and pass.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{HOST, ORIGIN};
+use actix_web::http::header::ORIGIN;
 use url::Url;
 
 use super::Doorstep;
-use super::client::joined;
+use super::site::hosts;
 use crate::services::error::CROSS_SITE;
 use crate::services::{Served, ServiceError};
 
@@ -35,11 +35,8 @@ pub(super) fn check(request: &HttpRequest, doorstep: &Doorstep) -> Served<()> {
 /// Whether `origin` is the host this request was sent to, or the configured address of the site.
 fn is_own(request: &HttpRequest, doorstep: &Doorstep, origin: &str) -> bool {
     let Ok(origin) = Url::parse(origin) else { return false };
-    let trusted = request.peer_addr().is_some_and(|peer| doorstep.proxies.trusts(peer.ip()));
-    let forwarded = if trusted { joined(request.headers(), "x-forwarded-host") } else { String::new() };
-    let host = request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let site = doorstep.services.settings.settings().site_url.and_then(|site| Url::parse(&site).ok());
-    [host, forwarded.as_str()].into_iter().any(|host| is_host(&origin, host))
+    hosts(request, &doorstep.proxies).iter().any(|host| is_host(&origin, host))
         || site.is_some_and(|site| site.origin() == origin.origin())
 }
 

@@ -1,7 +1,8 @@
 //! A channel's `baseUrl`: what is accepted, and the form the road uses.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
+use actors::vocabulary::address::is_public;
 use url::{Host, Url};
 
 /// Why a `baseUrl` was refused.
@@ -16,6 +17,9 @@ pub enum BadBaseUrl {
     /// It carries a user name, password, query or fragment.
     #[error("no user name, password, query or fragment")]
     Extras,
+    /// It has characters that parsers of URLs skip or take for others.
+    #[error("no spaces, line ends, control characters or backslashes")]
+    Characters,
 }
 
 /// The form the road uses: `scheme://host[:port]/path/v<digits>`, no trailing slash; `/v1` is inserted
@@ -37,8 +41,8 @@ pub fn normalise(given: &str) -> Result<String, BadBaseUrl> {
 pub fn names_private_host(given: &str) -> bool {
     let Ok(url) = parse(given) else { return true };
     match url.host() {
-        Some(Host::Ipv4(address)) => is_private(IpAddr::V4(address)),
-        Some(Host::Ipv6(address)) => is_private(IpAddr::V6(address)),
+        Some(Host::Ipv4(address)) => !is_public(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => !is_public(IpAddr::V6(address)),
         Some(Host::Domain(name)) => {
             let name = name.trim_end_matches('.').to_ascii_lowercase();
             let internal = [".localhost", ".local", ".internal"].iter().any(|end| name.ends_with(end));
@@ -48,62 +52,30 @@ pub fn names_private_host(given: &str) -> bool {
     }
 }
 
-/// Whether an address belongs to nobody on the public internet.
-pub fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => is_private_v4(v4),
-        IpAddr::V6(v6) => is_private_v6(v6),
-    }
+/// Whether a URL has characters that parsers skip (line ends, tabs) or read as others (`\\` as `/`), so that what is shown
+/// and what is called might differ.
+pub fn has_odd_characters(url: &str) -> bool {
+    url.chars().any(|char| char.is_control() || char.is_whitespace() || char == '\\')
 }
 
-fn is_private_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_broadcast()
-        || address.is_documentation()
-        || address.is_multicast()
-        || a == 0
-        || a >= 240
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 198 && (b == 18 || b == 19))
-        || (a == 192 && b == 0 && c == 0)
-}
-
-fn is_private_v6(address: Ipv6Addr) -> bool {
-    let head = address.segments()[0];
-    if let Some(v4) = address.to_ipv4_mapped() {
-        return is_private_v4(v4);
-    }
-    let nat64 = address.segments()[..6] == [0x64, 0xff9b, 0, 0, 0, 0];
-    let six_to_four = head == 0x2002;
-    address.is_loopback()
-        || address.is_unspecified()
-        || address.is_multicast()
-        || head & 0xfe00 == 0xfc00
-        || head & 0xffc0 == 0xfe80
-        || head & 0xffc0 == 0xfec0
-        || address.segments()[..6] == [0; 6]
-        || (nat64 && is_private_v4(embedded_v4(address.segments()[6], address.segments()[7])))
-        || (six_to_four && is_private_v4(embedded_v4(address.segments()[1], address.segments()[2])))
-}
-
-fn embedded_v4(high: u16, low: u16) -> Ipv4Addr {
-    let [a, b] = high.to_be_bytes();
-    let [c, d] = low.to_be_bytes();
-    Ipv4Addr::new(a, b, c, d)
+/// Whether a URL names a user, be it an empty one: what stands before an `@` is easily taken for the host.
+pub fn has_user_info(url: &str) -> bool {
+    url.split_once("//").and_then(|(_, rest)| rest.split(['/', '?', '#']).next()).is_some_and(|authority| authority.contains('@'))
 }
 
 fn parse(given: &str) -> Result<Url, BadBaseUrl> {
     if given.len() > 2_048 {
         return Err(BadBaseUrl::Syntax);
     }
-    let url = Url::parse(given.trim()).map_err(|_| BadBaseUrl::Syntax)?;
+    let given = given.trim_matches(' ');
+    if has_odd_characters(given) {
+        return Err(BadBaseUrl::Characters);
+    }
+    let url = Url::parse(given).map_err(|_| BadBaseUrl::Syntax)?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(BadBaseUrl::Scheme);
     }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+    if has_user_info(given) || url.query().is_some() || url.fragment().is_some() {
         return Err(BadBaseUrl::Extras);
     }
     if url.host_str().is_none_or(str::is_empty) { Err(BadBaseUrl::Syntax) } else { Ok(url) }
@@ -139,6 +111,14 @@ mod tests {
             ("https://user:pw@h/v1", BadBaseUrl::Extras),
             ("https://h/v1?key=1", BadBaseUrl::Extras),
             ("https://h/v1#x", BadBaseUrl::Extras),
+            ("https://@h/v1", BadBaseUrl::Extras),
+            ("http://h/\r\nx: y", BadBaseUrl::Characters),
+            ("http://h/\n", BadBaseUrl::Characters),
+            ("http://h/a\tb", BadBaseUrl::Characters),
+            ("http://h/a b", BadBaseUrl::Characters),
+            ("http://h/\0", BadBaseUrl::Characters),
+            ("http://h/\u{85}", BadBaseUrl::Characters),
+            ("http://h\\@evil.example/", BadBaseUrl::Characters),
         ] {
             assert_eq!(normalise(given), Err(why), "{given}");
         }

@@ -191,7 +191,7 @@ impl Db {
     pub async fn migrate(&self, lock_dir: &Path) -> Result<(), sqlx::migrate::MigrateError> {
         match &self.pools {
             Pools::Lite { writer, .. } => {
-                let lock = std::fs::File::create(lock_dir.join("migrate.lock")).map_err(sqlx::Error::Io)?;
+                let lock = crate::files::open_lock(&lock_dir.join("migrate.lock")).map_err(sqlx::Error::Io)?;
                 lock.lock().map_err(sqlx::Error::Io)?;
                 MIGRATIONS.run(writer).await
             }
@@ -284,6 +284,14 @@ impl Db {
             }
         }
     }
+}
+
+/// The file of an embedded database.
+pub fn file_of(url: &str) -> Option<PathBuf> {
+    if !url.starts_with("sqlite:") || [":memory:", "mode=memory"].iter().any(|in_memory| url.contains(in_memory)) {
+        return None;
+    }
+    SqliteConnectOptions::from_str(url).ok().map(|options| options.get_filename().to_owned())
 }
 
 async fn open_sqlite(url: &str) -> Stored<Pools> {

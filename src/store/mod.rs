@@ -30,6 +30,7 @@ pub mod paging;
 pub mod prices;
 mod refusal;
 pub mod retention;
+pub mod sealed;
 pub mod sessions;
 pub mod settings;
 pub mod source;

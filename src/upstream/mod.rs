@@ -2,16 +2,16 @@
 //!
 //! Mints [`Arrival`]: an answer past the commit point. Before it, failover is free; after it, there is none.
 
-mod address;
 mod attempt;
+mod clients;
 mod events;
 mod failover;
+mod peer;
 mod probe;
 mod request;
 mod verdict;
 mod wire;
 
-pub use address::is_public;
 pub use attempt::{Answer, Said};
 pub use events::{Broken, Events, Next};
 pub use failover::{Arrival, Failed, call};

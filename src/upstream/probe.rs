@@ -98,7 +98,8 @@ fn complaint(status: u16, body: &[u8], channel: &Channel) -> String {
         message: String,
     }
     let message = serde_json::from_slice::<Wrapped>(body).map(|wrapped| wrapped.error.message).unwrap_or_default();
-    let message: String = message.replace(channel.api_key.expose(), "…").chars().take(MOST_MESSAGE_CHARS).collect();
+    let message = message.replace(channel.api_key.expose(), "…");
+    let message: String = message.chars().filter(|char| !char.is_control()).take(MOST_MESSAGE_CHARS).collect();
     if message.is_empty() {
         format!("answered with status {status}")
     } else {

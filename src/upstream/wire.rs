@@ -12,8 +12,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use actix_service::Service;
-use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, Uri};
@@ -21,10 +19,9 @@ use actors::settings_cache::SnapshotReader;
 use awc::error::{ConnectError as AwcConnectError, PayloadError, SendRequestError};
 use bytes::Bytes;
 use futures_util::Stream;
-use futures_util::future::LocalBoxFuture;
-use tokio::net::TcpStream;
 
-use super::address::is_public;
+use super::clients::Clients;
+use super::peer::Dial;
 
 /// Idle connections are closed after this; most servers keep theirs longer.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -56,7 +53,7 @@ pub struct Outgoing {
 /// One worker's client.
 #[derive(Clone)]
 pub struct Wire {
-    pooled: awc::Client,
+    pooled: Clients,
     fresh: awc::Client,
 }
 
@@ -69,10 +66,11 @@ impl fmt::Debug for Wire {
 impl Wire {
     /// A client for this worker. `tls` is shared by all workers.
     pub fn new(tls: &Arc<rustls::ClientConfig>, settings: SnapshotReader) -> Self {
-        let client = |keep_alive| {
+        let (tls, dial) = (Arc::clone(tls), Dial { settings: settings.clone() });
+        let client = move |keep_alive| {
             let connector = awc::Connector::new()
-                .connector(Dial { settings: settings.clone() })
-                .rustls_0_23(Arc::clone(tls))
+                .connector(dial.clone())
+                .rustls_0_23(Arc::clone(&tls))
                 .limit(0)
                 .timeout(Duration::from_secs(86_400))
                 .handshake_timeout(HANDSHAKE)
@@ -80,7 +78,8 @@ impl Wire {
                 .conn_lifetime(LIFETIME);
             awc::Client::builder().connector(connector).disable_redirects().no_default_headers().disable_timeout().finish()
         };
-        Self { pooled: client(KEEP_ALIVE), fresh: client(Duration::ZERO) }
+        let fresh = client(Duration::ZERO);
+        Self { pooled: Clients::new(settings, move || client(KEEP_ALIVE)), fresh }
     }
 
     /// Sends a request and waits for the answer's head, at most `deadline`.
@@ -89,7 +88,7 @@ impl Wire {
     /// As awc gives them; a stale pooled connection was tried again on a fresh one.
     pub async fn send(&self, outgoing: &Outgoing, deadline: Duration) -> Result<Response, SendRequestError> {
         let sent = Instant::now();
-        match request(&self.pooled, outgoing, deadline).await {
+        match request(&self.pooled.get(), outgoing, deadline).await {
             Err(error) if is_stale(&error) && sent.elapsed() < STALE_WITHIN => {
                 request(&self.fresh, outgoing, deadline.saturating_sub(sent.elapsed())).await
             }
@@ -152,55 +151,4 @@ pub fn tls_config(own_certificates: bool) -> Arc<rustls::ClientConfig> {
     let mut config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Arc::new(config)
-}
-
-/// Resolves, checks and connects: after DNS, so that a name cannot point inside.
-#[derive(Clone)]
-struct Dial {
-    settings: SnapshotReader,
-}
-
-impl Service<ConnectInfo<Uri>> for Dial {
-    type Response = Connection<Uri, TcpStream>;
-    type Error = ConnectError;
-    type Future = LocalBoxFuture<'static, Result<Self::Response, ConnectError>>;
-
-    fn poll_ready(&self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&self, to: ConnectInfo<Uri>) -> Self::Future {
-        let (deadline, allow_private) = {
-            let snapshot = self.settings.load();
-            (snapshot.settings.connect_timeout_sec, snapshot.settings.allow_private_upstreams)
-        };
-        let (host, port) = (to.hostname().trim_matches(['[', ']']).to_owned(), to.port());
-        let uri = to.request().clone();
-        Box::pin(async move {
-            let connecting = connect(&host, port, allow_private);
-            let stream = if deadline.is_zero() {
-                connecting.await
-            } else {
-                tokio::time::timeout(deadline, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-            };
-            let stream = stream.map_err(ConnectError::Io)?;
-            stream.set_nodelay(true).map_err(ConnectError::Io)?;
-            Ok(Connection::new(uri, stream))
-        })
-    }
-}
-
-async fn connect(host: &str, port: u16, allow_private: bool) -> io::Result<TcpStream> {
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in tokio::net::lookup_host((host, port)).await? {
-        if !allow_private && !is_public(address.ip()) {
-            failure = io::Error::new(io::ErrorKind::PermissionDenied, "the address is private (setting allowPrivateUpstreams)");
-            continue;
-        }
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
 }

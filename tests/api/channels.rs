@@ -53,6 +53,38 @@ on_both! {
         anna.post("/api/channels", channel("ONE")).await.refused(409, "conflict");
     }
 
+    async fn an_address_that_parsers_read_differently_is_refused(app: TestApp) {
+        let anna = app.people().await.anna;
+        let made = anna.post("/api/channels", channel("kept")).await.expects(201);
+        let path = format!("/api/channels/{}", made["id"]);
+        for url in [
+            "http://h.example/\r\nx: y", "http://h.example/\n", "\thttp://h.example", "http://h.example/a\tb", "http://h.exa\nmple/", "http://h.example/a b",
+            "http://h.example/\u{1}", "http://h.example/\u{85}", "http://h.example/\u{7f}", "http://h.example\\@evil.example/", "http://@h.example/",
+            "http://u@h.example/", "http://u:p@h.example/", "http:\\\\h.example", "http://h.example/\0", "http://h.example/\u{2028}",
+        ] {
+            let patch = json!({"baseUrl": url, "apiKey": "sk-upstream-secret-9876"});
+            for reply in [anna.post("/api/channels", with("one", "baseUrl", json!(url))).await, anna.patch(&path, patch).await] {
+                assert_eq!(reply.refused(400, "invalid_request")["field"], "baseUrl", "{url:?}");
+            }
+            for setting in ["siteUrl", "siteLogoUrl"] {
+                let reply = anna.patch("/api/settings", json!({setting: url.trim_start_matches('\t')})).await;
+                if url.trim() == url.trim_start_matches('\t') {
+                    assert_eq!(reply.refused(400, "invalid_request")["field"], setting, "{url:?}");
+                }
+            }
+        }
+        for headers in [
+            json!({"x-a": "a\r\nb: c"}), json!({"x-a": "a\u{0}"}), json!({"x-a": "\u{7f}"}), json!({"x\r\ny": "z"}), json!({"x y": "z"}), json!({"": "z"}),
+            json!({"Content-Length": "1"}), json!({"HOST": "x"}), json!({"Transfer-Encoding": "chunked"}), json!({"connection": "x"}),
+            json!({"keep-alive": "x"}), json!({"te": "x"}), json!({"trailer": "x"}), json!({"upgrade": "x"}), json!({"proxy-authorization": "x"}),
+            json!({"proxy-authenticate": "x"}), json!({"proxy-connection": "x"}), json!({"expect": "x"}), json!({"content-encoding": "gzip"}),
+            json!({"http2-settings": "x"}), json!({"accept-encoding": "gzip"}), json!({"cookie": "a=b"}),
+        ] {
+            let refused = anna.post("/api/channels", with("one", "headers", headers.clone())).await.refused(400, "invalid_request");
+            assert!(refused["field"].as_str().unwrap().starts_with("headers"), "{headers}: {refused}");
+        }
+    }
+
     async fn null_puts_a_field_back_and_absence_leaves_it(app: TestApp) {
         let anna = app.people().await.anna;
         let mut body = channel("one");

@@ -13,6 +13,7 @@ mod door;
 mod downloads;
 mod gift_cards;
 mod keys;
+mod nul;
 mod permissions;
 mod races;
 mod reach;

@@ -68,6 +68,11 @@ impl Gateway {
         Self { child, output, address: String::new() }
     }
 
+    /// A process that was started elsewhere, and whose output nobody follows.
+    pub fn of(child: Child, address: &str) -> Self {
+        Self { child, output: Output::default(), address: address.to_owned() }
+    }
+
     /// Waits for the line that names the address, then for `/readyz`.
     pub async fn listens(&mut self) {
         self.address = eventually("the process listens", async || {
@@ -111,7 +116,12 @@ impl Gateway {
 
     /// SIGTERM.
     pub fn terminate(&self) {
-        signal(self.id(), "-TERM");
+        self.signals("-TERM");
+    }
+
+    /// Any signal, by its name for `kill`.
+    pub fn signals(&self, which: &str) {
+        signal(self.id(), which);
     }
 
     /// SIGTERM, and the end it should have.

@@ -17,6 +17,10 @@ use crate::waiting::eventually;
 use crate::world::{CLAUDE, GPT, World};
 
 const STREAMS: usize = 100;
+/// Requests under way at the deadline.
+const CUT: usize = 30;
+/// Where they ask, and for which model.
+const WAYS: [(&str, &str); 3] = [("/v1/messages", CLAUDE), ("/v1/chat/completions", GPT), ("/v1/responses", GPT)];
 /// Far more than fits into the buffers of a connection.
 const LARGE: usize = 24 << 20;
 
@@ -85,6 +89,84 @@ on_both! {
         gateway.stop().await;
     }
 
+    async fn at_the_deadline_streams_end_legally_and_owe_what_came(storage: Storage) {
+        let (world, gateway) = World::start(storage, 4).await;
+        gateway.stop().await;
+        let mut gateway = world.serve_with(&[("SHUTDOWN_TIMEOUT", "1")]).await;
+        world.script().always(Reply::text("one two three four five six").hang_after(3));
+        let asking = join_all((0..CUT).map(|number| {
+            let (url, key) = (gateway.url(WAYS[number % 3].0), world.keys[number % world.keys.len()].clone());
+            async move { reads_to_the_end(&url, &key, WAYS[number % 3].1, true).await }
+        }));
+        let stopping = async {
+            world.script().wait_until_in_flight(CUT).await.unwrap();
+            eventually("all streams are committed", async || (opened(&world) >= CUT).then_some(())).await;
+            gateway.terminate();
+            gateway.ends().await
+        };
+        let (read, status) = join(asking, stopping).await;
+        assert!(status.success(), "{status}: {}", gateway.output.text());
+        for (number, (status, text)) in read.into_iter().enumerate() {
+            assert_eq!(status, 200);
+            let frames: Vec<&str> = text.split_terminator("\n\n").collect();
+            let last = frames.last().unwrap().rsplit_once("data: ").unwrap().1;
+            assert!(text.ends_with("\n\n") && text.contains("one"), "way {number}: {text}");
+            assert!(last == "[DONE]" || serde_json::from_str::<serde_json::Value>(last).is_ok(), "cut inside an event: {text}");
+            assert!(text.contains("being restarted"), "way {number}: {text}");
+        }
+        let books = world.database.books().await;
+        books.agree();
+        assert_eq!(books.ended("timed_out"), CUT, "{books:?}");
+        assert!(books.rows.iter().all(|row| row.cost_nanos > 0), "booked free: {books:?}");
+    }
+
+    async fn at_the_deadline_whole_answers_are_refused_legally_and_free(storage: Storage) {
+        let (world, gateway) = World::start(storage, 4).await;
+        gateway.stop().await;
+        let mut gateway = world.serve_with(&[("SHUTDOWN_TIMEOUT", "1")]).await;
+        // Some without a head, some within the body.
+        world.script().for_model(CLAUDE, Reply::text("one two three four five six").hang());
+        world.script().for_model(GPT, Reply::text("one two three four five six").hang_after(3));
+        let asking = join_all((0..CUT).map(|number| {
+            let (url, key) = (gateway.url(WAYS[number % 3].0), world.keys[number % world.keys.len()].clone());
+            async move { reads_to_the_end(&url, &key, WAYS[number % 3].1, false).await }
+        }));
+        let stopping = async {
+            world.script().wait_until_in_flight(CUT).await.unwrap();
+            gateway.terminate();
+            gateway.ends().await
+        };
+        let (read, status) = join(asking, stopping).await;
+        assert!(status.success(), "{status}: {}", gateway.output.text());
+        for (status, text) in read {
+            assert_eq!(status, 503, "{text}");
+            assert!(serde_json::from_str::<serde_json::Value>(&text).unwrap()["error"]["message"].is_string(), "{text}");
+        }
+        let books = world.database.books().await;
+        books.agree();
+        assert_eq!((books.rows.len(), books.ended("timed_out")), (CUT, CUT), "{books:?}");
+        assert!(books.rows.iter().all(|row| row.cost_nanos == 0), "billed for nothing: {books:?}");
+    }
+
+    async fn signals_stop_in_order_or_mean_nothing(storage: Storage) {
+        let (world, gateway) = World::start(storage, 1).await;
+        world.script().always(Reply::text("one two three"));
+        let mut received = vec![Client::new(&gateway, &world.keys[0]).asks(0).await.whole()];
+        gateway.stop().await;
+        for stop in ["-QUIT", "-INT"] {
+            let mut gateway = world.serve().await;
+            for ignored in ["-HUP", "-USR1", "-USR2", "-ALRM", "-IO", "-PIPE"] {
+                gateway.signals(ignored);
+            }
+            received.push(Client::new(&gateway, &world.keys[0]).asks(0).await.whole());
+            eventually("it says what it makes of SIGHUP", async || gateway.output.text().contains("SIGHUP").then_some(())).await;
+            gateway.signals(stop);
+            let status = gateway.ends().await;
+            assert!(status.success(), "{stop}: {status}: {}", gateway.output.text());
+        }
+        world.database.bills_exactly_once(&received).await;
+    }
+
     async fn told_to_stop_with_nothing_under_way_it_waits_for_nobody_who_is_still_connected(storage: Storage) {
         let (world, gateway) = World::start(storage, 1).await;
         gateway.stop().await;
@@ -121,6 +203,23 @@ on_both! {
         }
         world.database.books().await.agree();
     }
+}
+
+/// Asks, and reads all that comes.
+async fn reads_to_the_end(url: &str, key: &str, model: &str, stream: bool) -> (u16, String) {
+    let body = match url.rsplit('/').next() {
+        Some("responses") => json!({"model": model, "input": "go", "stream": stream}),
+        _ => json!({"model": model, "max_tokens": 99, "stream": stream, "messages": [{"role": "user", "content": "go"}]}),
+    };
+    let request = reqwest::Client::new().post(url).bearer_auth(key).header("content-type", "application/json");
+    let reply = request.body(body.to_string()).send().await.unwrap();
+    (reply.status().as_u16(), reply.text().await.unwrap_or_else(|error| panic!("the line broke: {error:?}")))
+}
+
+/// Streams that the journal knows of.
+fn opened(world: &World) -> usize {
+    let files = std::fs::read_dir(world.data_dir().join("journal")).unwrap();
+    files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap().matches(" {\"o\":").count()).sum()
 }
 
 /// Two streams read to their ends on one connection, which stays open as long as the client that is answered.

@@ -201,6 +201,11 @@ impl TestApp {
         }
     }
 
+    /// A request by the admin, to be sent as it is.
+    pub fn as_admin(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method.parse().unwrap(), format!("{}{path}", self.base)).header("cookie", &self.admin)
+    }
+
     /// Changes settings; they are in force afterwards.
     pub async fn sets(&self, settings: Value) {
         self.admin("PATCH", "/api/settings", settings).await;

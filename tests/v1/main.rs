@@ -20,6 +20,7 @@ mod reply;
 mod absurd;
 mod bodies;
 mod conversion;
+mod doors;
 mod failures;
 mod fidelity;
 mod models;

@@ -40,6 +40,7 @@ books-aside-hint = They are not billed. Mend the cause, then POST /api/system/se
 books-reason = Reason
 books-line = A line of the journal that cannot be read
 memory = Memory
+lost-log-lines = Log lines that could not be written
 version = Version
 uptime = up { $days ->
     [0] { "" }

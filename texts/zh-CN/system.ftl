@@ -39,6 +39,7 @@ books-aside-hint = 这些请求尚未计费。排除原因后可用 POST /api/sy
 books-reason = 原因
 books-line = 无法读取的日志行
 memory = 内存
+lost-log-lines = 未能写入的日志行
 version = 版本
 uptime = 已运行 { $days ->
     [0] { "" }

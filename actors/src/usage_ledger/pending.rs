@@ -2,7 +2,7 @@
 //! [`close`](PendingReceipt::close) or by being dropped.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
@@ -19,6 +19,8 @@ const REFUSALS_PER_MINUTE: u64 = 10;
 const REFUSAL_COUNTERS: usize = 10_000;
 /// nginx's status for a client that closed the connection; never sent, only logged.
 pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
+/// The status of a request that the end of the process cut.
+const SERVICE_UNAVAILABLE: u16 = 503;
 
 /// What is said of a request whose receipt could not be written in time.
 const UNRECORDED: &str = "the usage journal could not be written in time: the answer was kept back, nothing is charged";
@@ -44,12 +46,18 @@ pub struct Bookkeeper {
     ledger: UsageLedger,
     logs: LogBroadcaster,
     refusals: Arc<Cache<KeyId, Arc<AtomicU64>>>,
+    closing: Arc<AtomicBool>,
 }
 
 impl Bookkeeper {
     /// A bookkeeper that posts to this ledger and publishes to these readers.
     pub fn new(ledger: UsageLedger, logs: LogBroadcaster) -> Self {
-        Self { ledger, logs, refusals: Arc::new(Cache::new(REFUSAL_COUNTERS)) }
+        Self { ledger, logs, refusals: Arc::new(Cache::new(REFUSAL_COUNTERS)), closing: Arc::default() }
+    }
+
+    /// The process stops and waits no longer: what is dropped from now on was cut by it, not left by its client.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Release);
     }
 
     /// Whether a refusal of this key still gets a row in this minute.
@@ -294,9 +302,22 @@ impl PendingReceipt {
     }
 }
 
+impl PendingReceipt {
+    /// How a request ended that nobody closed. Cut by the end of the process, it owes what went out: nothing before the
+    /// commit.
+    fn abandoned(&mut self) -> (Ending, u16, Option<String>) {
+        if !self.bookkeeper.closing.load(Ordering::Acquire) {
+            return (Ending::ClientLeft, CLIENT_CLOSED_REQUEST, None);
+        }
+        self.billable &= self.receipt.as_deref().is_some_and(|receipt| receipt.timings.first_output_ms.is_some());
+        (Ending::TimedOut, SERVICE_UNAVAILABLE, Some("the gateway was stopped before the answer was complete".to_owned()))
+    }
+}
+
 impl Drop for PendingReceipt {
     fn drop(&mut self) {
-        if let Some(entry) = self.finish(Ending::ClientLeft, CLIENT_CLOSED_REQUEST, None) {
+        let (ending, status, error) = self.abandoned();
+        if let Some(entry) = self.finish(ending, status, error) {
             self.bookkeeper.ledger.post_later(entry.clone());
             self.settle(entry);
         }

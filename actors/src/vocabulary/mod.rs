@@ -2,6 +2,7 @@
 //!
 //! Everything here is a plain value: no actor, no I/O, no clock.
 
+pub mod address;
 pub mod caller;
 pub mod channel;
 pub mod ids;

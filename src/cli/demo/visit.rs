@@ -3,7 +3,6 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::files;
 use crate::translation::Framer;
 
 /// Longest wait for any answer of the gateway's own.
@@ -216,6 +216,6 @@ fn read_kept(path: &Path) -> Option<Kept> {
 
 fn write_kept(path: &Path, kept: &Kept) -> Told<()> {
     let text = serde_json::to_string_pretty(kept).map_err(|error| error.to_string())?;
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let file = files::open(path, OpenOptions::new().write(true).create(true).truncate(true));
     file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| format!("{}: {error}", path.display()))
 }

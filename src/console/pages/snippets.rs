@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::console::visit::Visit;
+use crate::session;
 
 /// The models that sample calls ask for.
 const CLAUDE_MODEL: &str = "claude-sonnet-4-5";
@@ -19,14 +20,9 @@ pub(super) struct Snippet {
     code: String,
 }
 
-/// Where clients find this gateway: the configured address, else the one this page was asked at.
+/// Where clients find this gateway.
 pub(super) fn base_url(visit: &Visit) -> String {
-    let site = visit.services().settings.settings().site_url.filter(|site| !site.is_empty());
-    let asked = || {
-        let scheme = if visit.client().secure { "https" } else { "http" };
-        format!("{scheme}://{}", visit.request.connection_info().host())
-    };
-    site.map_or_else(asked, |site| site.trim_end_matches('/').to_owned())
+    session::site::address(&visit.request, &visit.console.doorstep)
 }
 
 /// What stands for the key in calls that nobody's key is filled into.

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::prices::{self, NewPrice};
 use crate::services::error::NOT_JSON;
-use crate::services::values::{Usd, check};
+use crate::services::values::{Usd, check, storable};
 use crate::services::{Served, ServiceError};
 
 /// Why an entry of a file is of no use here.
@@ -62,6 +62,7 @@ pub(super) fn read(text: &str) -> Served<PriceFile> {
         dry_run: Option<bool>,
     }
     let wrong = |error: serde_json::Error| check::bad("rows", error);
+    storable::json(text.as_bytes())?;
     if text.trim_start().starts_with('[') {
         return Ok(PriceFile { rows: serde_json::from_str(text).map_err(wrong)?, dry_run: None, skipped: Vec::new() });
     }

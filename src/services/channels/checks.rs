@@ -27,9 +27,12 @@ const FORBIDDEN_HEADERS: &[&str] = &[
     "trailer",
     "upgrade",
     "expect",
+    "proxy-authenticate",
     "proxy-authorization",
     "proxy-connection",
     "accept-encoding",
+    "content-encoding",
+    "http2-settings",
     "cookie",
 ];
 
@@ -49,7 +52,7 @@ pub(super) fn base_url(services: &Services, given: &str) -> Served<String> {
 
 /// The same, told whether private addresses are allowed.
 pub(super) fn base_url_if(private_allowed: bool, given: &str) -> Served<String> {
-    let given = given.trim();
+    let given = given.trim_matches(' ');
     urls::normalise(given).map_err(|wrong| check::bad("baseUrl", wrong))?;
     if urls::names_private_host(given) && !private_allowed {
         return Err(check::bad("baseUrl", "private addresses are not allowed (setting allowPrivateUpstreams)"));

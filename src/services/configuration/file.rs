@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::ConfigDocument;
 use crate::secrets::Place;
 use crate::services::error::{BODY_TOO_LARGE, refusals};
-use crate::services::values::check;
+use crate::services::values::{check, storable};
 use crate::services::{Actor, Served, ServiceError, Services};
 
 /// Where sealed files belong.
@@ -27,6 +27,7 @@ impl ConfigDocument {
         if text.len() > MOST {
             return Err(ServiceError::new(&BODY_TOO_LARGE).with("max", MOST));
         }
+        storable::json(text.trim_start_matches('\u{feff}').as_bytes())?;
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
             let detail = error.to_string();
             let detail = detail.rsplit_once(" at line ").map_or(detail.as_str(), |(detail, _)| detail);

@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::services::values::check;
 use crate::services::{Served, Services};
+use crate::store::base_url::{has_odd_characters, has_user_info};
 use crate::store::channels;
 
 /// The longest title of an announcement, in characters.
@@ -79,9 +80,10 @@ pub fn is_web(url: &Url) -> bool {
 
 fn address(key: &str, given: Option<&str>, path_will_do: bool) -> Served<()> {
     let Some(text) = given else { return Ok(()) };
+    let odd = has_odd_characters(text);
     let path = path_will_do && text.starts_with('/') && !text.starts_with("//");
-    let absolute = || Url::parse(text).is_ok_and(|url| is_web(&url));
-    if text.len() <= 2_048 && (path || absolute()) { Ok(()) } else { Err(check::bad(key, "an http or https address")) }
+    let absolute = || Url::parse(text).is_ok_and(|url| is_web(&url) && !has_user_info(text));
+    if text.len() <= 2_048 && !odd && (path || absolute()) { Ok(()) } else { Err(check::bad(key, "an http or https address")) }
 }
 
 /// `*`, or origins separated by commas.

@@ -4,6 +4,7 @@ pub mod check;
 mod paging;
 mod patch;
 mod secret;
+pub mod storable;
 mod usd;
 
 pub use paging::{ListQuery, Page};
