@@ -116,7 +116,7 @@ pub struct TestApp {
 
 impl TestApp {
     pub async fn start(storage: Storage) -> Self {
-        Self::start_with(storage, SetupGate::Open).await
+        Self::start_with(storage, SetupGate::Local(SecretString::from("open sesame"))).await
     }
 
     pub async fn start_with(storage: Storage, setup: SetupGate) -> Self {
@@ -137,6 +137,7 @@ impl TestApp {
             throttles: Arc::default(),
             setup,
             square: Arc::default(),
+            watching: Arc::default(),
         };
         let routes = routes();
         let (upstreams, system) = (Arc::<FakeUpstreams>::default(), Arc::<FakeSystem>::default());

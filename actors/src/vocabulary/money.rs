@@ -117,6 +117,9 @@ decimals! {
 impl Nanos {
     /// No money.
     pub const ZERO: Self = Self(0);
+    /// The most an account may be granted, and so the most that any setting or budget may say: one billion USD. Sums of grants and
+    /// bills then never leave the range.
+    pub const MOST: Self = Self(1_000_000_000_000_000_000);
 
     /// Sum that stays at the ends of the range instead of wrapping.
     #[must_use]

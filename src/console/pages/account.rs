@@ -46,6 +46,7 @@ async fn password(signed_in: SignedIn, fields: Fields) -> HttpResponse {
     let wish = NewPassword {
         current_password: Secret::from(fields.text("currentPassword")),
         new_password: Secret::from(fields.text("newPassword")),
+        end_tokens: fields.ticked("endTokens"),
     };
     let done = accounts::change_password(visit.services(), actor, wish).await;
     settle(&signed_in, &fields, done, "password").await
