@@ -82,6 +82,7 @@ async fn show(signed_in: &SignedIn, fields: &Fields, error: Option<ServiceError>
         account => me,
         sessions,
         typed,
+        end_tokens => !fields.has("newPassword") || fields.ticked("endTokens"),
         problem => error.as_ref().map(|error| shown(&Problem::of(visit, error))),
     };
     visit.page(error.as_ref().map_or(StatusCode::OK, status_of), "account.html", values)
