@@ -61,5 +61,5 @@ pub(super) async fn logout(caller: Guarded<Anyone>, services: Data<Services>, cl
 }
 
 fn visitor(client: &Client, old: OldSession) -> Visitor {
-    Visitor { ip: client.ip, user_agent: client.user_agent.clone(), session: old.0 }
+    Visitor { ip: client.ip, user_agent: client.user_agent.clone(), session: old.0, local: client.local }
 }

@@ -1,7 +1,8 @@
 //! `GET /api/logs/stream`: log rows as they happen, as server-sent events.
 //!
 //! `ready` first, then a `log` for each request when it starts (`running: true`) and when it has ended. A
-//! reader that falls behind gets `lag` with the number of rows it missed. Comments keep the line open.
+//! reader that falls behind gets `lag` with the number of rows it missed. Comments keep the line open. It ends when the
+//! account, the session or the token it was opened with may not read it any more.
 
 use std::convert::Infallible;
 
@@ -14,12 +15,12 @@ use futures_util::{StreamExt, stream};
 use super::door::Respond;
 use super::guard::{Guarded, SignedIn};
 use super::openapi::Operation;
-use crate::services::Served;
+use crate::services::{Served, Services};
 use crate::session::live::{self, PING, Seen, Watcher};
 
-pub(super) async fn live(by: Guarded<SignedIn>, logs: Data<LogBroadcaster>) -> Served<LiveLog> {
+pub(super) async fn live(by: Guarded<SignedIn>, services: Data<Services>, logs: Data<LogBroadcaster>) -> Served<LiveLog> {
     let only = (!by.who.is_admin()).then_some(by.who.id);
-    live::watch(&logs, only).await.map(LiveLog)
+    live::watch(&services, &logs, &by.who, only).await.map(LiveLog)
 }
 
 /// A reader's stream.

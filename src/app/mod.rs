@@ -25,7 +25,7 @@ use crate::secrets::Sealer;
 use crate::services::passwords::Passwords;
 use crate::services::throttle::Throttles;
 use crate::services::{CurrentSettings, ServiceError, Services, SetupGate};
-use crate::store::{Booking, CatalogueStore, Db, StoreError, sealed};
+use crate::store::{Booking, CatalogueStore, Db, StoreError, sealed, users};
 
 pub use data_dir::{BadDataDir, DataDir};
 pub use serving::Running;
@@ -131,8 +131,9 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
         settings: Arc::new(SnapshotSettings(cellar.cache.clone())),
         passwords: Passwords::new().map_err(StartError::Services)?,
         throttles: Arc::new(Throttles::default()),
-        setup: setup_gate(&config)?,
+        setup: setup_gate(&config, !users::any(&storage.db).await?)?,
         square: Arc::default(),
+        watching: Arc::default(),
     };
     let parts = serving::Parts { config, cellar, services, ids, clock, in_flight: Arc::new(AtomicUsize::new(0)), instance };
     serving::serve(parts).await
@@ -165,17 +166,23 @@ async fn start_cellar(
     Ok(Cellar::start(parts).await?)
 }
 
-/// Beyond loopback the first registration needs a code: the operator's, or one that is printed at start.
-fn setup_gate(config: &Config) -> Result<SetupGate, StartError> {
+/// Beyond loopback, and for whoever asks under another host's name, the first registration needs a code: the operator's, or
+/// one that is printed at start while there is no account.
+fn setup_gate(config: &Config, open: bool) -> Result<SetupGate, StartError> {
     if let Some(code) = &config.setup_code {
         return Ok(SetupGate::Code(code.clone()));
     }
-    if !config.listens_beyond_loopback() {
-        return Ok(SetupGate::Open);
-    }
     let code = crate::secrets::random_base62(16).map_err(|_| StartError::NoRandomness)?;
-    tracing::warn!(setup_code = code, "the first registration needs this setup code, since strangers can reach this address");
-    Ok(SetupGate::Code(SecretString::from(code)))
+    if config.listens_beyond_loopback() {
+        if open {
+            tracing::warn!(setup_code = code, "the first registration needs this setup code, since strangers can reach this address");
+        }
+        return Ok(SetupGate::Code(SecretString::from(code)));
+    }
+    if open {
+        tracing::info!(setup_code = code, "the first registration needs this setup code through a proxy or under another host's name");
+    }
+    Ok(SetupGate::Local(SecretString::from(code)))
 }
 
 /// The settings in force, for services.

@@ -57,7 +57,7 @@ pub(super) async fn run(config: &Config, command: UserCommand) -> Result<ExitCod
         UserCommand::ResetPassword { account, password_stdin } => {
             let (password, made) = password(password_stdin)?;
             let user = reset_password(&services, &account, Secret::from(password.as_str())).await.map_err(told)?;
-            say(&format!("{} has a new password; their sessions have ended.", user.username))?;
+            say(&format!("{} has a new password; their sessions and admin tokens have ended.", user.username))?;
             show(made)?;
         }
     }
@@ -95,8 +95,9 @@ fn services(storage: Storage) -> Result<Services, CommandError> {
         settings: Arc::new(NobodyHere),
         passwords: Passwords::new().map_err(told)?,
         throttles: Arc::new(Throttles::default()),
-        setup: SetupGate::Open,
+        setup: SetupGate::Code(secrecy::SecretString::default()),
         square: Arc::default(),
+        watching: Arc::default(),
     })
 }
 

@@ -194,10 +194,10 @@ impl Visit {
         }
     }
 
-    /// Sends the browser on.
+    /// Sends the browser on, within this site.
     pub(super) fn to(&self, address: &str) -> HttpResponseBuilder {
         let mut response = self.response(StatusCode::SEE_OTHER);
-        response.insert_header((header::LOCATION, address));
+        response.insert_header((header::LOCATION, if is_on_this_site(address) { address } else { "/" }));
         response
     }
 
@@ -281,10 +281,23 @@ fn sign_in_address(request: &HttpRequest) -> String {
 
 /// An address on this site to come back to: never one elsewhere.
 pub(super) fn way_back(wanted: Option<&str>) -> &str {
-    let own = |address: &&str| {
-        (address.starts_with("/console") || address.starts_with("/admin")) && !address.contains(['\\', '\r', '\n'])
+    let of_a_page = |address: &&str| address.starts_with("/console") || address.starts_with("/admin");
+    wanted.filter(of_a_page).filter(|address| is_on_this_site(address)).unwrap_or("/console")
+}
+
+/// Whether browsers, and whatever stands between, take an address for one on this site: it begins with one `/`, and has
+/// nothing in it that one of them reads as the start of a host, written out or encoded.
+pub(super) fn is_on_this_site(address: &str) -> bool {
+    let path = address.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    let forbidden = |encoded: &str| {
+        let byte = encoded.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        byte.is_none_or(|byte| byte < 0x20 || byte == 0x7f || b"/\\.".contains(&byte))
     };
-    wanted.filter(own).unwrap_or("/console")
+    address.starts_with('/')
+        && !address[1..].starts_with('/')
+        && address.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+        && !path.split('/').any(|segment| [".", ".."].contains(&segment))
+        && !path.split('%').skip(1).any(forbidden)
 }
 
 /// The status of a refusal on a page: a form that is wrong is shown again, so it was understood.
@@ -302,6 +315,22 @@ fn turned_away(response: HttpResponse) -> actix_web::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_address_on_this_site_is_come_back_to() {
+        for own in ["/console", "/admin/logs?query=a%2Fb%5C%00&from=//x", "/console/keys/7#/x", "/console/%E5%AF%86", "/admin//users"] {
+            assert_eq!(way_back(Some(own)), own);
+        }
+        for elsewhere in [
+            "//evil.example", "/\\evil.example", "\\\\evil.example", "https://evil.example/console", "foo:/\\evil.example", "/", "",
+            "/console\0", "/console\x01", "/console\x7f", "/console\t//evil.example", "/console\r\nx: y", "/console\\..", "/console/ключ",
+            "/console/%2f%2Fevil.example", "/console/%5cevil.example", "/console/%00", "/console/%0d%0a", "/console/%7F", "/console/%",
+            "/console/..//evil.example", "/console/%2e%2E/x", "/console/é", " /console", "/evil", "console",
+        ] {
+            assert_eq!(way_back(Some(elsewhere)), "/console", "{elsewhere:?}");
+        }
+        assert!(is_on_this_site("/") && is_on_this_site("/docs?x") && !is_on_this_site("//") && !is_on_this_site(""));
+    }
 
     #[test]
     fn a_logo_adds_its_origin_to_the_policy_and_nothing_else() {

@@ -1,15 +1,23 @@
 //! Tokens for scripts. A token acts with the role its owner has at the moment.
 
-use actors::vocabulary::Role;
+use actors::vocabulary::{Role, UserId};
 use schemars::JsonSchema;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
-use super::error::NOT_FOUND;
+use super::error::{NOT_FOUND, refusals};
 use super::values::check;
 use super::{Actor, Deed, Served, ServiceError, Services};
 use crate::secrets::{digest, hex, new_admin_token};
 use crate::store::admin_tokens::{self, AdminTokenRow};
+
+/// Tokens that one admin may have.
+const MOST_TOKENS: i64 = 100;
+
+refusals! {
+    /// The admin has their share of tokens.
+    TOO_MANY_TOKENS = Conflict, "too_many_tokens", "You have {max} admin tokens, which is the most; remove one that is not used any more", "您已有 {max} 个管理令牌，已达上限，请先删除不再使用的令牌";
+}
 
 /// A token to be made.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -66,7 +74,7 @@ pub async fn list(services: &Services, actor: &Actor) -> Served<Vec<AdminTokenVi
 /// Makes a token for the caller.
 ///
 /// # Errors
-/// `invalid_request`.
+/// `invalid_request`, `too_many_tokens`.
 pub async fn create(services: &Services, actor: &Actor, wish: NewAdminToken) -> Served<IssuedAdminToken> {
     let name = check::name("name", &wish.name, 100)?;
     let now = services.now();
@@ -86,7 +94,9 @@ pub async fn create(services: &Services, actor: &Actor, wish: NewAdminToken) -> 
     };
     let view = view(token.clone(), actor.name.clone());
     let trail = services.trail(&actor.by(), Deed::new("admin_token.create", token.id).after(&view), None);
-    admin_tokens::add(&services.db, &token, &trail).await?;
+    if !admin_tokens::add(&services.db, &token, MOST_TOKENS, &trail).await? {
+        return Err(ServiceError::new(&TOO_MANY_TOKENS).with("max", MOST_TOKENS));
+    }
     Ok(IssuedAdminToken { view, token: fresh.secret.expose_secret().to_owned() })
 }
 
@@ -100,9 +110,11 @@ pub async fn remove(services: &Services, actor: &Actor, id: i64) -> Served<()> {
     if found.token.user_id != actor.id.0 && actor.role != Role::SuperAdmin {
         return Err(not_found());
     }
+    let owner = UserId(found.token.user_id);
     let deed = Deed::new("admin_token.remove", id).before(&view(found.token, found.username));
     let trail = services.trail(&actor.by(), deed, None);
     let gone = admin_tokens::remove(&services.db, id, &trail).await?;
+    services.watching.changed(owner);
     if gone { Ok(()) } else { Err(not_found()) }
 }
 

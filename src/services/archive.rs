@@ -2,7 +2,7 @@
 
 use actors::vocabulary::Role;
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -93,7 +93,8 @@ pub async fn download(services: &Services, actor: &Actor, query: &ArchiveQuery) 
             Err(error) => Some((Err(error.into()), None)),
         }
     });
-    Ok(Download { file_name: "request_logs.jsonl".to_owned(), content_type: "application/x-ndjson", parts: parts.boxed_local() })
+    let file = ("request_logs.jsonl".to_owned(), "application/x-ndjson");
+    Ok(Download::of(services, actor, file, parts))
 }
 
 /// Deletes the log before a date that is at least 24 hours ago, in small batches. Ledger rows of its requests are

@@ -43,6 +43,18 @@ pub async fn by_token(services: &Services, token: &str, ip: Option<IpAddr>) -> S
     actor(&holder, Via::Token(holder.credential_id), ip).map(Some)
 }
 
+/// Whether what somebody was let in by still lets them in, with the role they had.
+///
+/// # Errors
+/// When the database is ill.
+pub(super) async fn still_hold(services: &Services, actor: &Actor) -> Served<bool> {
+    let holder = match actor.via {
+        Via::Session(id) => sessions::holder_of(&services.db, id, services.now()).await?,
+        Via::Token(id) => admin_tokens::holder_of(&services.db, id, services.now()).await?,
+    };
+    Ok(holder.is_some_and(|holder| holder.user_id == actor.id.0 && holder.role == actor.role.as_str()))
+}
+
 fn actor(holder: &Holder, via: Via, ip: Option<IpAddr>) -> Served<Actor> {
     let role: Role = holder.role.parse().map_err(ServiceError::ill)?;
     Ok(Actor { id: UserId(holder.user_id), name: holder.username.clone(), role, ip, via })

@@ -9,8 +9,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::error::{BAD_CHOICE, NOT_FOUND, refusals};
-use super::throttle::address_bucket;
-use super::users::MAX_QUOTA;
+use super::throttle::Network;
 use super::values::{ListQuery, Page, Secret, Usd, check};
 use super::{Actor, Deed, Served, ServiceError, Services};
 use crate::secrets::{digest, hex, new_card_code, read_card_code};
@@ -232,16 +231,11 @@ pub async fn redeem(services: &Services, actor: &Actor, wish: CardCode) -> Serve
     let throttles = &services.throttles;
     let turn = tokio::time::timeout(JUDGED_WITHIN, throttles.redeeming.acquire()).await;
     let _turn = turn.map_err(ServiceError::ill)?.map_err(ServiceError::ill)?;
-    let (account, address) = (actor.id.to_string(), address_bucket(actor.ip));
-    throttles.redeem_account.take(&account, services.now())?;
-    if let Err(refused) = throttles.redeem_address.take(&address, services.now()) {
-        throttles.redeem_account.give_back(&account);
-        return Err(refused);
-    }
+    let from = Network::of(actor.ip);
+    throttles.redeem.take(actor.id, from, services.now())?;
     let judged = judge(services, actor, &wish.code).await;
     if !matches!(&judged, Err(error) if error.refusal == &CARD_UNKNOWN) {
-        throttles.redeem_account.give_back(&account);
-        throttles.redeem_address.give_back(&address);
+        throttles.redeem.give_back(actor.id, from);
     }
     let redeemed = judged?;
     services.news.changed(Changed::User(actor.id)).await;
@@ -256,7 +250,7 @@ async fn judge(services: &Services, actor: &Actor, code: &Secret) -> Served<Rede
     let now = services.now();
     let tell = |redeemed: &Redeemed| (ledger_row(services, actor, redeemed), redemption(services, actor, redeemed));
     let hash = hex(&digest(code.expose_secret()));
-    match gift_cards::redeem(&services.db, &hash, actor.id.0, (now, MAX_QUOTA), tell).await? {
+    match gift_cards::redeem(&services.db, &hash, actor.id.0, (now, Nanos::MOST.0), tell).await? {
         Redeeming::Done(redeemed) => Ok(redeemed),
         Redeeming::Unknown => Err(ServiceError::new(&CARD_UNKNOWN)),
         Redeeming::Refused(CardStatus::Revoked) => Err(ServiceError::new(&CARD_REVOKED)),

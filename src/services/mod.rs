@@ -28,6 +28,7 @@ pub mod trends;
 pub mod upkeep;
 pub mod users;
 pub mod values;
+pub mod watching;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use self::error::{Kind, Refusal, Served, ServiceError};
 pub use self::language::Language;
 use self::passwords::Passwords;
 use self::throttle::Throttles;
+use self::watching::Watching;
 use crate::secrets::Sealer;
 use crate::store::{AuditRow, Db, Trail};
 
@@ -64,11 +66,11 @@ pub trait CurrentSettings: Send + Sync {
 }
 
 /// Who may make the first account.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub enum SetupGate {
-    /// Anybody who can connect: the process listens on loopback alone.
-    #[default]
-    Open,
+    /// Whoever asks on this very machine by its address, since the process listens on loopback alone; others (a name that
+    /// resolves here, a proxy) with the code.
+    Local(SecretString),
     /// Whoever knows the code.
     Code(SecretString),
 }
@@ -92,6 +94,8 @@ pub struct Services {
     pub passwords: Passwords,
     /// Counts tries.
     pub throttles: Arc<Throttles>,
+    /// Places and rights of answers that last.
+    pub watching: Arc<Watching>,
     /// Guards the first registration.
     pub setup: SetupGate,
     /// The model square as it was computed last.

@@ -1,121 +1,191 @@
-//! Counts tries, so that guessing is slow: a bucket per address and per account.
+//! Counts tries, so that guessing is slow, without the guesser shutting out whoever they guess at.
 //!
-//! A try is taken *before* it is judged, in one step, so that parallel guesses all count; a try that
-//! succeeded is given back.
+//! Tries at an account are counted tightly by account *and* address, and much more widely by each alone: a stranger uses up
+//! their own bucket, not that of the owner who signs in from elsewhere. Where the owner got in before, guesses from all the
+//! world do not count against them either. A try is taken *before* it is judged, in one step, so
+//! that parallel guesses all count; a try that succeeded is given back. Buckets are keyed by types of their own: nothing that
+//! somebody types is ever the key of another form's bucket.
 
-use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
+use actors::vocabulary::UserId;
+use quick_cache::unsync::Cache;
 use tokio::sync::Semaphore;
 
 use super::error::{Served, ServiceError};
+use crate::secrets::digest;
+use crate::store::names::folded;
 
-/// Buckets kept at most, per throttle. Beyond it, those that are full again are forgotten first.
-const CAPACITY: usize = 50_000;
+/// Buckets kept at most, per throttle. Beyond it, those that were used least are forgotten.
+const CAPACITY: usize = 20_000;
 /// Gift card codes judged at the same time: fewer than a bucket holds, so that good codes that come together
 /// never fill one by themselves.
 const JUDGED_TOGETHER: usize = 4;
+/// Keys looked up at the same time for addresses that guessed too often.
+const LOOK_UPS: usize = 4;
+
+/// Where somebody calls from: an address, or (as its addresses are free) a whole IPv6 network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Network(Option<IpAddr>);
+
+impl Network {
+    /// The network of an address; those without one share a bucket.
+    pub fn of(address: Option<IpAddr>) -> Self {
+        Self(address.map(|address| match address.to_canonical() {
+            IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & (u128::MAX << 64)).into()),
+            v4 => v4,
+        }))
+    }
+}
+
+/// Whose password is tried: an account under any of its names, or a name that nobody has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Account {
+    /// An account.
+    Known(UserId),
+    /// A name nobody has, by its digest: as long as it was typed, the key is short.
+    Unknown([u8; 32]),
+}
+
+impl Account {
+    /// The account that was found under a name, or the name.
+    pub fn of(found: Option<UserId>, typed: &str) -> Self {
+        found.map_or_else(|| Self::Unknown(digest(&folded(typed))), Self::Known)
+    }
+}
 
 /// The throttles of the services.
 #[derive(Debug)]
 pub struct Throttles {
-    /// Sign-ins by address.
-    pub sign_in_address: Throttle,
-    /// Sign-ins by account.
-    pub sign_in_account: Throttle,
+    /// Sign-ins.
+    pub sign_in: Tries<Account>,
+    /// The current password, asked for again.
+    pub password: Tries<UserId>,
     /// Registrations by address.
-    pub register_address: Throttle,
-    /// Gift card codes by account.
-    pub redeem_account: Throttle,
-    /// Gift card codes by address.
-    pub redeem_address: Throttle,
+    pub register: Throttle<Network>,
+    /// Gift card codes.
+    pub redeem: Tries<UserId>,
     /// Gift card codes being judged: one permit each.
     pub redeeming: Semaphore,
     /// Unknown relay keys by address.
-    pub key_address: Throttle,
+    pub keys: Throttle<Network>,
+    /// Relay keys being looked up for addresses that guessed too often: one permit each.
+    pub looking_up: Semaphore,
 }
 
 impl Default for Throttles {
     fn default() -> Self {
         Self {
-            sign_in_address: Throttle::new(50, 6_000),
-            sign_in_account: Throttle::new(10, 30_000),
-            register_address: Throttle::new(60, 10_000),
-            redeem_account: Throttle::new(10, 60_000),
-            redeem_address: Throttle::new(30, 20_000),
+            sign_in: Tries::new((10, 30_000), (200, 3_000), (50, 6_000)),
+            password: Tries::new((10, 30_000), (50, 10_000), (50, 6_000)),
+            register: Throttle::new(60, 10_000),
+            redeem: Tries::new((10, 60_000), (20, 30_000), (200, 5_000)),
             redeeming: Semaphore::new(JUDGED_TOGETHER),
-            key_address: Throttle::new(30, 10_000),
+            keys: Throttle::new(30, 10_000),
+            looking_up: Semaphore::new(LOOK_UPS),
         }
+    }
+}
+
+/// Tries at accounts from addresses.
+#[derive(Debug)]
+pub struct Tries<A: Copy + Eq + Hash> {
+    both: Throttle<(A, Network)>,
+    account: Throttle<A>,
+    address: Throttle<Network>,
+    /// From where which account succeeded.
+    at_home: Mutex<Cache<(A, Network), ()>>,
+}
+
+impl<A: Copy + Eq + Hash> Tries<A> {
+    fn new(both: (i64, i64), account: (i64, i64), address: (i64, i64)) -> Self {
+        Self {
+            both: Throttle::new(both.0, both.1),
+            account: Throttle::new(account.0, account.1),
+            address: Throttle::new(address.0, address.1),
+            at_home: Mutex::new(Cache::new(CAPACITY)),
+        }
+    }
+
+    /// Takes a try from all three buckets, or from none.
+    ///
+    /// # Errors
+    /// `too_many_requests` with the seconds to wait.
+    pub fn take(&self, account: A, from: Network, now_ms: i64) -> Served<()> {
+        self.both.take((account, from), now_ms)?;
+        if let Err(refused) = self.address.take(from, now_ms) {
+            self.both.give_back((account, from));
+            return Err(refused);
+        }
+        let at_home = self.at_home.lock().unwrap_or_else(PoisonError::into_inner).get(&(account, from)).is_some();
+        if let Err(refused) = self.account.take(account, now_ms)
+            && !at_home
+        {
+            self.both.give_back((account, from));
+            self.address.give_back(from);
+            return Err(refused);
+        }
+        Ok(())
+    }
+
+    /// Gives a try back that succeeded.
+    pub fn give_back(&self, account: A, from: Network) {
+        self.at_home.lock().unwrap_or_else(PoisonError::into_inner).insert((account, from), ());
+        self.both.give_back((account, from));
+        self.account.give_back(account);
+        self.address.give_back(from);
     }
 }
 
 /// Buckets of `burst` tries that refill by one every `refill_ms`.
 #[derive(Debug)]
-pub struct Throttle {
+pub struct Throttle<K: Copy + Eq + Hash> {
     burst: i64,
     refill_ms: i64,
     /// When each bucket will be full again, epoch milliseconds.
-    full_at: Mutex<HashMap<String, i64>>,
+    full_at: Mutex<Cache<K, i64>>,
 }
 
-impl Throttle {
+impl<K: Copy + Eq + Hash> Throttle<K> {
     /// `burst` tries at once, then one every `refill_ms` milliseconds.
     pub fn new(burst: i64, refill_ms: i64) -> Self {
-        Self { burst, refill_ms, full_at: Mutex::default() }
+        Self { burst, refill_ms, full_at: Mutex::new(Cache::new(CAPACITY)) }
     }
 
     /// Takes a try.
     ///
     /// # Errors
     /// `too_many_requests` with the seconds to wait; then nothing was taken.
-    pub fn take(&self, who: &str, now_ms: i64) -> Served<()> {
+    pub fn take(&self, who: K, now_ms: i64) -> Served<()> {
         let mut buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let full_at = buckets.get(who).copied().unwrap_or(now_ms).max(now_ms) + self.refill_ms;
+        let full_at = buckets.get(&who).copied().unwrap_or(now_ms).max(now_ms) + self.refill_ms;
         let wait_ms = full_at - now_ms - self.burst * self.refill_ms;
         if wait_ms > 0 {
             return Err(ServiceError::too_many(u64::try_from(wait_ms).unwrap_or(0).div_ceil(1_000)));
         }
-        if buckets.len() >= CAPACITY && !buckets.contains_key(who) {
-            make_room(&mut buckets, now_ms);
-        }
-        buckets.insert(who.to_owned(), full_at);
+        buckets.insert(who, full_at);
         Ok(())
     }
 
     /// Gives a try back.
-    pub fn give_back(&self, who: &str) {
+    pub fn give_back(&self, who: K) {
         let mut buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(full_at) = buckets.get_mut(who) {
-            *full_at -= self.refill_ms;
+        let full_at = buckets.get(&who).copied();
+        if let Some(full_at) = full_at {
+            buckets.insert(who, full_at - self.refill_ms);
         }
-    }
-}
-
-fn make_room(buckets: &mut HashMap<String, i64>, now_ms: i64) {
-    buckets.retain(|_, full_at| *full_at > now_ms);
-    if buckets.len() >= CAPACITY
-        && let Some(soonest) = buckets.iter().min_by_key(|(_, full_at)| **full_at).map(|(who, _)| who.clone())
-    {
-        buckets.remove(&soonest);
-    }
-}
-
-/// The bucket of an address; one for a whole IPv6 network, as its addresses are free.
-pub fn address_bucket(ip: Option<IpAddr>) -> String {
-    match ip {
-        Some(IpAddr::V6(address)) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-        Some(address) => address.to_string(),
-        None => "unknown".to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn from(address: &str) -> Network {
+        Network::of(Some(address.parse().unwrap()))
+    }
 
     #[test]
     fn tries_run_out_and_come_back_one_by_one() {
@@ -134,9 +204,41 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let throttle = Throttle::new(3, 1_000);
-        for who in 0..CAPACITY + 10 {
-            throttle.take(&who.to_string(), 0).unwrap();
+        for who in 0..CAPACITY * 3 {
+            throttle.take(who, 0).unwrap();
         }
-        assert_eq!(throttle.full_at.lock().unwrap().len(), CAPACITY);
+        assert!(throttle.full_at.lock().unwrap().len() <= CAPACITY);
+    }
+
+    #[test]
+    fn who_guesses_at_an_account_shuts_out_themselves_alone() {
+        let tries = Throttles::default().sign_in;
+        let (bob, stranger, home) = (Account::Known(UserId(1)), from("203.0.113.7"), from("198.51.100.1"));
+        let mut guesses = 0;
+        while tries.take(bob, stranger, 0).is_ok() {
+            guesses += 1;
+        }
+        assert_eq!(guesses, 10);
+        tries.take(bob, home, 0).unwrap();
+        tries.take(Account::Known(UserId(2)), stranger, 0).unwrap();
+        let from_everywhere = (0..1_000).filter(|n| tries.take(bob, from(&format!("2001:db8:0:{n:x}::1")), 0).is_ok()).count();
+        assert_eq!(from_everywhere, 200 - 11, "the account's own bound holds for all addresses together");
+        tries.take(bob, from("198.51.100.2"), 0).unwrap_err();
+        tries.give_back(bob, home);
+        while tries.take(bob, from("198.51.100.2"), 0).is_ok() {}
+        tries.take(bob, home, 0).unwrap();
+    }
+
+    #[test]
+    fn a_network_is_an_address_or_a_whole_ipv6_network() {
+        assert_eq!(from("2001:db8::1"), from("2001:db8::ffff"));
+        assert_ne!(from("2001:db8:0:1::1"), from("2001:db8::1"));
+        assert_eq!(from("::ffff:203.0.113.7"), from("203.0.113.7"));
+    }
+
+    #[test]
+    fn names_are_told_apart_as_they_are_compared() {
+        assert_eq!(Account::of(None, "ПЁТР"), Account::of(None, "пётр"));
+        assert_ne!(Account::of(None, "1"), Account::of(Some(UserId(1)), "1"));
     }
 }

@@ -39,19 +39,25 @@ pub struct OwnedToken {
     pub role: String,
 }
 
-/// Adds a token.
+/// Adds a token; `false` when its owner has `most` already. Their row is locked meanwhile, so that parallel calls all count.
 ///
 /// # Errors
 /// When the database is ill.
-pub async fn add(db: &Db, token: &AdminTokenRow, trail: &Trail) -> Stored<()> {
+pub async fn add(db: &Db, token: &AdminTokenRow, most: i64, trail: &Trail) -> Stored<bool> {
     let insert = "INSERT INTO admin_tokens (id, name, prefix, token_hash, user_id, created_at, expires_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let lock = "UPDATE users SET updated_at = updated_at WHERE id = $1";
+    let count = "SELECT count(*) FROM admin_tokens WHERE user_id = $1";
     write!(db, tx => {
+        sqlx::query(lock).bind(token.user_id).execute(&mut *tx).await?;
+        if sqlx::query_scalar::<_, i64>(count).bind(token.user_id).fetch_one(&mut *tx).await? >= most {
+            return Ok(false);
+        }
         sqlx::query(insert)
             .bind(token.id).bind(&token.name).bind(&token.prefix).bind(&token.token_hash).bind(token.user_id)
             .bind(token.created_at).bind(token.expires_at).execute(&mut *tx).await?;
         tx.leave(trail).await?;
-        Ok(())
+        Ok(true)
     })
 }
 
@@ -86,6 +92,17 @@ pub async fn remove(db: &Db, id: i64, trail: &Trail) -> Stored<bool> {
         }
         Ok(gone)
     })
+}
+
+/// The active account behind the token with this id, if it has not expired.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn holder_of(db: &Db, id: i64, now_ms: i64) -> Stored<Option<Holder>> {
+    let select = "SELECT t.id AS credential_id, t.last_used_at AS last_seen_at, u.id AS user_id, u.username, u.role \
+         FROM admin_tokens t JOIN users u ON u.id = t.user_id WHERE t.id = $1 \
+         AND (t.expires_at IS NULL OR t.expires_at > $2) AND u.status = 'active' AND u.deleted_at IS NULL";
+    read!(db, conn => Ok(sqlx::query_as(select).bind(id).bind(now_ms).fetch_optional(&mut *conn).await?))
 }
 
 /// The active account behind a token that has not expired.

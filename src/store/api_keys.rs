@@ -71,6 +71,15 @@ pub struct KeyFilter {
     pub status: Option<String>,
 }
 
+/// How adding went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// Done.
+    Done,
+    /// Not: the owner has as many as may be.
+    TooMany,
+}
+
 /// How a change went.
 #[derive(Debug)]
 pub enum Changing<E> {
@@ -101,17 +110,22 @@ pub const SORTS: Sorts = &[
 pub(super) const FROM: &str = "FROM api_keys k JOIN users u ON u.id = k.user_id";
 const MATCHES: &str = "(CAST($1 AS BIGINT) IS NULL OR k.user_id = $1) AND (CAST($2 AS TEXT) IS NULL OR k.status = $2) \
      AND (CAST($3 AS TEXT) IS NULL OR lower(k.name) LIKE $3 ESCAPE '\\' OR lower(k.prefix) LIKE $3 ESCAPE '\\' \
-     OR lower(u.username) LIKE $3 ESCAPE '\\')";
+     OR lower(u.username) LIKE $3 ESCAPE '\\' OR u.folded_name LIKE $3 ESCAPE '\\')";
 
-/// Adds a key.
+/// Adds a key, unless its owner has `most` already. Their row is locked meanwhile, so that parallel calls all count.
 ///
 /// # Errors
 /// `Duplicate` when this very key exists, `Reference` when its owner or channel does not.
-pub async fn add(db: &Db, key: &ApiKeyRow, trail: &Trail) -> Stored<()> {
+pub async fn add(db: &Db, key: &ApiKeyRow, most: Option<i64>, trail: &Trail) -> Stored<Added> {
     write!(db, tx => {
+        if let Some(most) = most
+            && tx.keys_of_locked(key.user_id).await? >= most
+        {
+            return Ok(Added::TooMany);
+        }
         tx.insert_key(key).await?;
         tx.leave(trail).await?;
-        Ok(())
+        Ok(Added::Done)
     })
 }
 
@@ -181,6 +195,7 @@ pub async fn list(db: &Db, filter: &KeyFilter, window: &Window) -> Stored<(Vec<O
 /// The single statements of this aggregate.
 trait Statements {
     async fn insert_key(&mut self, key: &ApiKeyRow) -> Stored<()>;
+    async fn keys_of_locked(&mut self, user: i64) -> Stored<i64>;
     async fn lock_key(&mut self, id: i64) -> Stored<Option<ApiKeyRow>>;
     async fn update_key(&mut self, key: &ApiKeyRow) -> Stored<()>;
 }
@@ -202,6 +217,13 @@ on_both!(Statements {
             .bind(admin.rate_limit_rpm).bind(admin.rate_limit_tpm).bind(admin.max_concurrency)
             .execute(self).await?;
         Ok(())
+    }
+
+    /// How many keys a user has, whose row is locked by a write that changes nothing.
+    async fn keys_of_locked(&mut self, user: i64) -> Stored<i64> {
+        sqlx::query("UPDATE users SET updated_at = updated_at WHERE id = $1").bind(user).execute(&mut *self).await?;
+        let count = "SELECT count(*) FROM api_keys WHERE user_id = $1";
+        Ok(sqlx::query_scalar(count).bind(user).fetch_one(self).await?)
     }
 
     /// A write that changes nothing: it locks the row on both databases.

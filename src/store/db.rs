@@ -184,7 +184,8 @@ impl Db {
     }
 
     /// Runs the migrations that have not run yet. `lock_dir` holds the lock file that keeps a second
-    /// process from migrating the same SQLite file; PostgreSQL has an advisory lock of its own.
+    /// process from migrating the same SQLite file; PostgreSQL has an advisory lock of its own. Then folds names that
+    /// an older version stored.
     ///
     /// # Errors
     /// When a migration fails; then nothing of it stays.
@@ -193,7 +194,7 @@ impl Db {
             Pools::Lite { writer, .. } => {
                 let lock = crate::files::open_lock(&lock_dir.join("migrate.lock")).map_err(sqlx::Error::Io)?;
                 lock.lock().map_err(sqlx::Error::Io)?;
-                MIGRATIONS.run(writer).await
+                MIGRATIONS.run(writer).await?;
             }
             Pools::Pg { pool, reactor } => {
                 let pool = pool.clone();
@@ -206,9 +207,13 @@ impl Db {
                     alone.close().await;
                     migrated
                 });
-                run.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+                run.await.map_err(|_| sqlx::Error::WorkerCrashed)??;
             }
         }
+        super::names::fold_old(self).await.map_err(|error| match error {
+            StoreError::Ill(error) => error.into(),
+            other => sqlx::Error::Protocol(other.to_string()).into(),
+        })
     }
 
     /// Asks the database for a sign of life.

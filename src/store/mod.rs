@@ -26,6 +26,7 @@ pub mod log_search;
 pub mod logs;
 pub mod mappings;
 pub mod models;
+pub mod names;
 pub mod paging;
 pub mod prices;
 mod refusal;

@@ -68,6 +68,17 @@ pub async fn add(db: &Db, session: &SessionRow, replaced: Option<&str>, trail: &
     })
 }
 
+/// The active account behind the session with this id, if it has not ended.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn holder_of(db: &Db, id: i64, now_ms: i64) -> Stored<Option<Holder>> {
+    let select = "SELECT s.id AS credential_id, s.last_seen_at, u.id AS user_id, u.username, u.role FROM sessions s \
+         JOIN users u ON u.id = s.user_id \
+         WHERE s.id = $1 AND s.expires_at > $2 AND u.status = 'active' AND u.deleted_at IS NULL";
+    read!(db, conn => Ok(sqlx::query_as(select).bind(id).bind(now_ms).fetch_optional(&mut *conn).await?))
+}
+
 /// The active account behind a session that has not expired.
 ///
 /// # Errors

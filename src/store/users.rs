@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 use super::db::{Db, Stored, on_both, read, write};
 use super::ledger::{Enter, LedgerRow};
 use super::locks::{Lock, Locks};
+use super::names::{FoldedNames, folded, folded_address};
 use super::paging::{Sorts, Window};
 use super::trail::{Leave, Trail};
 
@@ -13,7 +14,7 @@ use super::trail::{Leave, Trail};
 pub struct UserRow {
     /// Its id.
     pub id: i64,
-    /// Its name, unique in any case.
+    /// Its name, unique in any case; no other looks like it.
     pub username: String,
     /// Its name for people.
     pub display_name: Option<String>,
@@ -73,6 +74,8 @@ pub enum Added {
     NotFirst,
     /// Not: further accounts may not be made this way.
     NotLater,
+    /// Not: the name looks like another account's.
+    LooksTaken,
 }
 
 /// What goes along with a change of an account, in its transaction.
@@ -83,14 +86,16 @@ pub struct Edit {
     /// The ledger row of a changed quota.
     pub ledger: Option<LedgerRow>,
     /// Which sessions end.
-    pub sessions: EndSessions,
+    pub sessions: Ends,
+    /// Which admin tokens end.
+    pub tokens: Ends,
     /// Removes the account: its name and address become free, its sessions, keys and tokens go, its ledger stays.
     pub remove: bool,
 }
 
-/// Which sessions a change ends.
+/// Which of an account's sessions or admin tokens a change ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EndSessions {
+pub enum Ends {
     /// None.
     #[default]
     None,
@@ -109,6 +114,8 @@ pub enum Changing<E> {
     Missing,
     /// Nobody active would be left as super admin.
     LastSuperAdmin,
+    /// The new name looks like another account's.
+    LooksTaken,
     /// The edit itself said no.
     Refused(E),
 }
@@ -137,7 +144,7 @@ pub const SORTS: Sorts = &[
 
 const MATCHES: &str = "deleted_at IS NULL AND (CAST($1 AS TEXT) IS NULL OR role = $1) AND (CAST($2 AS TEXT) IS NULL OR status = $2) \
      AND (CAST($3 AS TEXT) IS NULL OR lower(username) LIKE $3 ESCAPE '\\' OR lower(email) LIKE $3 ESCAPE '\\' \
-     OR lower(display_name) LIKE $3 ESCAPE '\\')";
+     OR folded_name LIKE $3 ESCAPE '\\' OR folded_email LIKE $3 ESCAPE '\\' OR lower(display_name) LIKE $3 ESCAPE '\\')";
 
 /// Adds an account, with the ledger row of its opening quota. The first account ever becomes super admin:
 /// who is first is decided under a lock.
@@ -154,6 +161,11 @@ pub async fn add(db: &Db, user: &UserRow, opening: Option<&LedgerRow>, openings:
             _ => {}
         }
         tx.insert_user(user, if first { "super_admin" } else { &user.role }).await?;
+        tx.set_name(user.id, &user.username).await?;
+        tx.set_address(user.id, &user.email).await?;
+        if tx.looks_taken(user.id, &user.username).await? {
+            return Ok(Added::LooksTaken);
+        }
         if let Some(row) = opening {
             tx.enter(row).await?;
         }
@@ -181,7 +193,17 @@ pub async fn change<E>(db: &Db, id: i64, now_ms: i64, edit: impl FnOnce(&mut Use
         }
         after.updated_at = now_ms;
         tx.update_user(&after).await?;
-        tx.end_sessions(id, edit.sessions).await?;
+        if before.username != after.username {
+            tx.set_name(id, &after.username).await?;
+            if tx.looks_taken(id, &after.username).await? {
+                return Ok(Changing::LooksTaken);
+            }
+        }
+        if before.email != after.email {
+            tx.set_address(id, &after.email).await?;
+        }
+        tx.end("sessions", id, edit.sessions).await?;
+        tx.end("admin_tokens", id, edit.tokens).await?;
         if let Some(row) = &edit.ledger {
             tx.enter(row).await?;
         }
@@ -202,13 +224,19 @@ pub async fn by_id(db: &Db, id: i64) -> Stored<Option<UserRow>> {
     read!(db, conn => Ok(sqlx::query_as(select).bind(id).fetch_optional(&mut *conn).await?))
 }
 
-/// The account with this name or address, in any case.
+/// The account with this name or address, in any case. Of old accounts with one name in two cases, the one that is
+/// written so.
 ///
 /// # Errors
 /// When the database is ill.
 pub async fn by_account(db: &Db, account: &str) -> Stored<Option<UserRow>> {
-    let select = "SELECT * FROM users WHERE (lower(username) = lower($1) OR lower(email) = lower($1)) AND deleted_at IS NULL";
-    read!(db, conn => Ok(sqlx::query_as(select).bind(account).fetch_optional(&mut *conn).await?))
+    let select = "SELECT * FROM users WHERE deleted_at IS NULL AND (folded_name = $1 OR folded_email = $2 \
+         OR lower(username) = lower($3) OR lower(email) = lower($3)) \
+         ORDER BY CASE WHEN username = $3 OR email = $3 THEN 0 WHEN folded_name = $1 OR folded_email = $2 THEN 1 ELSE 2 END LIMIT 1";
+    let (name, address) = (folded(account), folded_address(account));
+    read!(db, conn => {
+        Ok(sqlx::query_as(select).bind(name).bind(address).bind(account.trim()).fetch_optional(&mut *conn).await?)
+    })
 }
 
 /// Whether there has ever been an account.
@@ -243,7 +271,7 @@ trait Statements {
     async fn lock_user(&mut self, id: i64) -> Stored<Option<UserRow>>;
     async fn others_rule(&mut self, id: i64) -> Stored<bool>;
     async fn update_user(&mut self, user: &UserRow) -> Stored<()>;
-    async fn end_sessions(&mut self, user: i64, which: EndSessions) -> Stored<()>;
+    async fn end(&mut self, table: &str, user: i64, which: Ends) -> Stored<()>;
     async fn remove_user(&mut self, id: i64, now_ms: i64) -> Stored<()>;
 }
 
@@ -283,22 +311,24 @@ on_both!(Statements {
         Ok(())
     }
 
-    async fn end_sessions(&mut self, user: i64, which: EndSessions) -> Stored<()> {
+    /// Ends what stands in `table`: `sessions` or `admin_tokens`.
+    async fn end(&mut self, table: &str, user: i64, which: Ends) -> Stored<()> {
         let spared = match which {
-            EndSessions::None => return Ok(()),
-            EndSessions::All => None,
-            EndSessions::Others(id) => Some(id),
+            Ends::None => return Ok(()),
+            Ends::All => None,
+            Ends::Others(id) => Some(id),
         };
-        let delete = "DELETE FROM sessions WHERE user_id = $1 AND (CAST($2 AS BIGINT) IS NULL OR id <> $2)";
-        sqlx::query(delete).bind(user).bind(spared).execute(self).await?;
+        let delete = format!("DELETE FROM {table} WHERE user_id = $1 AND (CAST($2 AS BIGINT) IS NULL OR id <> $2)");
+        sqlx::query(AssertSqlSafe(delete)).bind(user).bind(spared).execute(self).await?;
         Ok(())
     }
 
     async fn remove_user(&mut self, id: i64, now_ms: i64) -> Stored<()> {
         let update = "UPDATE users SET deleted_at = $2, username = username || '~' || CAST(id AS TEXT), \
-             email = CAST(id AS TEXT) || '@removed.invalid', password_hash = '', status = 'disabled' WHERE id = $1";
+             email = CAST(id AS TEXT) || '@removed.invalid', folded_name = folded_name || '~' || CAST(id AS TEXT), \
+             folded_email = CAST(id AS TEXT) || '@removed.invalid', password_hash = '', status = 'disabled' WHERE id = $1";
         sqlx::query(update).bind(id).bind(now_ms).execute(&mut *self).await?;
-        for table in ["sessions", "admin_tokens", "api_keys"] {
+        for table in ["sessions", "admin_tokens", "api_keys", "user_looks"] {
             let delete = format!("DELETE FROM {table} WHERE user_id = $1");
             sqlx::query(AssertSqlSafe(delete)).bind(id).execute(&mut *self).await?;
         }

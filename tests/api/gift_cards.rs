@@ -125,9 +125,7 @@ on_both! {
         }
         assert_eq!(left, 10);
         people.otto.redeems("GC").await.refused(404, "card_unknown");
-        let root = people.root.clone();
-        let by_address = join_all((0..10).map(|_| root.redeems("GC"))).await;
-        assert_eq!(by_address.iter().filter(|reply| reply.status.as_u16() == 404).count(), 8);
+        people.root.redeems("GC").await.refused(404, "card_unknown");
     }
 
     async fn of_two_hundred_parallel_redeems_one_wins(app: TestApp) {

@@ -116,7 +116,7 @@ pub struct TestApp {
 
 impl TestApp {
     pub async fn start(storage: Storage) -> Self {
-        Self::start_with(storage, SetupGate::Open).await
+        Self::start_with(storage, SetupGate::Local(SecretString::from("open sesame"))).await
     }
 
     pub async fn start_with(storage: Storage, setup: SetupGate) -> Self {
@@ -137,6 +137,7 @@ impl TestApp {
             throttles: Arc::default(),
             setup,
             square: Arc::default(),
+            watching: Arc::default(),
         };
         let routes = routes();
         let (upstreams, system) = (Arc::<FakeUpstreams>::default(), Arc::<FakeSystem>::default());
@@ -148,6 +149,12 @@ impl TestApp {
     /// Somebody without credentials.
     pub fn stranger(&self) -> Caller {
         Caller { http: self.http.clone(), base: self.base.clone(), headers: Vec::new() }
+    }
+
+    /// Somebody without credentials at another address of this machine.
+    pub fn stranger_at(&self, address: [u8; 4]) -> Caller {
+        let http = reqwest::Client::builder().local_address(std::net::IpAddr::from(address)).build().unwrap();
+        Caller { http, ..self.stranger() }
     }
 
     /// Registers an account and signs in; the first one is super admin.
@@ -245,6 +252,21 @@ impl Caller {
         let text = if endless { String::new() } else { reply.text().await.unwrap() };
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Reply { status, headers, text, body }
+    }
+
+    /// Begins to read what does not end by itself.
+    pub async fn opens(&self, path: &str) -> reqwest::Response {
+        let mut request = self.http.get(format!("{}{path}", self.base));
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        request.send().await.unwrap()
+    }
+
+    /// The text of the session they are signed in by.
+    pub fn session(&self) -> &str {
+        let cookie = self.headers.iter().find(|(name, _)| name == "cookie").expect("a session");
+        cookie.1.split_once('=').unwrap().1
     }
 
     pub async fn get(&self, path: &str) -> Reply {

@@ -18,5 +18,6 @@ mod permissions;
 mod races;
 mod reach;
 mod reports;
+mod rights;
 mod settings;
 mod users;

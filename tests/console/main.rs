@@ -24,6 +24,7 @@ mod pages;
 mod people;
 mod prices;
 mod records;
+mod rights;
 mod router;
 mod seed;
 mod settings;

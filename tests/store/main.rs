@@ -8,6 +8,7 @@ mod booking;
 mod catalogue;
 mod database;
 mod log_pages;
+mod names;
 mod reports;
 mod retention;
 mod trends;

@@ -14,7 +14,7 @@ use crate::database::Storage;
 use crate::on_both;
 
 /// Settings the road does not read: pages, accounts, mail, upkeep.
-const NOT_OF_THE_ROAD: [&str; 10] = [
+const NOT_OF_THE_ROAD: [&str; 11] = [
     "siteName",
     "siteUrl",
     "siteLogoUrl",
@@ -25,6 +25,7 @@ const NOT_OF_THE_ROAD: [&str; 10] = [
     "announcementTitle",
     "announcementHtml",
     "defaultQuotaUsd",
+    "maxKeysPerUser",
 ];
 
 async fn status(app: &TestApp, streams: bool) -> u16 {

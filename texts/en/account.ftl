@@ -8,6 +8,7 @@ account-done-session = The session has ended.
 field-currentPassword = Current password
 field-newPassword = New password
 hint-newPassword = At least 8 characters. All your other sessions end.
+hint-endTokens = End my admin tokens, too: scripts that use them are refused from now on
 change-password = Change the password
 sessions = Sessions
 sessions-hint = Browsers that are signed in

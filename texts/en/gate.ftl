@@ -11,4 +11,4 @@ register-first-hint = The first account becomes the super admin.
 registration-closed = Registration is closed. Ask an admin for an account.
 hint-username = 3 to 64 letters, digits, dots, dashes and underscores
 hint-password = At least 8 characters
-hint-setupCode = Printed by the server when it started
+hint-setupCode = Printed by the server when it started. On the server’s own machine, opening its address such as http://127.0.0.1:3000 needs none.

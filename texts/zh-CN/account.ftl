@@ -8,6 +8,7 @@ account-done-session = 会话已结束。
 field-currentPassword = 当前密码
 field-newPassword = 新密码
 hint-newPassword = 至少 8 个字符。您的其他会话将全部结束。
+hint-endTokens = 同时作废我的管理令牌，使用它们的脚本将立即被拒绝
 change-password = 修改密码
 sessions = 会话
 sessions-hint = 已登录的浏览器

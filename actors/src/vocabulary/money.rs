@@ -117,9 +117,12 @@ decimals! {
 impl Nanos {
     /// No money.
     pub const ZERO: Self = Self(0);
-    /// The largest bill of one request, a billion dollars: as much as an account holds at most. Sums of bills that nobody
-    /// can pay stay inside the integers of the database.
-    pub const LARGEST_BILL: Self = Self(1_000_000_000 * ONE);
+    /// The most an account may be granted, and so the most that any setting or budget may say: one billion USD. Sums of grants and
+    /// bills then never leave the range.
+    pub const MOST: Self = Self(1_000_000_000 * ONE);
+    /// The largest bill of one request: as much as an account holds at most. Sums of bills that nobody can pay stay inside
+    /// the integers of the database.
+    pub const LARGEST_BILL: Self = Self::MOST;
 
     /// Sum that stays at the ends of the range instead of wrapping.
     #[must_use]

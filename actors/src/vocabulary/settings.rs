@@ -73,7 +73,8 @@ impl SettingValue for i64 {
 impl SettingValue for Nanos {
     const KIND: Kind = Kind::Number;
     fn parse(text: &str) -> Result<Self, BadSetting> {
-        text.parse().ok().filter(|n: &Self| n.0 >= 0).ok_or(BadSetting("an amount in USD, 0 or more, at most 9 decimals"))
+        const RIGHT: BadSetting = BadSetting("an amount in USD from 0 to 1000000000, at most 9 decimals");
+        text.parse().ok().filter(|n: &Self| (Self::ZERO..=Self::MOST).contains(n)).ok_or(RIGHT)
     }
     fn render(&self) -> Option<String> {
         Some(self.to_string())
@@ -249,6 +250,8 @@ settings! {
     default_rate_limit_tpm "defaultRateLimitTpm": i64 = 0;
     /// Concurrent requests of users without a limit of their own; 0 = unlimited.
     default_max_concurrency "defaultMaxConcurrency": i64 = 0;
+    /// Keys that a user may have; 0 = unlimited. Admins may make more.
+    max_keys_per_user "maxKeysPerUser": i64 = 100;
     /// Further attempts after the first one failed.
     proxy_max_retries "proxyMaxRetries": i64 = 3;
     /// Whether a 429 moves on to the next channel.

@@ -46,6 +46,7 @@ async fn password(signed_in: SignedIn, fields: Fields) -> HttpResponse {
     let wish = NewPassword {
         current_password: Secret::from(fields.text("currentPassword")),
         new_password: Secret::from(fields.text("newPassword")),
+        end_tokens: fields.ticked("endTokens"),
     };
     let done = accounts::change_password(visit.services(), actor, wish).await;
     settle(&signed_in, &fields, done, "password").await
@@ -81,6 +82,7 @@ async fn show(signed_in: &SignedIn, fields: &Fields, error: Option<ServiceError>
         account => me,
         sessions,
         typed,
+        end_tokens => !fields.has("newPassword") || fields.ticked("endTokens"),
         problem => error.as_ref().map(|error| shown(&Problem::of(visit, error))),
     };
     visit.page(error.as_ref().map_or(StatusCode::OK, status_of), "account.html", values)

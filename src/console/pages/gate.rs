@@ -69,7 +69,7 @@ pub(super) async fn sign_out(visit: Visit) -> HttpResponse {
 }
 
 async fn registration(visit: &Visit, fields: &Fields, error: Option<ServiceError>) -> HttpResponse {
-    let opening = match accounts::opening(visit.services()).await {
+    let opening = match accounts::opening(visit.services(), visit.client().local).await {
         Ok(opening) => opening,
         Err(error) => return visit.failure(&error),
     };
@@ -99,5 +99,5 @@ fn welcome(visit: &Visit, signed_in: &SignIn, next: &str) -> HttpResponse {
 fn visitor(visit: &Visit) -> Visitor {
     let client = visit.client();
     let session = visit.request.cookie(COOKIE).map(|cookie| SecretString::from(cookie.value()));
-    Visitor { ip: client.ip, user_agent: client.user_agent, session }
+    Visitor { ip: client.ip, user_agent: client.user_agent, session, local: client.local }
 }

@@ -18,21 +18,22 @@ use serde_json::{Map, Value};
 
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
+use crate::services::Actor;
 use crate::services::values::Usd;
 use crate::session::live::{self, PING, Seen, Watcher};
 
 /// `GET /console/logs/live`
 pub(super) async fn own(SignedIn { visit, actor }: SignedIn, logs: Data<LogBroadcaster>) -> HttpResponse {
-    read(visit, &logs, Some(actor.id)).await
+    read(visit, &logs, &actor, Some(actor.id)).await
 }
 
 /// `GET /admin/logs/live`
-pub(super) async fn of_all(Admin(SignedIn { visit, .. }): Admin, logs: Data<LogBroadcaster>) -> HttpResponse {
-    read(visit, &logs, None).await
+pub(super) async fn of_all(Admin(SignedIn { visit, actor }): Admin, logs: Data<LogBroadcaster>) -> HttpResponse {
+    read(visit, &logs, &actor, None).await
 }
 
-async fn read(visit: Visit, logs: &LogBroadcaster, only: Option<UserId>) -> HttpResponse {
-    let watcher = match live::watch(logs, only).await {
+async fn read(visit: Visit, logs: &LogBroadcaster, actor: &Actor, only: Option<UserId>) -> HttpResponse {
+    let watcher = match live::watch(visit.services(), logs, actor, only).await {
         Ok(watcher) => watcher,
         Err(error) => return visit.failure(&error),
     };
@@ -50,7 +51,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// The next bytes; `None` when the broadcaster dismissed its readers.
+    /// The next bytes; `None` when there is no more to be seen.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             match self.watcher.next().await? {

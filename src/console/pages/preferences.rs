@@ -32,12 +32,11 @@ pub(super) async fn choose(visit: Visit, fields: Fields) -> HttpResponse {
     response.finish()
 }
 
-/// The page the browser says it comes from, without its host. A page that was the answer to a form is not there to
+/// The page the browser says it comes from, without its host; where that is no address of ours, the start page. A page that was the answer to a form is not there to
 /// be opened again, but its address is that of the form.
 fn back(visit: &Visit) -> String {
     let referer = visit.request.headers().get(REFERER).and_then(|value| value.to_str().ok());
     let Some(page) = referer.and_then(|address| Url::parse(address).ok()) else { return "/".to_owned() };
     let path = page.path();
-    let path = if path.starts_with('/') && !path.starts_with("//") { path } else { "/" };
     page.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
 }

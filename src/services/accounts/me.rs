@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::rules::{add_failure, checked_email, checked_password};
 use super::view::UserView;
-use super::{LAST_SUPER_ADMIN, WRONG_PASSWORD};
+use super::{LAST_SUPER_ADMIN, USERNAME_LOOKS_TAKEN, WRONG_PASSWORD};
 use crate::services::error::{NOT_FOUND, NOT_SIGNED_IN};
+use crate::services::throttle::Network;
 use crate::services::values::{Patch, Secret, check};
 use crate::services::{Actor, Deed, Served, ServiceError, Services, Via};
 use crate::store::sessions::{self, SessionRow};
-use crate::store::users::{self, Changing, Edit, EndSessions, UserRow};
+use crate::store::users::{self, Changing, Edit, Ends, UserRow};
 
 /// What people may change about themselves.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -35,6 +36,9 @@ pub struct NewPassword {
     pub current_password: Secret,
     /// The password wanted, at least 8 characters.
     pub new_password: Secret,
+    /// Whether one's admin tokens end, too; default false. The one that asks stays.
+    #[serde(default)]
+    pub end_tokens: bool,
 }
 
 /// A signed-in browser.
@@ -98,28 +102,30 @@ pub async fn update_me(services: &Services, actor: &Actor, wish: ProfileChange) 
     Ok(user)
 }
 
-/// Changes the caller's password; all their other sessions end.
+/// Changes the caller's password; all their other sessions end, and their other admin tokens if they wish so.
 ///
 /// # Errors
 /// `wrong_password`, `invalid_request`, `too_many_requests`.
 pub async fn change_password(services: &Services, actor: &Actor, wish: NewPassword) -> Served<()> {
     checked_password("newPassword", &wish.new_password)?;
     check::length("currentPassword", wish.current_password.expose(), 1, 256)?;
-    let bucket = format!("password of {}", actor.id);
-    services.throttles.sign_in_account.take(&bucket, services.now())?;
+    let (tries, from) = (&services.throttles.password, Network::of(actor.ip));
+    tries.take(actor.id, from, services.now())?;
     let user = users::by_id(&services.db, actor.id.0).await?.ok_or_else(|| ServiceError::new(&NOT_SIGNED_IN))?;
     if !services.passwords.verify(wish.current_password.0, Some(user.password_hash)).await? {
         return Err(ServiceError::field(&WRONG_PASSWORD, "currentPassword"));
     }
-    services.throttles.sign_in_account.give_back(&bucket);
+    tries.give_back(actor.id, from);
     let hash = services.passwords.hash(wish.new_password.0).await?;
     let edit = |user: &mut UserRow| {
         user.password_hash = hash;
         let trail = services.trail(&actor.by(), Deed::new("user.password", user.id), None);
-        let sessions = own_session(actor).map_or(EndSessions::All, EndSessions::Others);
-        Ok(Edit { trail, sessions, ..Edit::default() })
+        let (sessions, tokens) = all_but_own(actor);
+        let tokens = if wish.end_tokens { tokens } else { Ends::None };
+        Ok(Edit { trail, sessions, tokens, ..Edit::default() })
     };
     settle(users::change(&services.db, actor.id.0, services.now(), edit).await?)?;
+    services.watching.changed(actor.id);
     Ok(())
 }
 
@@ -143,6 +149,7 @@ pub(in crate::services) async fn sessions_of(services: &Services, actor: &Actor,
 /// `not_found`.
 pub async fn end_session(services: &Services, actor: &Actor, id: i64) -> Served<()> {
     let ended = sessions::end(&services.db, actor.id.0, id, None).await?;
+    services.watching.changed(actor.id);
     if ended { Ok(()) } else { Err(ServiceError::new(&NOT_FOUND)) }
 }
 
@@ -151,7 +158,9 @@ pub async fn end_session(services: &Services, actor: &Actor, id: i64) -> Served<
 /// # Errors
 /// When the database is ill.
 pub async fn end_other_sessions(services: &Services, actor: &Actor) -> Served<()> {
-    Ok(sessions::end_others(&services.db, actor.id.0, own_session(actor), None).await?)
+    sessions::end_others(&services.db, actor.id.0, own_session(actor), None).await?;
+    services.watching.changed(actor.id);
+    Ok(())
 }
 
 /// What became of a change, as callers see it.
@@ -160,7 +169,16 @@ pub(in crate::services) fn settle(done: Changing<ServiceError>) -> Served<UserVi
         Changing::Done(user) => Ok(UserView::from(*user)),
         Changing::Missing => Err(ServiceError::new(&NOT_FOUND)),
         Changing::LastSuperAdmin => Err(ServiceError::new(&LAST_SUPER_ADMIN)),
+        Changing::LooksTaken => Err(ServiceError::field(&USERNAME_LOOKS_TAKEN, "username")),
         Changing::Refused(error) => Err(error),
+    }
+}
+
+/// What ends when one's own account is reset: all sessions and tokens but the one that asks.
+pub(in crate::services) fn all_but_own(actor: &Actor) -> (Ends, Ends) {
+    match actor.via {
+        Via::Session(id) => (Ends::Others(id), Ends::All),
+        Via::Token(id) => (Ends::All, Ends::Others(id)),
     }
 }
 

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::rules::{add_failure, checked_email, checked_password, checked_username, opening_row};
 use super::sign_in::{SignIn, Visitor, start_session};
-use super::{REGISTRATION_CLOSED, SETUP_CODE_WRONG};
+use super::{REGISTRATION_CLOSED, SETUP_CODE_WRONG, USERNAME_LOOKS_TAKEN};
 use crate::secrets::digest;
-use crate::services::throttle::address_bucket;
+use crate::services::throttle::Network;
 use crate::services::values::{Secret, check};
 use crate::services::{By, Deed, Served, ServiceError, Services, SetupGate};
 use crate::store::users::{self, Added, Openings, UserRow};
@@ -27,7 +27,7 @@ pub struct Registration {
     pub email: String,
     /// At least 8 characters.
     pub password: Secret,
-    /// Needed for the first account when the server can be reached from outside.
+    /// Needed for the first account when the server can be reached from outside, or is asked under another host's name.
     pub setup_code: Option<Secret>,
 }
 
@@ -42,14 +42,14 @@ pub struct Opening {
     pub needs_code: bool,
 }
 
-/// Whether strangers may register.
+/// Whether strangers may register; `local` as [`Visitor`] has it.
 ///
 /// # Errors
 /// When the database is ill.
-pub async fn opening(services: &Services) -> Served<Opening> {
+pub async fn opening(services: &Services, local: bool) -> Served<Opening> {
     let first = !users::any(&services.db).await?;
     let open = first || services.settings.settings().registration_enabled;
-    Ok(Opening { open, first, needs_code: first && matches!(services.setup, SetupGate::Code(_)) })
+    Ok(Opening { open, first, needs_code: first && !may_set_up(services, local, None) })
 }
 
 /// What the audit log keeps of a registration.
@@ -62,7 +62,7 @@ struct Registered<'a> {
 /// Makes an account and signs it in.
 ///
 /// # Errors
-/// `invalid_request`, `username_taken`, `email_taken`, `registration_closed`, `setup_code_wrong`,
+/// `invalid_request`, `username_taken`, `username_looks_taken`, `email_taken`, `registration_closed`, `setup_code_wrong`,
 /// `too_many_requests`.
 pub async fn register(services: &Services, visitor: &Visitor, wish: Registration) -> Served<SignIn> {
     let username = checked_username(&wish.username)?;
@@ -70,10 +70,10 @@ pub async fn register(services: &Services, visitor: &Visitor, wish: Registration
     checked_password("password", &wish.password)?;
     let display_name = wish.display_name.as_deref().filter(|name| !name.trim().is_empty());
     let display_name = display_name.map(|name| check::name("displayName", name, 100)).transpose()?;
-    services.throttles.register_address.take(&address_bucket(visitor.ip), services.now())?;
+    services.throttles.register.take(Network::of(visitor.ip), services.now())?;
 
     let settings = services.settings.settings();
-    let openings = Openings { first: may_set_up(services, wish.setup_code.as_ref()), later: settings.registration_enabled };
+    let openings = Openings { first: may_set_up(services, visitor.local, wish.setup_code.as_ref()), later: settings.registration_enabled };
     // Said before the password is hashed: the answer is known, and hashing is dear.
     let any = users::any(&services.db).await?;
     refuse_closed(any, openings)?;
@@ -101,6 +101,7 @@ pub async fn register(services: &Services, visitor: &Visitor, wish: Registration
         Ok(Added::First | Added::Later) => {}
         Ok(Added::NotFirst) => refuse_closed(false, openings)?,
         Ok(Added::NotLater) => refuse_closed(true, openings)?,
+        Ok(Added::LooksTaken) => return Err(ServiceError::field(&USERNAME_LOOKS_TAKEN, "username")),
         Err(error) => return Err(add_failure(services, error, &user.email, None).await),
     }
     services.news.changed(changed).await;
@@ -115,11 +116,12 @@ fn refuse_closed(any: bool, openings: Openings) -> Served<()> {
     }
 }
 
-fn may_set_up(services: &Services, given: Option<&Secret>) -> bool {
-    match (&services.setup, given) {
-        (SetupGate::Open, _) => true,
+fn may_set_up(services: &Services, local: bool, given: Option<&Secret>) -> bool {
+    match &services.setup {
+        SetupGate::Local(_) if local => true,
         // Compared by digest: how long that takes says nothing about the code.
-        (SetupGate::Code(code), Some(given)) => digest(code.expose_secret()) == digest(given.expose()),
-        (SetupGate::Code(_), None) => false,
+        SetupGate::Local(code) | SetupGate::Code(code) => {
+            given.is_some_and(|given| digest(code.expose_secret()) == digest(given.expose()))
+        }
     }
 }

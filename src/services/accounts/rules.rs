@@ -3,11 +3,13 @@
 use actors::vocabulary::{Nanos, Role};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization;
 
-use super::{EMAIL_TAKEN, USERNAME_TAKEN};
+use super::{EMAIL_TAKEN, USERNAME_MIXED, USERNAME_TAKEN};
 use crate::services::values::{Patch, Secret, check};
 use crate::services::{By, Served, ServiceError, Services};
 use crate::store::ledger::LedgerRow;
+use crate::store::names::is_of_one_script;
 use crate::store::users::UserRow;
 use crate::store::{StoreError, users};
 
@@ -28,14 +30,18 @@ pub(in crate::services) fn checked_limit(field: &str, limit: Patch<i64>) -> Serv
     limit.try_map(|limit| check::range(field, limit, 0, i64::from(u32::MAX)))
 }
 
-/// 3 to 64 letters, digits, dots, dashes and underscores: never to be mistaken for an address.
+/// 3 to 64 letters, digits, dots, dashes and underscores: never to be mistaken for an address. Letters are of one script,
+/// or of such as people write together, and composed, however they were typed.
 pub(in crate::services) fn checked_username(text: &str) -> Served<String> {
-    let name = text.trim();
-    check::length("username", name, 3, 64)?;
+    let name: String = text.trim().nfc().collect();
+    check::length("username", &name, 3, 64)?;
     if !name.chars().all(|char| char.is_alphanumeric() || "._-".contains(char)) {
         return Err(check::bad("username", "only letters, digits, dots, dashes and underscores"));
     }
-    Ok(name.to_owned())
+    if !is_of_one_script(&name) {
+        return Err(ServiceError::field(&USERNAME_MIXED, "username"));
+    }
+    Ok(name)
 }
 
 /// An address of the form `local@domain`.
@@ -102,7 +108,8 @@ mod tests {
     fn names_and_addresses_cannot_be_mistaken_for_each_other() {
         assert_eq!(checked_username(" alice ").unwrap(), "alice");
         assert_eq!(checked_username("张三丰").unwrap(), "张三丰");
-        for bad in ["al", "a@b.c", "a b c", "a~b", "a\u{202e}bc"] {
+        assert_eq!(checked_username("jose\u{301}").unwrap(), "josé");
+        for bad in ["al", "a@b.c", "a b c", "a~b", "a\u{202e}bc", "аdmin", "a\u{115f}b"] {
             assert!(checked_username(bad).is_err(), "{bad}");
         }
         for good in ["a@b", "first.last+tag@example.com"] {

@@ -12,7 +12,7 @@ use super::{ACCOUNT_DISABLED, ACCOUNT_PENDING, WRONG_CREDENTIALS};
 use crate::secrets::{digest, hex, new_session_token};
 use crate::services::credentials::SESSION_MS;
 use crate::services::error::NOT_FOUND;
-use crate::services::throttle::address_bucket;
+use crate::services::throttle::{Account, Network};
 use crate::services::values::{Secret, check};
 use crate::services::{Actor, By, Deed, Served, ServiceError, Services, Via};
 use crate::store::sessions::{self, SessionRow};
@@ -36,6 +36,8 @@ pub struct Visitor {
     pub user_agent: Option<String>,
     /// The session token it came with; a sign-in replaces it.
     pub session: Option<SecretString>,
+    /// Whether it asked on this very machine, by the machine's address.
+    pub local: bool,
 }
 
 /// A fresh session.
@@ -55,18 +57,15 @@ pub struct SignIn {
 pub async fn sign_in(services: &Services, visitor: &Visitor, credentials: Credentials) -> Served<SignIn> {
     check::length("account", &credentials.account, 1, 254)?;
     check::length("password", credentials.password.expose(), 1, 256)?;
-    let account = credentials.account.trim().to_lowercase();
-    let address = address_bucket(visitor.ip);
-    let throttles = &services.throttles;
-    throttles.sign_in_address.take(&address, services.now())?;
-    throttles.sign_in_account.take(&account, services.now())?;
+    let user = users::by_account(&services.db, &credentials.account).await?;
+    let account = Account::of(user.as_ref().map(|user| UserId(user.id)), &credentials.account);
+    let tries = &services.throttles.sign_in;
+    tries.take(account, Network::of(visitor.ip), services.now())?;
 
-    let user = users::by_account(&services.db, &account).await?;
     let stored = user.as_ref().map(|user| user.password_hash.clone());
     let matches = services.passwords.verify(credentials.password.0, stored).await?;
     let user = user.filter(|_| matches).ok_or_else(|| ServiceError::new(&WRONG_CREDENTIALS))?;
-    throttles.sign_in_address.give_back(&address);
-    throttles.sign_in_account.give_back(&account);
+    tries.give_back(account, Network::of(visitor.ip));
     match user.status.as_str() {
         "active" => start_session(services, visitor, user.id).await,
         "pending" => Err(ServiceError::new(&ACCOUNT_PENDING)),
@@ -81,6 +80,7 @@ pub async fn sign_in(services: &Services, visitor: &Visitor, credentials: Creden
 pub async fn sign_out(services: &Services, actor: Option<&Actor>) -> Served<()> {
     if let Some(Actor { id, via: Via::Session(session), .. }) = actor {
         sessions::end(&services.db, id.0, *session, None).await?;
+        services.watching.changed(*id);
     }
     Ok(())
 }
@@ -104,6 +104,7 @@ pub(super) async fn start_session(services: &Services, visitor: &Visitor, user: 
     let trail = services.trail(&by, Deed::new("session.start", session.id), None);
     let replaced = visitor.session.as_ref().map(|old| hex(&digest(old.expose_secret())));
     sessions::add(&services.db, &session, replaced.as_deref(), &trail).await?;
+    services.watching.changed(UserId(user));
     let user = UserView { last_login_at: Some(now), ..row.into() };
     Ok(SignIn { user, token })
 }

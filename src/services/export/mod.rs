@@ -6,7 +6,7 @@ mod csv;
 mod tables;
 
 use bytes::Bytes;
-use futures_util::stream::{self, LocalBoxStream, StreamExt};
+use futures_util::stream::{self, LocalBoxStream, Stream, StreamExt};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -14,6 +14,7 @@ use self::csv::{header, line};
 use self::tables::Table;
 use super::error::{BAD_CHOICE, NOT_ALLOWED};
 use super::reports::LogQuery;
+use super::watching::Right;
 use super::{Actor, Deed, Served, ServiceError, Services};
 use crate::store::trail::note_deed;
 
@@ -35,6 +36,26 @@ pub struct Download {
     pub content_type: &'static str,
     /// Its parts. An error ends it; whoever reads it must be told that it is not whole.
     pub parts: LocalBoxStream<'static, Served<Bytes>>,
+}
+
+impl Download {
+    /// A file for `actor`: it breaks off when they may not read it any more.
+    pub(super) fn of(
+        services: &Services,
+        actor: &Actor,
+        file: (String, &'static str),
+        parts: impl Stream<Item = Served<Bytes>> + 'static,
+    ) -> Self {
+        let reading = Some((Right::of(services, actor), parts.boxed_local()));
+        let parts = stream::unfold(reading, |reading| async move {
+            let (mut right, mut parts) = reading?;
+            match right.confirm().await {
+                Ok(()) => parts.next().await.map(|part| (part, Some((right, parts)))),
+                Err(gone) => Some((Err(gone), None)),
+            }
+        });
+        Self { file_name: file.0, content_type: file.1, parts: parts.boxed_local() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +92,8 @@ pub async fn export(services: &Services, actor: &Actor, query: ExportQuery, filt
     };
     let writer =
         Writer { services: services.clone(), columns: table.columns(actor.is_admin()), admin: actor.is_admin(), format, rows: 0 };
-    Ok(Download { file_name: format!("{}.{extension}", query.table), content_type, parts: writer.parts(table, first) })
+    let file = (format!("{}.{extension}", query.table), content_type);
+    Ok(Download::of(services, actor, file, writer.parts(table, first)))
 }
 
 /// Writes pages of rows, each a JSON object, as one file.

@@ -9,14 +9,14 @@ use serde::Serialize;
 
 use super::rules::{KeyChange, KeyListFilter, NewKey};
 use super::view::{IssuedKey, KeyView};
-use super::{ADMIN_FIELD, KEY_EXISTS};
+use super::{ADMIN_FIELD, KEY_EXISTS, TOO_MANY_KEYS};
 use crate::admission::day_start;
 use crate::secrets::{NewKey as FreshKey, digest, hex, new_relay_key};
 use crate::services::error::{NOT_FOUND, Served, ServiceError};
 use crate::services::users::{may_touch, touchable};
 use crate::services::values::{ListQuery, Page, Secret, check};
 use crate::services::{Actor, Deed, Services};
-use crate::store::api_keys::{self, ApiKeyRow, Changing, KeyFilter, OwnedKey};
+use crate::store::api_keys::{self, Added, ApiKeyRow, Changing, KeyFilter, OwnedKey};
 use crate::store::{StoreError, key_names, users};
 
 /// One page of keys: one's own; for admins all, or those of one user.
@@ -63,7 +63,7 @@ pub async fn one(services: &Services, actor: &Actor, id: i64) -> Served<KeyView>
 /// Makes a key, or (admins) takes over an existing one by its text.
 ///
 /// # Errors
-/// `invalid_request`, `forbidden`, `key_exists`.
+/// `invalid_request`, `forbidden`, `key_exists`, `too_many_keys`.
 pub async fn create(services: &Services, actor: &Actor, mut wish: NewKey) -> Served<IssuedKey> {
     let admin = actor.is_admin();
     let owner = wish.user_id.unwrap_or(actor.id.0);
@@ -97,7 +97,12 @@ pub async fn create(services: &Services, actor: &Actor, mut wish: NewKey) -> Ser
     let changed = Changed::User(UserId(owner));
     let view = |admin| KeyView::new(&key, &username, now, admin);
     let trail = services.trail(&actor.by(), Deed::new("key.create", key.id).after(&view(true)), Some(changed));
-    api_keys::add(&services.db, &key, &trail).await.map_err(refused)?;
+    // The bound is for users; what an admin gives them was meant.
+    let most = services.settings.settings().max_keys_per_user;
+    let bound = (!admin && most > 0).then_some(most);
+    if api_keys::add(&services.db, &key, bound, &trail).await.map_err(refused)? == Added::TooMany {
+        return Err(ServiceError::new(&TOO_MANY_KEYS).with("max", most));
+    }
     services.news.changed(changed).await;
     Ok(IssuedKey { view: view(admin), key: fresh.secret.expose_secret().to_owned() })
 }

@@ -200,8 +200,8 @@ impl CheckedChange {
 }
 
 fn checked_budget(budget: Usd) -> Served<i64> {
-    if budget.0 < Nanos::ZERO {
-        return Err(check::bad("budgetUsd", "0 or more"));
+    if !(Nanos::ZERO..=Nanos::MOST).contains(&budget.0) {
+        return Err(check::bad("budgetUsd", "from 0 to 1000000000"));
     }
     Ok(budget.0.0)
 }

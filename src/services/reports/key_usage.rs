@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::range;
 use crate::secrets::{digest, hex};
 use crate::services::error::refusals;
-use crate::services::throttle::address_bucket;
+use crate::services::throttle::Network;
 use crate::services::values::{Usd, check};
 use crate::services::{Served, ServiceError, Services};
 use crate::store::key_names;
@@ -94,7 +94,8 @@ pub struct UsageByModel {
     pub summary: UsageSummary,
 }
 
-/// What the key has used. Wrong keys are throttled by address.
+/// What the key has used. Wrong keys are throttled by address. Good keys share an address with bad ones (an office, a proxy):
+/// from an address that guessed too often a good key is served all the same, a few at a time.
 ///
 /// # Errors
 /// `invalid_request` for another range, `invalid_api_key`, `too_many_requests`.
@@ -103,11 +104,7 @@ pub async fn key_usage(services: &Services, key: &str, ip: Option<IpAddr>, query
     if !["24h", "7d", "30d"].contains(&name.as_str()) {
         return Err(check::bad("range", "24h, 7d or 30d"));
     }
-    let bucket = address_bucket(ip);
-    services.throttles.key_address.take(&bucket, services.now())?;
-    let found = key_names::find(&services.db, &hex(&digest(key))).await?;
-    let (id, key_name) = found.ok_or_else(|| ServiceError::new(&UNKNOWN_KEY))?;
-    services.throttles.key_address.give_back(&bucket);
+    let (id, key_name) = known(services, key, Network::of(ip)).await?;
     let range = range::read(services, &name, (None, None))?;
     let span = Span { from: range.from, to: range.to, now: services.now(), user_id: None, key_id: Some(id), channel_id: None };
     let report = stats::report(&services.db, &span, MOST_MODELS).await?;
@@ -119,4 +116,16 @@ pub async fn key_usage(services: &Services, key: &str, ip: Option<IpAddr>, query
         summary: UsageSummary::from(&report.totals),
         by_model: report.models.into_iter().map(of_model).collect(),
     })
+}
+
+async fn known(services: &Services, key: &str, from: Network) -> Served<(i64, String)> {
+    let throttles = &services.throttles;
+    let find = || async { key_names::find(&services.db, &hex(&digest(key))).await };
+    let Err(closed) = throttles.keys.take(from, services.now()) else {
+        let found = find().await?.ok_or_else(|| ServiceError::new(&UNKNOWN_KEY))?;
+        throttles.keys.give_back(from);
+        return Ok(found);
+    };
+    let Ok(_look_up) = throttles.looking_up.try_acquire() else { return Err(closed) };
+    find().await?.ok_or(closed)
 }

@@ -7,13 +7,13 @@ use serde::Deserialize;
 
 use super::may_touch;
 use crate::services::accounts::{
-    Limits, UserView, add_failure, checked_email, checked_limit, checked_password, checked_username, opening_row, own_session,
-    read_role, settle,
+    Limits, UserView, add_failure, checked_email, checked_limit, checked_password, checked_username, all_but_own, opening_row,
+    read_role, settle, USERNAME_LOOKS_TAKEN,
 };
 use crate::services::error::NOT_FOUND;
 use crate::services::values::{ListQuery, Page, Patch, Secret, Usd, check};
 use crate::services::{Actor, Deed, Served, ServiceError, Services};
-use crate::store::users::{self, Edit, EndSessions, Openings, UserFilter, UserRow};
+use crate::store::users::{self, Added, Edit, Ends, Openings, UserFilter, UserRow};
 
 const ROLES: &str = "user, admin, super_admin";
 const STATUSES: &str = "active, pending, disabled";
@@ -70,7 +70,7 @@ pub struct UserChange {
     pub role: Patch<String>,
     /// `active`, `pending` or `disabled`; null = `active`.
     pub status: Patch<String>,
-    /// A new password; all sessions of the account end.
+    /// A new password; all sessions and admin tokens of the account end.
     pub password: Patch<Secret>,
 }
 
@@ -99,13 +99,13 @@ pub async fn get(services: &Services, id: UserId) -> Served<UserView> {
 /// # Errors
 /// When the database is ill.
 pub async fn named(services: &Services, account: &str) -> Served<Option<UserView>> {
-    Ok(users::by_account(&services.db, account.trim()).await?.map(UserView::from))
+    Ok(users::by_account(&services.db, account).await?.map(UserView::from))
 }
 
 /// Makes an account.
 ///
 /// # Errors
-/// `invalid_request`, `username_taken`, `email_taken`, `super_admin_only`.
+/// `invalid_request`, `username_taken`, `username_looks_taken`, `email_taken`, `super_admin_only`.
 pub async fn create(services: &Services, actor: &Actor, wish: NewUser) -> Served<UserView> {
     let role = check::choice::<Role>("role", wish.role.as_deref().unwrap_or("user"), ROLES)?;
     let status = check::choice::<UserStatus>("status", wish.status.as_deref().unwrap_or("active"), STATUSES)?;
@@ -137,20 +137,22 @@ pub async fn create(services: &Services, actor: &Actor, wish: NewUser) -> Served
     let deed = Deed::new("user.create", user.id).after(&UserView::from(user.clone()));
     let trail = services.trail(&actor.by(), deed, Some(changed));
     let openings = Openings { first: false, later: true };
-    if let Err(error) = users::add(&services.db, &user, opening.as_ref(), openings, &trail).await {
-        return Err(add_failure(services, error, &user.email, None).await);
+    match users::add(&services.db, &user, opening.as_ref(), openings, &trail).await {
+        Ok(Added::LooksTaken) => return Err(ServiceError::field(&USERNAME_LOOKS_TAKEN, "username")),
+        Ok(_) => {}
+        Err(error) => return Err(add_failure(services, error, &user.email, None).await),
     }
     services.news.changed(changed).await;
     Ok(user.into())
 }
 
-/// Changes an account. A new role, status or password ends its sessions (but not the actor's own).
+/// Changes an account. A new role, status or password ends its sessions and admin tokens (but not the actor's own).
 ///
 /// # Errors
-/// `not_found`, `invalid_request`, `username_taken`, `email_taken`, `super_admin_only`, `last_super_admin`.
+/// `not_found`, `invalid_request`, `username_taken`, `username_looks_taken`, `email_taken`, `super_admin_only`, `last_super_admin`.
 pub async fn update(services: &Services, actor: &Actor, id: UserId, wish: UserChange) -> Served<UserView> {
-    super::touchable(services, actor, id.0).await?;
-    let checked = check_change(services, wish).await?;
+    let known = super::touchable(services, actor, id.0).await?;
+    let checked = check_change(services, &known, wish).await?;
     let tried = checked.email.clone().unwrap_or_default();
     let changed = Changed::User(id);
     let edit = |user: &mut UserRow| {
@@ -159,19 +161,20 @@ pub async fn update(services: &Services, actor: &Actor, id: UserId, wish: UserCh
         checked.apply(user);
         may_touch(actor, read_role(user)?)?;
         let revoked = before.role != user.role || before.status != user.status || before.password_hash != user.password_hash;
-        let sessions = match own_session(actor).filter(|_| actor.id == id) {
-            _ if !revoked => EndSessions::None,
-            Some(own) => EndSessions::Others(own),
-            None => EndSessions::All,
+        let (sessions, tokens) = match actor.id == id {
+            _ if !revoked => (Ends::None, Ends::None),
+            true => all_but_own(actor),
+            false => (Ends::All, Ends::All),
         };
         let deed = Deed::new("user.update", user.id).before(&UserView::from(before)).after(&UserView::from(user.clone()));
-        Ok(Edit { trail: services.trail(&actor.by(), deed, Some(changed)), sessions, ..Edit::default() })
+        Ok(Edit { trail: services.trail(&actor.by(), deed, Some(changed)), sessions, tokens, ..Edit::default() })
     };
     let user = match users::change(&services.db, id.0, services.now(), edit).await {
         Ok(done) => settle(done)?,
         Err(error) => return Err(add_failure(services, error, &tried, Some(id.0)).await),
     };
     services.news.changed(changed).await;
+    services.watching.changed(id);
     Ok(user)
 }
 
@@ -188,6 +191,7 @@ pub async fn remove(services: &Services, actor: &Actor, id: UserId) -> Served<()
     };
     settle(users::change(&services.db, id.0, services.now(), edit).await?)?;
     services.news.changed(changed).await;
+    services.watching.changed(id);
     Ok(())
 }
 
@@ -201,7 +205,8 @@ struct CheckedChange {
     password_hash: Option<String>,
 }
 
-async fn check_change(services: &Services, wish: UserChange) -> Served<CheckedChange> {
+/// Checks what is to become of the account `known`. A name from before today's rules may stay as it is.
+async fn check_change(services: &Services, known: &UserRow, wish: UserChange) -> Served<CheckedChange> {
     let needed = |field: &str, given: &Patch<String>| match given {
         Patch::Null => Err(check::bad(field, "an account needs one")),
         _ => Ok(()),
@@ -216,7 +221,7 @@ async fn check_change(services: &Services, wish: UserChange) -> Served<CheckedCh
         None => None,
     };
     Ok(CheckedChange {
-        username: wish.username.value().map(|name| checked_username(&name)).transpose()?,
+        username: wish.username.value().filter(|name| *name != known.username).map(|name| checked_username(&name)).transpose()?,
         display_name: wish.display_name.try_map(|name| check::name("displayName", &name, 100))?,
         email: wish.email.value().map(|email| checked_email(&email)).transpose()?,
         role: wish.role.try_map(|word| check::choice("role", &word, ROLES))?,

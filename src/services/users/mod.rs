@@ -7,7 +7,6 @@ mod sessions;
 use actors::vocabulary::Role;
 
 pub use manage::{NewUser, UserChange, UserListFilter, create, get, list, named, remove, update};
-pub(super) use quota::MAX_QUOTA;
 pub use quota::{QuotaChange, QuotaView, change_quota, quota};
 pub use sessions::{end_session, end_sessions, sessions};
 

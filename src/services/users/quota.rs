@@ -15,9 +15,6 @@ use crate::services::{Actor, Deed, Services};
 use crate::store::ledger::LedgerRow;
 use crate::store::users::{self, Edit, UserRow};
 
-/// The largest quota: one billion USD. Sums of quotas and bills then never leave an `i64`.
-pub(in crate::services) const MAX_QUOTA: i64 = 1_000_000_000_000_000_000;
-
 /// A user's money and limits.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -126,7 +123,7 @@ pub async fn change_quota(services: &Services, actor: &Actor, id: UserId, wish: 
 
 /// A quota inside ± one billion USD.
 pub(super) fn checked_quota(quota: Nanos) -> Served<Nanos> {
-    if (-MAX_QUOTA..=MAX_QUOTA).contains(&quota.0) {
+    if (-Nanos::MOST.0..=Nanos::MOST.0).contains(&quota.0) {
         return Ok(quota);
     }
     Err(check::bad("quotaUsd", "at most 1000000000"))
@@ -136,7 +133,7 @@ fn money(services: &Services, wish: &QuotaChange) -> Served<Money> {
     match (wish.quota_usd, wish.adjust_usd) {
         (Patch::Absent, None) => Ok(Money::Stays),
         (Patch::Absent, Some(by)) => Ok(Money::Moves { by: checked_quota(by.0)? }),
-        (Patch::Null, None) => Ok(Money::Becomes { quota: services.settings.settings().default_quota_usd }),
+        (Patch::Null, None) => Ok(Money::Becomes { quota: checked_quota(services.settings.settings().default_quota_usd)? }),
         (Patch::Value(quota), None) if quota.0 >= Nanos::ZERO => Ok(Money::Becomes { quota: checked_quota(quota.0)? }),
         (Patch::Value(_), None) => Err(check::bad("quotaUsd", "0 or more")),
         (_, Some(_)) => Err(check::bad("adjustUsd", "either quotaUsd or adjustUsd, not both")),

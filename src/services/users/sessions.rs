@@ -26,6 +26,7 @@ pub async fn sessions(services: &Services, actor: &Actor, id: UserId) -> Served<
 pub async fn end_session(services: &Services, actor: &Actor, id: UserId, session: i64) -> Served<()> {
     let trail = ending(services, actor, id).await?;
     let ended = stored::end(&services.db, id.0, session, Some(&trail)).await?;
+    services.watching.changed(id);
     if ended { Ok(()) } else { Err(ServiceError::new(&NOT_FOUND)) }
 }
 
@@ -35,7 +36,9 @@ pub async fn end_session(services: &Services, actor: &Actor, id: UserId, session
 /// `forbidden`, `not_found`, `super_admin_only`.
 pub async fn end_sessions(services: &Services, actor: &Actor, id: UserId) -> Served<()> {
     let trail = ending(services, actor, id).await?;
-    Ok(stored::end_others(&services.db, id.0, own_session(actor), Some(&trail)).await?)
+    stored::end_others(&services.db, id.0, own_session(actor), Some(&trail)).await?;
+    services.watching.changed(id);
+    Ok(())
 }
 
 async fn ending(services: &Services, actor: &Actor, id: UserId) -> Served<Trail> {

@@ -25,7 +25,7 @@ pub(super) async fn docs(visit: Visit) -> HttpResponse {
 }
 
 async fn show_front(visit: &Visit) -> Served<HttpResponse> {
-    if visit.actor.is_none() && accounts::opening(visit.services()).await?.first {
+    if visit.actor.is_none() && accounts::opening(visit.services(), visit.client().local).await?.first {
         return Ok(visit.to("/register").finish());
     }
     let models = &model_square(visit.services()).await?.models;

@@ -73,6 +73,7 @@ pub(super) const GROUPS: &[Group] = &[
             ("defaultRateLimitRpm", Input::Count),
             ("defaultRateLimitTpm", Input::Count),
             ("defaultMaxConcurrency", Input::Count),
+            ("maxKeysPerUser", Input::Count),
         ],
     },
     Group {
