@@ -21,6 +21,7 @@ use super::upstreams::Providers;
 use super::{StartError, chores};
 use crate::admission::{Desk, Throttle};
 use crate::api::{self, ApiContext};
+use crate::capacity::Capacity;
 use crate::config::Config;
 use crate::console::{self, Console};
 use crate::edge::{self, Door};
@@ -45,6 +46,7 @@ pub(super) struct Parts {
     pub(super) ids: Arc<IdMaker>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) in_flight: Arc<AtomicUsize>,
+    pub(super) capacity: Capacity,
     pub(super) instance: Claim,
 }
 
@@ -56,6 +58,8 @@ pub struct Running {
     pub cellar: Cellar,
     /// Its services.
     pub services: Services,
+    /// Memory for bodies, threads for large ones.
+    pub capacity: Capacity,
     server: ServerHandle,
     in_flight: Arc<AtomicUsize>,
     shutdown_timeout: Duration,
@@ -85,7 +89,7 @@ struct Doors {
 
 impl Doors {
     fn new(parts: &Parts) -> Self {
-        let Parts { config, cellar, services, ids, clock, in_flight, .. } = parts;
+        let Parts { config, cellar, services, ids, clock, in_flight, capacity, .. } = parts;
         let tls = tls_config(config.own_certificates);
         let settings = cellar.cache.reader().clone();
         let providers = Providers::start(Arc::clone(&tls), settings, cellar.health.clone());
@@ -102,7 +106,12 @@ impl Doors {
             tls,
             origins: Arc::new(ResponseOrigins::default()),
             items: Arc::new(RecentItems::default()),
-            door: Door { trusted_proxies: proxies.clone(), patience: config.patience, in_flight: Arc::clone(in_flight) },
+            door: Door {
+                trusted_proxies: proxies.clone(),
+                patience: config.patience,
+                in_flight: Arc::clone(in_flight),
+                capacity: capacity.clone(),
+            },
             console: Console::new(Doorstep { services: services.clone(), proxies }, system.clone()),
             api_routes: api::routes(),
             upstreams: Data::new(UpstreamsHandle(Arc::new(providers))),
@@ -133,7 +142,7 @@ impl Doors {
 pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let (listening, listener) = bind(parts.config.listen)?;
     let doors = Doors::new(&parts);
-    let Parts { config, cellar, services, in_flight, instance, .. } = parts;
+    let Parts { config, cellar, services, in_flight, capacity, instance, .. } = parts;
     let chores = rt::spawn(chores::run(services.clone(), doors.upstreams.get_ref().clone(), cellar.cache.reader().clone()));
     let mut server = HttpServer::new(move || App::new().configure(|config| doors.open(config)))
         .tcp_nodelay(true)
@@ -152,6 +161,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
         listening,
         cellar,
         services,
+        capacity,
         server: handle,
         in_flight,
         shutdown_timeout: config.shutdown_timeout,

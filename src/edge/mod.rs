@@ -18,15 +18,17 @@ use actix_cors::Cors;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use actors::vocabulary::{Family, Protocol};
+use bytes::Bytes;
 
 use head::{RequestId, client_address};
 
-use crate::admission::{Caller, Head, Inbound, Stopped, recognise};
+use crate::admission::{Caller, Head, Inbound, Refused, Stopped, look, recognise};
+use crate::capacity::{Capacity, Footprint};
 use crate::config::{Patience, TrustedProxies};
 use crate::relay::{Failure, Road, relay};
-use crate::translation::{Ask, Fault};
+use crate::translation::{Ask, Fault, structure};
 
-use body::BadBody;
+use body::{Announced, BadBody};
 use failure::Told;
 
 /// Most of a body recorded when the admin switched recording on.
@@ -44,6 +46,8 @@ pub struct Door {
     pub patience: Patience,
     /// Requests under way, their answers included.
     pub in_flight: Arc<AtomicUsize>,
+    /// Memory for bodies, threads for large ones.
+    pub capacity: Capacity,
 }
 
 /// Counts a request until its answer has gone out.
@@ -137,7 +141,7 @@ enum Unread {
     Body(BadBody, Box<Caller>),
 }
 
-/// Mints an [`Inbound`]: the key first, then the body, then what it asks for.
+/// Mints an [`Inbound`], what costs least first: the key, what the head says, then the body, then what it asks for.
 async fn read(
     protocol: Protocol,
     request: &HttpRequest,
@@ -156,23 +160,37 @@ async fn read(
         client_request_id: head::label(headers),
         arrived,
     };
-    let mut caller = match recognise(&road.desk, &head).await {
+    let caller = match recognise(&road.desk, &head).await {
         Ok(caller) => caller,
         Err(stopped) => {
             body::discard(request, payload).await;
             return Err(failed(stopped.why.into(), stopped.pending));
         }
     };
-    let limit = usize::try_from(caller.snapshot.settings.max_request_bytes).unwrap_or(usize::MAX);
-    let body = match body::read(request, payload, limit, &door.patience).await {
+    let announced = match Announced::read(request, most_bytes(&caller, door)) {
+        Ok(announced) => announced,
+        Err(bad) => {
+            body::refuse(payload).await;
+            return Err(Unread::Body(bad, Box::new(caller)));
+        }
+    };
+    let mut caller = match look(&road.desk, caller).await {
+        Ok(caller) => caller,
+        Err(stopped) => {
+            body::discard(request, payload).await;
+            return Err(failed(stopped.why.into(), stopped.pending));
+        }
+    };
+    let mut footprint = door.capacity.footprint(caller.key.owner.id, head.address);
+    let body = match body::read(payload, announced, &mut footprint, &door.patience).await {
         Ok(body) => body,
         Err(bad) => return Err(Unread::Body(bad, Box::new(caller))),
     };
     let at = caller.pending.elapsed_ms();
     caller.pending.note(|receipt| receipt.timings.body_read_ms = Some(at));
-    let ask = match Ask::read(protocol, &body) {
+    let ask = match asked(protocol, &body, &footprint).await {
         Ok(ask) => ask,
-        Err(bad) => return Err(failed(crate::admission::Refused::Bad(bad).into(), Some(caller.pending))),
+        Err(refused) => return Err(failed(refused.into(), Some(caller.pending))),
     };
     let record = caller.snapshot.settings.record_all_request_details;
     caller.pending.note(|receipt| {
@@ -181,7 +199,19 @@ async fn read(
         receipt.details = record.then(|| details(request, &body));
     });
     let (forwarded, session) = (head::forwarded(headers), head::session(headers));
-    Ok(Inbound { caller, ask, body, headers: forwarded, query: request.query_string().to_owned(), session })
+    Ok(Inbound { caller, ask, body, footprint, headers: forwarded, query: request.query_string().to_owned(), session })
+}
+
+/// The largest body taken: by the setting, and never more than the budget of memory has room for.
+fn most_bytes(caller: &Caller, door: &Door) -> usize {
+    let settings = &caller.snapshot.settings;
+    door.capacity.memory.follow(settings.body_memory_bytes, settings.max_request_bytes)
+}
+
+/// What a body asks for; a large one is read on a thread for such work.
+async fn asked(protocol: Protocol, body: &Bytes, footprint: &Footprint) -> Result<Ask, Refused> {
+    let bytes = body.clone();
+    Ok(footprint.work(body.len(), move || structure::read(protocol, &bytes)).await??)
 }
 
 fn failed(why: crate::relay::Why, pending: Option<actors::usage_ledger::PendingReceipt>) -> Unread {
@@ -194,8 +224,10 @@ fn bad_body(bad: &BadBody, caller: Caller, id: &RequestId) -> HttpResponse {
         BadBody::UnknownEncoding => Fault::UNSUPPORTED,
         BadBody::TooSlow => Fault::TOO_SLOW,
         BadBody::Broken => Fault::INVALID,
+        BadBody::Overloaded(_) => Fault::UNAVAILABLE,
     };
-    let told = Told::refusal(fault, bad.to_string());
+    let retry_ms = matches!(bad, BadBody::Overloaded(_)).then_some(1_000);
+    let told = Told { retry_ms, ..Told::refusal(fault, bad.to_string()) };
     caller.pending.close_later(told.ending, fault.status, Some(bad.to_string()));
     told.respond(caller.protocol.family(), id)
 }

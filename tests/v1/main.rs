@@ -18,6 +18,7 @@ mod database;
 mod reply;
 
 mod bodies;
+mod capacity;
 mod conversion;
 mod failures;
 mod fidelity;

@@ -15,6 +15,9 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// No limit at all.
+    pub const NONE: Self = Self { rpm: None, tpm: None, concurrency: None };
+
     /// The tighter of both, limit by limit.
     #[must_use]
     pub fn tighter(self, other: Self) -> Self {

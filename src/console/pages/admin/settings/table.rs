@@ -123,6 +123,7 @@ pub(super) const GROUPS: &[Group] = &[
             ("requestDeadlineSec", Input::Seconds),
             ("concurrencyWaitSec", Input::Seconds),
             ("maxRequestBytes", Input::Bytes),
+            ("bodyMemoryBytes", Input::Bytes),
         ],
     },
     Group {
