@@ -79,7 +79,9 @@ async fn converted(inbound: &mut Inbound, offer: &Offer, items: &Arc<RecentItems
         let way = Circumstances { client, upstream, model, asked, request_id, created, include_usage, stream };
         convert(&body, &way, &|id: &str| items.get(owner, id))
     };
-    let worked = inbound.footprint.work(inbound.body.len(), converting).await.map_err(Miss::Overloaded)?;
+    // Several times dearer than reading it.
+    let weight = inbound.body.len().saturating_mul(4);
+    let worked = inbound.footprint.work(weight, converting).await.map_err(Miss::Overloaded)?;
     let converted = worked.map_err(Miss::CannotCarry)?;
     inbound.footprint.hold_copy(converted.body.len()).await.map_err(Miss::Overloaded)?;
     Ok(converted)
