@@ -20,7 +20,7 @@ const MOST_PARTS: usize = 50_000;
 const MOST_TOOLS: usize = 2_000;
 /// Most values of all kinds: objects, lists, texts, numbers.
 const MOST_VALUES: usize = 500_000;
-/// A body below this size cannot exceed any of these in earnest, and its depth is bounded by reading it.
+/// A body below this size cannot exceed any of these in earnest; how deeply it may be nested its readers bound.
 const WORTH_A_LOOK: usize = 16 << 10;
 /// Longest path in a message.
 const MOST_PATH: usize = 120;

@@ -128,7 +128,8 @@ impl UserGates {
             Some(books) => Some(books),
             None => {
                 // Nothing is asked for but that the account is read.
-                let nothing = Ask { user_limits: Limits::NONE, key_limits: Limits::NONE, tokens: 0, load: None, ..ask.clone() };
+                let none = Limits::default();
+                let nothing = Ask { user_limits: none, key_limits: none, tokens: 0, load: None, ..ask.clone() };
                 drop(self.admit(nothing, Duration::ZERO).await?);
                 books()
             }

@@ -15,9 +15,6 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// No limit at all.
-    pub const NONE: Self = Self { rpm: None, tpm: None, concurrency: None };
-
     /// The tighter of both, limit by limit.
     #[must_use]
     pub fn tighter(self, other: Self) -> Self {
