@@ -64,10 +64,11 @@ struct Queue {
 
 #[derive(Default)]
 struct Lines {
-    of: HashMap<UserId, VecDeque<Job>>,
+    of: HashMap<UserId, VecDeque<(u64, Job)>>,
     /// Whose turn it is: everybody who has something waiting, once.
     turns: VecDeque<UserId>,
     waiting: usize,
+    next_ticket: u64,
     over: bool,
 }
 
@@ -90,13 +91,14 @@ impl WorkPool {
         Ok(pool)
     }
 
-    /// Does `work` on one of the threads, when it is `owner`'s turn. Work whose caller has gone is not begun.
+    /// Does `work` on one of the threads, when it is `owner`'s turn. When the caller goes, the work goes from the queue at
+    /// once, with the bytes it holds.
     ///
     /// # Errors
     /// When there is no turn in time.
     pub async fn run<T: Send + 'static>(&self, owner: UserId, work: impl FnOnce() -> T + Send + 'static) -> Result<T, NoTurn> {
         let (job, result) = job(work);
-        self.0.queue.push(owner, job)?;
+        let _place = self.0.queue.push(owner, job)?;
         match tokio::time::timeout(PATIENCE, result).await {
             Ok(done) => done.map_err(|_| NoTurn::Crashed),
             Err(_) => Err(NoTurn::Late),
@@ -110,7 +112,7 @@ impl WorkPool {
     /// When it panicked.
     pub async fn finish<T: Send + 'static>(&self, owner: UserId, work: impl FnOnce() -> T + Send + 'static) -> Result<T, NoTurn> {
         let (job, result) = job(work);
-        self.0.queue.push_first(owner, job);
+        let _place = self.0.queue.push_first(owner, job);
         result.await.map_err(|_| NoTurn::Crashed)
     }
 }
@@ -132,21 +134,26 @@ impl Queue {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, owner: UserId, job: Job) -> Result<(), NoTurn> {
+    fn push(self: &Arc<Self>, owner: UserId, job: Job) -> Result<Place, NoTurn> {
         let mut lines = self.lock();
         let of_one = lines.of.get(&owner).map_or(0, VecDeque::len);
         if lines.waiting >= MOST_JOBS || of_one >= MOST_JOBS_OF_ONE {
             return Err(NoTurn::Full);
         }
-        lines.line(owner).push_back(job);
+        let ticket = lines.ticket();
+        lines.line(owner).push_back((ticket, job));
         drop(lines);
         self.come.notify_one();
-        Ok(())
+        Ok(Place { queue: Arc::clone(self), owner, ticket })
     }
 
-    fn push_first(&self, owner: UserId, job: Job) {
-        self.lock().line(owner).push_front(job);
+    fn push_first(self: &Arc<Self>, owner: UserId, job: Job) -> Place {
+        let mut lines = self.lock();
+        let ticket = lines.ticket();
+        lines.line(owner).push_front((ticket, job));
+        drop(lines);
         self.come.notify_one();
+        Place { queue: Arc::clone(self), owner, ticket }
     }
 
     /// The next job; `None` when the pool is over.
@@ -164,9 +171,42 @@ impl Queue {
     }
 }
 
+/// A place in the queue, given up when its caller goes.
+struct Place {
+    queue: Arc<Queue>,
+    owner: UserId,
+    ticket: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let withdrawn = self.queue.lock().withdraw(self.owner, self.ticket);
+        // Outside the lock: it may hold much.
+        drop(withdrawn);
+    }
+}
+
 impl Lines {
+    fn ticket(&mut self) -> u64 {
+        self.next_ticket += 1;
+        self.next_ticket
+    }
+
+    /// Takes a job out that has not begun.
+    fn withdraw(&mut self, owner: UserId, ticket: u64) -> Option<Job> {
+        let line = self.of.get_mut(&owner)?;
+        let at = line.iter().position(|(number, _)| *number == ticket)?;
+        let (_, job) = line.remove(at)?;
+        self.waiting -= 1;
+        if line.is_empty() {
+            self.of.remove(&owner);
+            self.turns.retain(|other| *other != owner);
+        }
+        Some(job)
+    }
+
     /// The line of one, to which a job is added.
-    fn line(&mut self, owner: UserId) -> &mut VecDeque<Job> {
+    fn line(&mut self, owner: UserId) -> &mut VecDeque<(u64, Job)> {
         self.waiting += 1;
         let line = self.of.entry(owner).or_default();
         if line.is_empty() {
@@ -178,66 +218,87 @@ impl Lines {
     fn take(&mut self) -> Option<Job> {
         let owner = self.turns.pop_front()?;
         let line = self.of.get_mut(&owner)?;
-        let job = line.pop_front();
+        let (_, job) = line.pop_front()?;
         if line.is_empty() {
             self.of.remove(&owner);
         } else {
             self.turns.push_back(owner);
         }
-        self.waiting -= usize::from(job.is_some());
-        job
+        self.waiting -= 1;
+        Some(job)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
+    use futures_util::future::{LocalBoxFuture, join3, join4};
     use std::sync::mpsc;
+
+    type Working<'a, T> = LocalBoxFuture<'a, Result<T, NoTurn>>;
+
+    /// Work that has begun and goes on until it is let go.
+    fn busy(pool: &WorkPool) -> (mpsc::Sender<()>, Working<'_, ()>) {
+        let (began, begun) = mpsc::channel();
+        let (open, gate) = mpsc::channel();
+        let work = move || {
+            began.send(()).unwrap();
+            gate.recv().unwrap();
+        };
+        let mut working: Working<'_, ()> = pool.run(UserId(1), work).boxed_local();
+        assert!(working.as_mut().now_or_never().is_none());
+        begun.recv().unwrap();
+        (open, working)
+    }
 
     #[tokio::test]
     async fn accounts_take_turns_and_a_crash_costs_one_job() {
         let pool = WorkPool::start(1).unwrap();
-        let (open, gate) = mpsc::channel::<()>();
+        let (open, first) = busy(&pool);
         let order = Arc::new(Mutex::new(Vec::new()));
-        let first = pool.run(UserId(1), move || gate.recv());
         let job = |owner: i64, name: &'static str| {
             let order = Arc::clone(&order);
             pool.run(UserId(owner), move || order.lock().unwrap().push(name))
         };
-        let jobs = futures_util::future::join4(job(1, "a1"), job(1, "a2"), job(1, "a3"), job(2, "b1"));
+        let jobs = join4(job(1, "a1"), job(1, "a2"), job(1, "a3"), job(2, "b1"));
+        let answer = {
+            let order = Arc::clone(&order);
+            pool.finish(UserId(1), move || order.lock().unwrap().push("answer"))
+        };
         let crash = pool.run(UserId(3), || assert_eq!(1, 2, "on purpose"));
         let opened = async {
             tokio::task::yield_now().await;
             open.send(()).unwrap();
         };
-        let (first, all, crash, ()) = futures_util::future::join4(first, jobs, crash, opened).await;
-        assert!(first.is_ok() && all.0.is_ok() && all.1.is_ok() && all.2.is_ok() && all.3.is_ok());
+        let (all, (answer, crash, first), ()) = join3(jobs, join3(answer, crash, first), opened).await;
+        assert!(first.is_ok() && answer.is_ok() && all.0.is_ok() && all.1.is_ok() && all.2.is_ok() && all.3.is_ok());
         assert_eq!(crash, Err(NoTurn::Crashed));
-        assert_eq!(*order.lock().unwrap(), ["a1", "b1", "a2", "a3"]);
+        assert_eq!(*order.lock().unwrap(), ["answer", "b1", "a1", "a2", "a3"]);
         assert_eq!(pool.run(UserId(1), || 7).await, Ok(7), "the thread goes on");
     }
 
     #[tokio::test]
-    async fn a_line_has_an_end_for_each_and_what_nobody_waits_for_is_not_done() {
+    async fn a_line_has_an_end_and_who_leaves_it_takes_their_work_along() {
         let pool = WorkPool::start(1).unwrap();
-        let (open, gate) = mpsc::channel::<()>();
-        let mut first = Box::pin(pool.run(UserId(1), move || gate.recv()));
-        let poll = |future: &mut std::pin::Pin<Box<dyn Future<Output = Result<(), NoTurn>>>>| {
-            futures_util::FutureExt::now_or_never(future.as_mut())
-        };
-        assert!(futures_util::FutureExt::now_or_never(first.as_mut()).is_none());
-        let done = Arc::new(Mutex::new(0));
-        let mut waiting: Vec<std::pin::Pin<Box<dyn Future<Output = Result<(), NoTurn>>>>> = Vec::new();
+        let (open, first) = busy(&pool);
+        let held = Arc::new(());
+        let mut waiting: Vec<Working<'_, ()>> = Vec::new();
         for _ in 0..MOST_JOBS_OF_ONE + 8 {
-            let (pool, done) = (pool.clone(), Arc::clone(&done));
-            waiting.push(Box::pin(async move { pool.run(UserId(2), move || *done.lock().unwrap() += 1).await }));
+            let held = Arc::clone(&held);
+            waiting.push(pool.run(UserId(2), move || drop(held)).boxed_local());
         }
-        let refused = waiting.iter_mut().filter_map(poll).filter(|told| *told == Err(NoTurn::Full)).count();
-        assert_eq!(refused, 8);
+        let told: Vec<_> = waiting.iter_mut().filter_map(|one| one.as_mut().now_or_never()).collect();
+        assert_eq!(told, [Err(NoTurn::Full); 8]);
+        assert_eq!(Arc::strong_count(&held), 1 + MOST_JOBS_OF_ONE);
         drop(waiting);
+        assert_eq!(Arc::strong_count(&held), 1);
+        {
+            let lines = pool.0.queue.lock();
+            assert_eq!((lines.waiting, lines.of.len(), lines.turns.len()), (0, 0, 0));
+        }
         open.send(()).unwrap();
-        let _opened = first.await.unwrap();
-        pool.run(UserId(2), || ()).await.unwrap();
-        assert_eq!(*done.lock().unwrap(), 0);
+        first.await.unwrap();
+        assert_eq!(pool.run(UserId(2), || 7).await, Ok(7));
     }
 }
