@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod api;
 pub mod app;
+pub mod capacity;
 pub mod cli;
 pub mod config;
 pub mod console;

@@ -19,7 +19,7 @@ use source::{Source, count_code_lines, files, names_after, names_crate, relative
 
 /// The floors from the ground up. A room imports only from floors below its own (`actors` stands below all).
 const FLOORS: &[&[&str]] = &[
-    &["config", "files", "secrets"],
+    &["capacity", "config", "files", "secrets"],
     &["telemetry"],
     &["translation"],
     &["store", "journal"],

@@ -36,6 +36,35 @@ pub async fn admit(desk: &Desk, mut inbound: Inbound) -> Result<Admitted, Stoppe
     }
 }
 
+/// Looks at a request of which only the head is known: what no body could save is refused before the body costs anything.
+///
+/// # Errors
+/// No balance at all, a budget or a day's tokens used up, a window that is full.
+pub async fn look(desk: &Desk, caller: Caller) -> Result<Caller, Stopped<Refused>> {
+    let settings = &caller.snapshot.settings;
+    let load = caller.protocol.is_billed().then(|| user_gate::Load {
+        floor: Nanos::ZERO,
+        wanted: Nanos::ZERO,
+        policy: settings.balance_policy,
+        budget: caller.key.budget,
+        daily_tokens: caller.key.daily_tokens,
+        day_start: caller.day_start,
+    });
+    let ask = user_gate::Ask {
+        user: caller.key.owner.id,
+        key: caller.key.id,
+        request_id: caller.request_id.clone(),
+        user_limits: user_limits(&caller, settings),
+        key_limits: key_limits(&caller),
+        tokens: 1,
+        load,
+    };
+    match desk.cellar.gates.look(&ask).await {
+        Ok(()) => Ok(caller),
+        Err(refusal) => Err(Stopped::with(refusal, caller.pending)),
+    }
+}
+
 fn offers(caller: &Caller, ask: &Ask) -> Result<(Vec<Offer>, Option<Offer>), Refused> {
     let offers = caller
         .snapshot

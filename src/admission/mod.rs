@@ -21,11 +21,12 @@ use actors::user_gate::Refusal;
 use actors::vocabulary::{IdMaker, KeyRecord, Protocol};
 use bytes::Bytes;
 
-pub use admit::admit;
+pub use admit::{admit, look};
 pub use day::day_start;
 pub use recognise::{identify_usable, recognise, recordable};
 pub use throttle::Throttle;
 
+use crate::capacity::{Footprint, Overloaded};
 use crate::translation::{Ask, BadAsk};
 
 /// What admission works with.
@@ -90,6 +91,8 @@ pub struct Inbound {
     pub ask: Ask,
     /// The untouched body.
     pub body: Bytes,
+    /// What it takes of memory and threads, for as long as it lives.
+    pub footprint: Footprint,
     /// Headers that may go upstream.
     pub headers: HeaderMap,
     /// The query string, for native routes.
@@ -149,6 +152,9 @@ pub enum Refused {
     /// Nobody could write its receipt.
     #[error("the gateway cannot record requests right now")]
     Unrecordable,
+    /// No memory or thread for a large request.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
     /// Storage is ill and the key not cached.
     #[error("the gateway cannot read its database right now")]
     StorageIll,

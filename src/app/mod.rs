@@ -19,6 +19,7 @@ use actors::usage_ledger::Sync as JournalSyncMode;
 use actors::vocabulary::{IdMaker, Settings};
 use secrecy::SecretString;
 
+use crate::capacity::Capacity;
 use crate::config::{Config, JournalSync};
 use crate::journal::FileJournal;
 use crate::secrets::Sealer;
@@ -135,7 +136,10 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
         square: Arc::default(),
         watching: Arc::default(),
     };
-    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight: Arc::new(AtomicUsize::new(0)), instance };
+    let capacity =
+        Capacity::of_this_machine().map_err(|error| StartError::Io { what: "the system starts no thread".to_owned(), error })?;
+    let in_flight = Arc::new(AtomicUsize::new(0));
+    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight, capacity, instance };
     serving::serve(parts).await
 }
 

@@ -23,6 +23,7 @@ use super::upstreams::Providers;
 use super::{StartError, chores};
 use crate::admission::{Desk, Throttle};
 use crate::api::{self, ApiContext};
+use crate::capacity::Capacity;
 use crate::config::Config;
 use crate::console::{self, Console};
 use crate::edge::{self, Door};
@@ -51,6 +52,7 @@ pub(super) struct Parts {
     pub(super) ids: Arc<IdMaker>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) in_flight: Arc<AtomicUsize>,
+    pub(super) capacity: Capacity,
     pub(super) instance: Claim,
 }
 
@@ -62,6 +64,8 @@ pub struct Running {
     pub cellar: Cellar,
     /// Its services.
     pub services: Services,
+    /// Memory for bodies, threads for large ones.
+    pub capacity: Capacity,
     server: ServerHandle,
     in_flight: Arc<AtomicUsize>,
     late: CancellationToken,
@@ -92,7 +96,7 @@ struct Doors {
 
 impl Doors {
     fn new(parts: &Parts) -> Self {
-        let Parts { config, cellar, services, ids, clock, in_flight, .. } = parts;
+        let Parts { config, cellar, services, ids, clock, in_flight, capacity, .. } = parts;
         let tls = tls_config(config.own_certificates);
         let settings = cellar.cache.reader().clone();
         let providers = Providers::start(Arc::clone(&tls), settings, cellar.health.clone());
@@ -114,6 +118,7 @@ impl Doors {
                 patience: config.patience,
                 in_flight: Arc::clone(in_flight),
                 late: CancellationToken::new(),
+                capacity: capacity.clone(),
             },
             console: Console::new(Doorstep { services: services.clone(), proxies }, system.clone()),
             api_routes: api::routes(),
@@ -158,7 +163,7 @@ async fn elsewhere(request: HttpRequest) -> HttpResponse {
 pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let (listening, listener) = bind(parts.config.listen)?;
     let doors = Doors::new(&parts);
-    let Parts { config, cellar, services, in_flight, instance, .. } = parts;
+    let Parts { config, cellar, services, in_flight, capacity, instance, .. } = parts;
     let chores = rt::spawn(chores::run(services.clone(), doors.upstreams.get_ref().clone(), cellar.cache.reader().clone()));
     let late = doors.door.late.clone();
     let mut server = HttpServer::new(move || App::new().wrap(careful_headers()).configure(|config| doors.open(config)))
@@ -178,6 +183,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
         listening,
         cellar,
         services,
+        capacity,
         server: handle,
         in_flight,
         late,

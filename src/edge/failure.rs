@@ -179,6 +179,9 @@ fn refused_told(refused: &Refused, message: String) -> Told {
         Refused::Bad(BadAsk::Field { field, .. }) => {
             Told { param: Some((*field).into()), ..Told::refusal(Fault::INVALID, message) }
         }
+        Refused::Bad(BadAsk::TooMuch { field, .. }) => {
+            Told { param: Some(field.clone().into()), ..Told::refusal(Fault::INVALID, message) }
+        }
         Refused::Bad(_) => Told::refusal(Fault::INVALID, message),
         Refused::NoOffer { why: NoOffer::UnknownModel, .. } => {
             Told { param: Some("model".into()), ..Told::refusal(Fault::NOT_FOUND, message) }
@@ -186,7 +189,9 @@ fn refused_told(refused: &Refused, message: String) -> Told {
         Refused::NoOffer { why: NoOffer::NoChannel, .. } => Told::refusal(Fault::UNAVAILABLE, message).retry(10_000),
         Refused::NoOffer { .. } => Told::refusal(Fault::FORBIDDEN, message),
         Refused::Gate(refusal) => gate_told(refusal, message),
-        Refused::Unrecordable | Refused::StorageIll => Told::refusal(Fault::UNAVAILABLE, message).retry(1_000),
+        Refused::Unrecordable | Refused::StorageIll | Refused::Overloaded(_) => {
+            Told::refusal(Fault::UNAVAILABLE, message).retry(RETRY_SECONDS * 1_000)
+        }
     }
 }
 
@@ -216,7 +221,9 @@ fn failed_told(failed: &Failed, message: String) -> Told {
     let ms = |pause: Duration| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
     match failed {
         Failed::NoneLive { retry_ms } => Told::refusal(Fault::UNAVAILABLE, message).retry(*retry_ms),
-        Failed::Saturated | Failed::Unanswered => Told::refusal(Fault::UNAVAILABLE, message).retry(RETRY_SECONDS * 1_000),
+        Failed::Saturated | Failed::Unanswered | Failed::Overloaded(_) => {
+            Told::refusal(Fault::UNAVAILABLE, message).retry(RETRY_SECONDS * 1_000)
+        }
         Failed::Deadline => Told { ending: Ending::TimedOut, ..Told::refusal(Fault::TIMEOUT, message) },
         Failed::NoSuchModel(_) => Told::refusal(Fault::NOT_FOUND, message),
         Failed::CannotCarry(what) => Told { param: Some(what.field.clone().into()), ..Told::refusal(Fault::INVALID, message) },

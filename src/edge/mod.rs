@@ -19,16 +19,18 @@ use actix_cors::Cors;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use actors::vocabulary::{Family, Protocol};
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use head::{RequestId, client_address};
 
-use crate::admission::{Caller, Head, Inbound, Stopped, recognise};
+use crate::admission::{Caller, Head, Inbound, Refused, Stopped, look, recognise};
+use crate::capacity::{Capacity, Footprint};
 use crate::config::{Patience, TrustedProxies};
 use crate::relay::{Failure, Road, Why, relay};
-use crate::translation::{Ask, Fault};
+use crate::translation::{Ask, Fault, structure};
 
-use body::BadBody;
+use body::{Announced, BadBody};
 use failure::Told;
 
 /// Response headers that browsers' scripts may read.
@@ -46,6 +48,8 @@ pub struct Door {
     /// Cancelled when the process may wait for its requests no longer. Each worker has one of its own, so that those who
     /// wait for it do not meet on one lock.
     pub late: CancellationToken,
+    /// Memory for bodies, threads for large ones.
+    pub capacity: Capacity,
 }
 
 /// Counts a request until its answer has gone out.
@@ -145,7 +149,7 @@ enum Unread {
     Body(BadBody, Box<Caller>),
 }
 
-/// Mints an [`Inbound`]: the key first, then the body, then what it asks for.
+/// Mints an [`Inbound`], what costs least first: the key, what the head says, then the body, then what it asks for.
 async fn read(
     protocol: Protocol,
     request: &HttpRequest,
@@ -164,23 +168,37 @@ async fn read(
         client_request_id: head::label(headers),
         arrived,
     };
-    let mut caller = match recognise(&road.desk, &head).await {
+    let caller = match recognise(&road.desk, &head).await {
         Ok(caller) => caller,
         Err(stopped) => {
             body::discard(request, payload).await;
             return Err(failed(stopped.why.into(), stopped.pending));
         }
     };
-    let limit = usize::try_from(caller.snapshot.settings.max_request_bytes).unwrap_or(usize::MAX);
-    let body = match body::read(request, payload, limit, &door.patience).await {
+    let announced = match Announced::read(request, most_bytes(&caller, door)) {
+        Ok(announced) => announced,
+        Err(bad) => {
+            body::refuse(payload).await;
+            return Err(Unread::Body(bad, Box::new(caller)));
+        }
+    };
+    let mut caller = match look(&road.desk, caller).await {
+        Ok(caller) => caller,
+        Err(stopped) => {
+            body::discard(request, payload).await;
+            return Err(failed(stopped.why.into(), stopped.pending));
+        }
+    };
+    let mut footprint = door.capacity.footprint(caller.key.owner.id, head.address);
+    let body = match body::read(payload, announced, &mut footprint, &door.patience).await {
         Ok(body) => body,
         Err(bad) => return Err(Unread::Body(bad, Box::new(caller))),
     };
     let at = caller.pending.elapsed_ms();
     caller.pending.note(|receipt| receipt.timings.body_read_ms = Some(at));
-    let ask = match Ask::read(protocol, &body) {
+    let ask = match asked(protocol, &body, &footprint).await {
         Ok(ask) => ask,
-        Err(bad) => return Err(failed(crate::admission::Refused::Bad(bad).into(), Some(caller.pending))),
+        Err(refused) => return Err(failed(refused.into(), Some(caller.pending))),
     };
     let record = caller.snapshot.settings.record_all_request_details;
     caller.pending.note(|receipt| {
@@ -189,7 +207,19 @@ async fn read(
         receipt.details = record.then(|| recording::details(request, &body));
     });
     let (forwarded, session) = (head::forwarded(headers), head::session(headers));
-    Ok(Inbound { caller, ask, body, headers: forwarded, query: request.query_string().to_owned(), session })
+    Ok(Inbound { caller, ask, body, footprint, headers: forwarded, query: request.query_string().to_owned(), session })
+}
+
+/// The largest body taken: by the setting, and never more than the budget of memory has room for.
+fn most_bytes(caller: &Caller, door: &Door) -> usize {
+    let settings = &caller.snapshot.settings;
+    door.capacity.memory.follow(settings.body_memory_bytes, settings.max_request_bytes)
+}
+
+/// What a body asks for; a large one is read on a thread for such work.
+async fn asked(protocol: Protocol, body: &Bytes, footprint: &Footprint) -> Result<Ask, Refused> {
+    let bytes = body.clone();
+    Ok(footprint.work(body.len(), move || structure::read(protocol, &bytes)).await??)
 }
 
 fn failed(why: Why, pending: Option<actors::usage_ledger::PendingReceipt>) -> Unread {
@@ -202,8 +232,10 @@ fn bad_body(bad: &BadBody, caller: Caller, id: &RequestId) -> HttpResponse {
         BadBody::UnknownEncoding => Fault::UNSUPPORTED,
         BadBody::TooSlow => Fault::TOO_SLOW,
         BadBody::Broken => Fault::INVALID,
+        BadBody::Overloaded(_) => Fault::UNAVAILABLE,
     };
-    let told = Told::refusal(fault, bad.to_string());
+    let retry_ms = matches!(bad, BadBody::Overloaded(_)).then_some(1_000);
+    let told = Told { retry_ms, ..Told::refusal(fault, bad.to_string()) };
     caller.pending.close_later(told.ending, fault.status, Some(bad.to_string()));
     told.respond(caller.protocol.family(), id)
 }

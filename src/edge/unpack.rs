@@ -1,105 +1,120 @@
-//! Unpacks request bodies, never beyond a limit: a few packed kilobytes can hold gigabytes, so what comes out is
-//! counted while it comes out, not once a chunk is done.
+//! Unpacks request bodies: a few packed kilobytes can hold gigabytes, so what comes out is charged before it comes out,
+//! a step at a time, and never beyond a limit.
 
-use std::io::{self, Write};
+use std::fmt;
+use std::io::{self, Read};
 
-use actix_web::web::{self, Bytes};
-use brotli::DecompressorWriter;
-use flate2::write::{GzDecoder, ZlibDecoder};
+use actix_web::web::Bytes;
+use brotli::Decompressor;
+use bytes::Buf;
+use bytes::buf::Reader;
+use flate2::bufread::{GzDecoder, ZlibDecoder};
 
 use super::body::BadBody;
+use crate::capacity::{Footprint, INLINE_BYTES};
 
-/// Smaller chunks are unpacked where they are, larger ones on a thread of their own.
+/// What comes out of the first step…
+const FIRST_STEP: usize = 16 << 10;
+/// …and at most of one: steps double.
+const LONGEST_STEP: usize = 4 << 20;
+/// Less than this, packed, takes its first step on the thread it is on.
 const UNPACKED_IN_PLACE: usize = 1 << 10;
 /// Brotli's buffer.
 const BROTLI_BUFFER: usize = 8 << 10;
 
-/// A body on its way out of its encoding.
-pub(super) struct Unpacker {
-    decoder: Decoder,
-    limit: usize,
+/// A `Content-Encoding` that is understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Gzip,
+    Deflate,
+    Brotli,
+    Zstd,
 }
 
-enum Decoder {
-    Gzip(Box<GzDecoder<Bounded>>),
-    Deflate(Box<ZlibDecoder<Bounded>>),
-    Brotli(Box<DecompressorWriter<Bounded>>),
-    Zstd(Box<zstd::stream::write::Decoder<'static, Bounded>>),
-}
-
-/// Takes bytes up to its limit.
-struct Bounded {
-    bytes: Vec<u8>,
-    limit: usize,
-}
-
-impl Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + bytes.len() > self.limit {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
+impl Encoding {
+    /// By its name in lower case.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "gzip" => Self::Gzip,
+            "deflate" => Self::Deflate,
+            "br" => Self::Brotli,
+            "zstd" => Self::Zstd,
+            _ => return None,
+        })
     }
+}
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+/// A body on its way out of its encoding.
+struct Unpacker {
+    packed: Box<dyn Read + Send>,
+    out: Vec<u8>,
+}
+
+impl fmt::Debug for Unpacker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unpacker({})", self.out.len())
     }
 }
 
 impl Unpacker {
-    /// For a `Content-Encoding` in lower case; `None` when it is not understood.
-    pub(super) fn new(encoding: &str, limit: usize) -> Option<Self> {
-        let out = Bounded { bytes: Vec::new(), limit };
-        let decoder = match encoding {
-            "gzip" => Decoder::Gzip(Box::new(GzDecoder::new(out))),
-            "deflate" => Decoder::Deflate(Box::new(ZlibDecoder::new(out))),
-            "br" => Decoder::Brotli(Box::new(DecompressorWriter::new(out, BROTLI_BUFFER))),
-            "zstd" => Decoder::Zstd(Box::new(zstd::stream::write::Decoder::new(out).ok()?)),
-            _ => return None,
+    fn new(encoding: Encoding, packed: Bytes) -> io::Result<Self> {
+        let reader: Reader<Bytes> = packed.reader();
+        let packed: Box<dyn Read + Send> = match encoding {
+            Encoding::Gzip => Box::new(GzDecoder::new(reader)),
+            Encoding::Deflate => Box::new(ZlibDecoder::new(reader)),
+            Encoding::Brotli => Box::new(Decompressor::new(reader, BROTLI_BUFFER)),
+            Encoding::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(reader)?),
         };
-        Some(Self { decoder, limit })
+        Ok(Self { packed, out: Vec::new() })
     }
 
-    /// Unpacks one more chunk.
-    pub(super) async fn feed(mut self, chunk: Bytes) -> Result<Self, BadBody> {
-        if chunk.len() <= UNPACKED_IN_PLACE {
-            self.write(&chunk)?;
-            return Ok(self);
-        }
-        let unpacking = web::block(move || self.write(&chunk).map(|()| self));
-        unpacking.await.unwrap_or(Err(BadBody::Broken))
-    }
-
-    fn write(&mut self, chunk: &[u8]) -> Result<(), BadBody> {
-        let written = match &mut self.decoder {
-            Decoder::Gzip(decoder) => decoder.write_all(chunk),
-            Decoder::Deflate(decoder) => decoder.write_all(chunk),
-            Decoder::Brotli(decoder) => decoder.write_all(chunk),
-            Decoder::Zstd(decoder) => decoder.write_all(chunk),
-        };
-        written.map_err(|error| bad(&error, self.limit))
-    }
-
-    /// All of it, once the last chunk is in.
-    pub(super) fn finish(self) -> Result<Bytes, BadBody> {
-        let finished = match self.decoder {
-            Decoder::Gzip(decoder) => decoder.finish(),
-            Decoder::Deflate(decoder) => decoder.finish(),
-            Decoder::Brotli(decoder) => decoder.into_inner().map_err(|_| io::ErrorKind::UnexpectedEof.into()),
-            Decoder::Zstd(mut decoder) => decoder.flush().map(|()| decoder.into_inner()),
-        };
-        finished.map(|out| Bytes::from(out.bytes)).map_err(|error| bad(&error, self.limit))
+    /// Unpacks at most `bytes` more. Answers whether that was all.
+    fn step(&mut self, bytes: usize) -> io::Result<bool> {
+        self.out.reserve_exact(bytes);
+        let end = self.out.len() + bytes;
+        let read = self.packed.by_ref().take(bytes as u64).read_to_end(&mut self.out)?;
+        debug_assert!(self.out.len() <= end);
+        Ok(read < bytes)
     }
 }
 
-fn bad(error: &io::Error, limit: usize) -> BadBody {
-    if error.kind() == io::ErrorKind::FileTooLarge { BadBody::TooLarge { limit } } else { BadBody::Broken }
+/// Unpacks a whole body, at most `limit` bytes. What it was packed in is given back.
+pub(super) async fn unpack(encoding: Encoding, packed: Bytes, limit: usize, footprint: &mut Footprint) -> Result<Bytes, BadBody> {
+    let (packed_bytes, packed_room) = (packed.len(), footprint.memory().held());
+    let mut unpacker = Unpacker::new(encoding, packed).map_err(|_| BadBody::Broken)?;
+    let mut step = FIRST_STEP;
+    loop {
+        // One more than the limit, to see that there is more.
+        let bytes = step.min(limit + 1 - unpacker.out.len());
+        footprint.memory().grow(bytes).await?;
+        let place = if step == FIRST_STEP && packed_bytes <= UNPACKED_IN_PLACE { bytes } else { bytes + INLINE_BYTES };
+        let (back, is_all) = footprint
+            .work(place, move || {
+                let is_all = unpacker.step(bytes);
+                (unpacker, is_all)
+            })
+            .await?;
+        unpacker = back;
+        let is_all = is_all.map_err(|_| BadBody::Broken)?;
+        if unpacker.out.len() > limit {
+            return Err(BadBody::TooLarge { limit });
+        }
+        if is_all {
+            break;
+        }
+        step = (step * 2).min(LONGEST_STEP);
+    }
+    let out = unpacker.out;
+    footprint.memory().shrink(packed_room);
+    Ok(out.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capacity::Capacity;
+    use actors::vocabulary::UserId;
+    use std::io::Write;
 
     const LIMIT: usize = 1 << 20;
     const ENCODINGS: [&str; 4] = ["gzip", "deflate", "br", "zstd"];
@@ -126,21 +141,26 @@ mod tests {
         }
     }
 
-    async fn unpacked(encoding: &str, packed: &[u8], piece: usize) -> Result<Bytes, BadBody> {
-        let mut unpacker = Unpacker::new(encoding, LIMIT).unwrap();
-        for piece in packed.chunks(piece) {
-            unpacker = unpacker.feed(Bytes::copy_from_slice(piece)).await?;
+    async fn unpacked(encoding: &str, packed: &[u8]) -> Result<Bytes, BadBody> {
+        let capacity = Capacity::of_this_machine().unwrap();
+        let mut footprint = capacity.footprint(UserId(1), None);
+        let out = unpack(Encoding::named(encoding).unwrap(), Bytes::copy_from_slice(packed), LIMIT, &mut footprint).await;
+        if let Ok(out) = &out {
+            assert!((out.len()..out.len() + LONGEST_STEP).contains(&footprint.memory().held()));
         }
-        unpacker.finish()
+        assert!(capacity.memory.state().highest <= 2 * LIMIT, "what comes out is not made in advance");
+        drop(footprint);
+        assert_eq!(capacity.memory.state().held, 0);
+        out
     }
 
     #[actix_web::test]
-    async fn what_was_packed_comes_out_however_it_is_cut() {
+    async fn what_was_packed_comes_out() {
         let plain: Vec<u8> = (0..LIMIT).map(|at| ((at * at) >> 7) as u8).collect();
         for encoding in ENCODINGS {
-            let packed = packed(encoding, &plain);
-            for piece in [700, 5_000, packed.len()] {
-                assert!(unpacked(encoding, &packed, piece).await.unwrap() == plain, "{encoding} {piece}");
+            for length in [0, 1, FIRST_STEP - 1, FIRST_STEP, FIRST_STEP + 1, LIMIT - 1, LIMIT] {
+                let packed = packed(encoding, &plain[..length]);
+                assert!(unpacked(encoding, &packed).await.unwrap() == plain[..length], "{encoding} {length}");
             }
         }
     }
@@ -149,10 +169,9 @@ mod tests {
     async fn what_unpacks_beyond_the_limit_is_too_large() {
         for encoding in ENCODINGS {
             let bomb = packed(encoding, &vec![0; 64 * LIMIT]);
-            for piece in [700, bomb.len()] {
-                let outcome = unpacked(encoding, &bomb, piece).await;
-                assert_eq!(outcome.unwrap_err(), BadBody::TooLarge { limit: LIMIT }, "{encoding}");
-            }
+            assert_eq!(unpacked(encoding, &bomb).await.unwrap_err(), BadBody::TooLarge { limit: LIMIT }, "{encoding}");
+            let one_more = packed(encoding, &vec![b'x'; LIMIT + 1]);
+            assert_eq!(unpacked(encoding, &one_more).await.unwrap_err(), BadBody::TooLarge { limit: LIMIT }, "{encoding}");
         }
     }
 
@@ -160,9 +179,9 @@ mod tests {
     async fn what_is_damaged_or_cut_short_is_broken() {
         let plain: Vec<u8> = (0..40_000_usize).map(|at| ((at * at) >> 7) as u8).collect();
         for encoding in ENCODINGS {
-            assert_eq!(unpacked(encoding, &[7; 4000], 4000).await.unwrap_err(), BadBody::Broken, "{encoding}");
+            assert_eq!(unpacked(encoding, &[7; 4000]).await.unwrap_err(), BadBody::Broken, "{encoding}");
             let packed = packed(encoding, &plain);
-            let short = unpacked(encoding, &packed[..packed.len() / 2], 4000).await;
+            let short = unpacked(encoding, &packed[..packed.len() / 2]).await;
             assert!(short.is_err() || short.is_ok_and(|short| short.len() < plain.len()), "{encoding}");
         }
     }

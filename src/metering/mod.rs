@@ -78,11 +78,17 @@ pub async fn answer(
             arrival.inbound.caller.pending.close_later(Ending::Completed, status, error);
             Body::Declined(body)
         }
-        Said::Whole(heard, tap) => {
+        Said::Whole(heard, tap, bytes) => {
             let mut pending = arrival.inbound.caller.pending;
             let usage = meter(&mut pending, &tap, arrival.input_tokens);
-            let body = speech.whole(heard, &usage);
-            memory.keep(&mut speech);
+            let telling = move || {
+                let body = speech.whole(heard, &usage);
+                memory.keep(&mut speech);
+                body
+            };
+            // The owner's own crash: nothing was told, so nothing goes out, and what was used is still booked.
+            let told = arrival.inbound.footprint.finish(bytes, telling).await;
+            let body = told.map_err(|crash| StorageIll(crash.to_string()))?;
             pending.close(Ending::Completed, status, None).await?;
             Body::Whole(body)
         }

@@ -29,6 +29,16 @@ pub enum BadAsk {
     /// JSON, but not an object.
     #[error("the request body must be a JSON object")]
     NotAnObject,
+    /// More structure than is taken.
+    #[error("{field}: at most {most} {what} are taken")]
+    TooMuch {
+        /// Where.
+        field: String,
+        /// The bound.
+        most: usize,
+        /// Of what.
+        what: &'static str,
+    },
     /// A field is missing or of the wrong type.
     #[error("{field}: {problem}")]
     Field {

@@ -18,6 +18,7 @@ mod properties;
 pub mod responses;
 pub mod speech;
 pub mod sse;
+pub mod structure;
 pub mod tap;
 
 pub use ask::{Ask, BadAsk};

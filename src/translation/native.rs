@@ -11,6 +11,11 @@ use serde_json::value::RawValue;
 
 use super::ask::Ask;
 
+/// Whether the body changes at all on its way to an upstream that is asked for `model`.
+pub fn changes(protocol: Protocol, ask: &Ask, model: &str) -> bool {
+    ask.model != model || (protocol == Protocol::ChatCompletions && ask.stream && !ask.include_usage)
+}
+
 /// The body for an upstream that is asked for `model`. On a Chat Completions stream, usage is asked for, too.
 pub fn request_body(protocol: Protocol, ask: &Ask, body: &Bytes, model: &str) -> Bytes {
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();

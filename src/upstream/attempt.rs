@@ -1,5 +1,6 @@
 //! One try at one channel: up to the commit point, or to its failure.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap};
@@ -37,8 +38,8 @@ const COMMIT_BYTES: usize = 64 << 10;
 /// What an upstream said, past the commit point.
 #[derive(Debug)]
 pub enum Said {
-    /// A whole answer.
-    Whole(Heard, UsageTap),
+    /// A whole answer, and how many bytes it came in.
+    Whole(Heard, UsageTap, usize),
     /// The events held so far, and the stream of the rest.
     Stream(Vec<(Frame, Meaning)>, Box<Events>),
     /// The caller's own error, in the client's shape.
@@ -80,12 +81,12 @@ pub(super) async fn attempt(
     offer: &Offer,
     clocks: Clocks,
     input_tokens: i64,
-    items: &RecentItems,
+    items: &Arc<RecentItems>,
 ) -> Result<Answer, Miss> {
     if offer.is_estimate() {
         return estimate(inbound).await;
     }
-    let Ready { outgoing, speech, left_out } = request::ready(inbound, offer, items)?;
+    let Ready { outgoing, mut speech, left_out } = request::ready(inbound, offer, items).await?;
     let asked = Instant::now();
     let patience = clocks.answer_by.saturating_duration_since(asked);
     let sent = wire.send(&outgoing, patience).await;
@@ -100,7 +101,9 @@ pub(super) async fn attempt(
             }
             let at = pending.elapsed_ms();
             pending.note(|receipt| receipt.timings.head_ms = Some(at));
-            accept(response, inbound, offer, &speech, clocks, input_tokens).await?
+            let (said, heard_by) = accept(response, inbound, offer, speech, clocks, input_tokens).await?;
+            speech = heard_by;
+            said
         }
         404 => {
             let body = error_body(response).await;
@@ -134,13 +137,15 @@ fn declined(speech: &Speech, status: u16, headers: &mut HeaderMap, body: Bytes) 
 /// The answer of the gateway itself: tokens counted for a channel that has no such route.
 async fn estimate(inbound: &Inbound) -> Result<Answer, Miss> {
     let body = inbound.body.clone();
-    let counted = actix_web::web::block(move || count::input_tokens(&body)).await;
-    let tokens = counted.map_err(|_| Miss::NoAnswer("could not be counted".to_owned()))?.map_err(Miss::CannotCarry)?;
+    // Many times dearer than reading it: a large body's worth of work is a sixteenth as long.
+    let weight = body.len().saturating_mul(16);
+    let counted = inbound.footprint.work(weight, move || count::input_tokens(&body)).await.map_err(Miss::Overloaded)?;
+    let tokens = counted.map_err(Miss::CannotCarry)?;
     let body = serde_json::json!({ "input_tokens": tokens }).to_string();
     Ok(Answer {
         status: 200,
         headers: HeaderMap::new(),
-        said: Said::Whole(Heard::Native(body.into()), UsageTap::new(Protocol::CountTokens)),
+        said: Said::Whole(Heard::Native(body.into()), UsageTap::new(Protocol::CountTokens), 0),
         head_ms: 0,
         speech: Speech::native(Protocol::CountTokens, "", "", false),
         left_out: LeftOut::default(),
@@ -151,10 +156,10 @@ async fn accept(
     response: Response,
     inbound: &mut Inbound,
     offer: &Offer,
-    speech: &Speech,
+    speech: Speech,
     clocks: Clocks,
     input_tokens: i64,
-) -> Result<Said, Miss> {
+) -> Result<(Said, Speech), Miss> {
     let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let empty_is_failure = inbound.caller.snapshot.settings.proxy_treat_empty_output_as_failure;
     let have_a_price = offer.tariff.prices.is_some_and(|prices| prices.cache_creation != Price::default());
@@ -164,14 +169,19 @@ async fn accept(
             return Err(Miss::NoAnswer("answered with a stream that nobody asked for".to_owned()));
         }
         let events = Events::new(response, tap, clocks.idle);
-        return until_commit(events, empty_is_failure, clocks.commit_by, &mut inbound.caller.pending, input_tokens).await;
+        let pending = &mut inbound.caller.pending;
+        let said = until_commit(events, empty_is_failure, clocks.commit_by, pending, input_tokens).await?;
+        return Ok((said, speech));
     }
     let body = whole_body(response, clocks.answer_by).await?;
-    let must_produce = empty_is_failure && offer.protocol.is_billed();
-    whole_answer(tap, speech, body, must_produce)
+    let (body_bytes, must_produce) = (body.len(), empty_is_failure && offer.protocol.is_billed());
+    let reading = move || whole_answer(tap, &speech, body, must_produce).map(|whole| (whole, speech));
+    let read = inbound.footprint.finish(body_bytes, reading).await;
+    let ((heard, tap, bytes), speech) = read.map_err(|_| Miss::NoAnswer("could not be read".to_owned()))??;
+    Ok((Said::Whole(heard, tap, bytes), speech))
 }
 
-fn whole_answer(mut tap: UsageTap, speech: &Speech, body: Bytes, must_produce: bool) -> Result<Said, Miss> {
+fn whole_answer(mut tap: UsageTap, speech: &Speech, body: Bytes, must_produce: bool) -> Result<(Heard, UsageTap, usize), Miss> {
     if body.trim_ascii().is_empty() {
         return Err(Miss::NoAnswer("answered with nothing".to_owned()));
     }
@@ -182,8 +192,9 @@ fn whole_answer(mut tap: UsageTap, speech: &Speech, body: Bytes, must_produce: b
     if must_produce && !tap.produced() {
         return Err(Miss::NoAnswer("answered without any output".to_owned()));
     }
+    let bytes = body.len();
     let heard = speech.hear(body).ok_or_else(|| Miss::NoAnswer("answered with something that is no answer".to_owned()))?;
-    Ok(Said::Whole(heard, tap))
+    Ok((heard, tap, bytes))
 }
 
 /// Holds events back until one makes the answer definite, or the bounds are reached.

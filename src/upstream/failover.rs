@@ -12,6 +12,7 @@ use super::attempt::{Answer, Clocks, Said, attempt};
 use super::verdict::{Answered, Miss};
 use super::wire::Wire;
 use crate::admission::{Inbound, Stopped};
+use crate::capacity::Overloaded;
 use crate::routing::{RecentItems, Route, candidate};
 use crate::translation::hub::CannotCarry;
 
@@ -68,6 +69,9 @@ pub enum Failed {
     /// No channel's protocol has a place for what was asked.
     #[error(transparent)]
     CannotCarry(CannotCarry),
+    /// The gateway has no memory or thread for it.
+    #[error(transparent)]
+    Overloaded(Overloaded),
     /// The request's own deadline passed.
     #[error("the request took longer than its deadline")]
     Deadline,
@@ -80,7 +84,12 @@ pub enum Failed {
 ///
 /// # Errors
 /// When none does; the receipt is still open.
-pub async fn call(wire: &Wire, health: &ChannelHealth, items: &RecentItems, route: Route) -> Result<Arrival, Stopped<Failed>> {
+pub async fn call(
+    wire: &Wire,
+    health: &ChannelHealth,
+    items: &Arc<RecentItems>,
+    route: Route,
+) -> Result<Arrival, Stopped<Failed>> {
     let deadline = if route.deadlines.whole.is_zero() { FOR_EVER } else { route.deadlines.whole };
     let by = Instant::now() + deadline.saturating_sub(route.inbound.caller.pending.elapsed());
     let mut trip = Trip::new(wire, health, items, route, by);
@@ -104,7 +113,7 @@ pub async fn call(wire: &Wire, health: &ChannelHealth, items: &RecentItems, rout
 struct Trip<'a> {
     wire: &'a Wire,
     health: &'a ChannelHealth,
-    items: &'a RecentItems,
+    items: &'a Arc<RecentItems>,
     route: Route,
     by: Instant,
     tried: usize,
@@ -115,7 +124,7 @@ struct Trip<'a> {
 type Answering = (Offer, Answer, ChannelSlot);
 
 impl<'a> Trip<'a> {
-    fn new(wire: &'a Wire, health: &'a ChannelHealth, items: &'a RecentItems, route: Route, by: Instant) -> Self {
+    fn new(wire: &'a Wire, health: &'a ChannelHealth, items: &'a Arc<RecentItems>, route: Route, by: Instant) -> Self {
         Self { wire, health, items, route, by, tried: 0, last: None, kept: None }
     }
 
@@ -208,7 +217,7 @@ impl<'a> Trip<'a> {
         });
         let clocks = clocks(&self.route.deadlines, self.by);
         let tried = attempt(self.wire, inbound, offer, clocks, self.route.input_tokens, self.items).await;
-        if let Err(Miss::CannotCarry(_)) = &tried {
+        if let Err(Miss::CannotCarry(_) | Miss::Overloaded(_)) = &tried {
             inbound.caller.pending.note(|receipt| receipt.upstream_protocol = asked_before);
             slot.report(Verdict::Nothing, None);
             return tried.map(|answer| (answer, slot));
@@ -251,7 +260,7 @@ impl<'a> Trip<'a> {
             self.kept = Some((status, retry_after));
         }
         // What an upstream said says more than that another was not asked.
-        if !matches!(miss, Miss::CannotCarry(_)) || self.tried == 0 {
+        if !matches!(miss, Miss::CannotCarry(_) | Miss::Overloaded(_)) || self.tried == 0 {
             self.last = Some(miss);
         }
     }
@@ -271,6 +280,7 @@ impl<'a> Trip<'a> {
             None => Failed::NoneLive { retry_ms: 1_000 },
             Some(Miss::NoSuchModel(answered)) if self.kept.is_none() => Failed::NoSuchModel(answered),
             Some(Miss::CannotCarry(what)) if self.tried == 0 => Failed::CannotCarry(what),
+            Some(Miss::Overloaded(why)) => Failed::Overloaded(why),
             Some(last) => Failed::All {
                 tried: self.tried,
                 status: self.kept.map(|(status, _)| status),
@@ -297,7 +307,7 @@ impl Arrival {
     /// The id of a Responses answer, as far as it has been read.
     pub fn response_id(&self) -> Option<String> {
         let tap = match &self.answer.said {
-            Said::Whole(_, tap) => tap,
+            Said::Whole(_, tap, _) => tap,
             Said::Stream(_, events) => events.tap(),
             Said::Declined(_) => return None,
         };

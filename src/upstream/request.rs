@@ -1,5 +1,7 @@
 //! The request as an upstream gets it: address, headers, body.
 
+use std::sync::Arc;
+
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, Uri};
 use actors::settings_cache::Offer;
@@ -9,6 +11,7 @@ use bytes::Bytes;
 use super::verdict::Miss;
 use super::wire::Outgoing;
 use crate::admission::Inbound;
+use crate::capacity::INLINE_BYTES;
 use crate::routing::RecentItems;
 use crate::translation::hub::LeftOut;
 use crate::translation::{Circumstances, Converted, Speech, convert, native};
@@ -33,16 +36,15 @@ pub(super) struct Ready {
 ///
 /// # Errors
 /// [`Miss::Unusable`] when the channel's address or headers cannot be used, [`Miss::CannotCarry`] when its protocol has
-/// no place for something that was asked.
-pub(super) fn ready(inbound: &Inbound, offer: &Offer, items: &RecentItems) -> Result<Ready, Miss> {
+/// no place for something that was asked, [`Miss::Overloaded`] when there is no capacity to make it.
+pub(super) async fn ready(inbound: &mut Inbound, offer: &Offer, items: &Arc<RecentItems>) -> Result<Ready, Miss> {
     let mut headers = inbound.headers.clone();
     let (body, query, speech, left_out) = if offer.native {
         let (protocol, ask) = (offer.protocol, &inbound.ask);
-        let body = native::request_body(protocol, ask, &inbound.body, &offer.upstream_model);
         let speech = Speech::native(protocol, &ask.model, &offer.upstream_model, !ask.include_usage);
-        (body, inbound.query.as_str(), speech, LeftOut::default())
+        (spliced(inbound, offer).await?, inbound.query.as_str(), speech, LeftOut::default())
     } else {
-        let Converted { body, mut left_out, conversion } = converted(inbound, offer, items)?;
+        let Converted { body, mut left_out, conversion } = converted(inbound, offer, items).await?;
         keep_common(&mut headers, &mut left_out);
         (body, "", Speech::Converted(Box::new(conversion)), left_out)
     };
@@ -54,20 +56,35 @@ pub(super) fn ready(inbound: &Inbound, offer: &Offer, items: &RecentItems) -> Re
     Ok(Ready { outgoing: Outgoing { method: Method::POST, uri, headers, body }, speech, left_out })
 }
 
-fn converted(inbound: &Inbound, offer: &Offer, items: &RecentItems) -> Result<Converted, Miss> {
+/// The body on a same-protocol route: the very bytes, or a copy in which a few of them changed.
+async fn spliced(inbound: &mut Inbound, offer: &Offer) -> Result<Bytes, Miss> {
+    let (protocol, ask, body) = (offer.protocol, &inbound.ask, &inbound.body);
+    if body.len() <= INLINE_BYTES || !native::changes(protocol, ask, &offer.upstream_model) {
+        return Ok(native::request_body(protocol, ask, body, &offer.upstream_model));
+    }
+    inbound.footprint.hold_copy(body.len()).await.map_err(Miss::Overloaded)?;
+    let (ask, body, model) = (ask.clone(), body.clone(), offer.upstream_model.clone());
+    let splicing = move || native::request_body(protocol, &ask, &body, &model);
+    inbound.footprint.work(inbound.body.len(), splicing).await.map_err(Miss::Overloaded)
+}
+
+async fn converted(inbound: &mut Inbound, offer: &Offer, items: &Arc<RecentItems>) -> Result<Converted, Miss> {
     let caller = &inbound.caller;
-    let way = Circumstances {
-        client: caller.protocol,
-        upstream: offer.protocol,
-        model: &offer.upstream_model,
-        asked: &inbound.ask.model,
-        request_id: &caller.request_id,
-        created: caller.pending.ts() / 1_000,
-        include_usage: inbound.ask.include_usage,
-        stream: inbound.ask.stream,
+    let (client, owner, request_id) = (caller.protocol, caller.key.owner.id, Arc::clone(&caller.request_id));
+    let (created, include_usage, stream) = (caller.pending.ts() / 1_000, inbound.ask.include_usage, inbound.ask.stream);
+    let (upstream, model, asked) = (offer.protocol, offer.upstream_model.clone(), inbound.ask.model.clone());
+    let (body, items) = (inbound.body.clone(), Arc::clone(items));
+    let converting = move || {
+        let (model, asked, request_id) = (&*model, &*asked, &*request_id);
+        let way = Circumstances { client, upstream, model, asked, request_id, created, include_usage, stream };
+        convert(&body, &way, &|id: &str| items.get(owner, id))
     };
-    let recall = |id: &str| items.get(caller.key.owner.id, id);
-    convert(&inbound.body, &way, &recall).map_err(Miss::CannotCarry)
+    // Several times dearer than reading it.
+    let weight = inbound.body.len().saturating_mul(4);
+    let worked = inbound.footprint.work(weight, converting).await.map_err(Miss::Overloaded)?;
+    let converted = worked.map_err(Miss::CannotCarry)?;
+    inbound.footprint.hold_copy(converted.body.len()).await.map_err(Miss::Overloaded)?;
+    Ok(converted)
 }
 
 /// Leaves of the client's headers those that mean the same to every provider. Betas switch features of one.

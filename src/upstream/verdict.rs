@@ -7,6 +7,7 @@ use actors::channel_health::Verdict;
 use actors::vocabulary::Settings;
 use bytes::Bytes;
 
+use crate::capacity::Overloaded;
 use crate::translation::hub::CannotCarry;
 
 /// Longest `Retry-After` believed.
@@ -36,6 +37,8 @@ pub enum Miss {
     Unusable,
     /// Its protocol has no place for something that was asked: it was not asked.
     CannotCarry(CannotCarry),
+    /// The gateway has no memory or thread to make the request: it was not asked.
+    Overloaded(Overloaded),
 }
 
 /// A small answer kept as it came.
@@ -56,7 +59,7 @@ impl Miss {
             Self::Status { status: 429, retry_after } => Verdict::Throttled { retry_after: *retry_after },
             Self::Status { retry_after, .. } => Verdict::Failed { retry_after: *retry_after },
             Self::NoSuchModel(_) => Verdict::NoSuchModel,
-            Self::BrokeWhileSending | Self::CannotCarry(_) => Verdict::Nothing,
+            Self::BrokeWhileSending | Self::CannotCarry(_) | Self::Overloaded(_) => Verdict::Nothing,
             Self::Network(_) | Self::TimedOut(_) | Self::NoAnswer(_) | Self::Unusable => Verdict::Failed { retry_after: None },
         }
     }
@@ -69,6 +72,7 @@ impl Miss {
             Self::Status { .. } => settings.proxy_retry_5xx,
             Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) => settings.proxy_retry_network,
             Self::NoAnswer(_) => settings.proxy_retry_5xx,
+            Self::Overloaded(_) => false,
         }
     }
 
@@ -76,7 +80,7 @@ impl Miss {
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Status { status, retry_after } => retry_after.is_none() && !matches!(status, 401..=403),
-            Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) => false,
+            Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) | Self::Overloaded(_) => false,
             Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) | Self::NoAnswer(_) => true,
         }
     }
@@ -101,6 +105,7 @@ impl Miss {
             Self::NoAnswer(why) => why.clone(),
             Self::Unusable => "its address, key or headers cannot be used".to_owned(),
             Self::CannotCarry(what) => format!("its protocol has no place for {}", what.field),
+            Self::Overloaded(why) => why.to_string(),
         }
     }
 }

@@ -15,6 +15,11 @@ pub async fn quiet(app: &TestApp) {
         running.cellar.gates.observe_all().iter().all(|(_, gate)| is_quiet(gate))
     })
     .await;
+    eventually("all memory of bodies given back", async || {
+        let state = running.capacity.memory.state();
+        state.held == 0 && state.waiting == 0
+    })
+    .await;
     eventually("no channel in flight", async || {
         running.cellar.health.observe().await.is_ok_and(|all| all.iter().all(|channel| channel.in_flight == 0))
     })

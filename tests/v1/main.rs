@@ -19,6 +19,7 @@ mod reply;
 
 mod absurd;
 mod bodies;
+mod capacity;
 mod conversion;
 mod doors;
 mod failures;

@@ -135,6 +135,10 @@ async fn limits_and_the_day(app: &TestApp, key: &str) -> Option<bool> {
             app.sets(json!({"maintenanceMode": true, "maintenanceMessage": "Gone fishing"})).await;
             app.caller().asks("hello").whole().await.said().contains("Gone fishing")
         }
+        "bodyMemoryBytes" => {
+            sets(json!(1 << 20)).await;
+            app.caller().asks(&"x".repeat(600_000)).whole().await.status == 413
+        }
         "maxRequestBytes" => {
             sets(json!(20)).await;
             status(app, false).await == 413

@@ -92,6 +92,7 @@ field-streamIdleTimeoutSec = Silence inside a stream
 field-requestDeadlineSec = All attempts together
 field-concurrencyWaitSec = Waiting in line
 field-maxRequestBytes = Largest request
+field-bodyMemoryBytes = Memory for requests
 field-circuitEnabled = Let failing channels rest
 field-circuitErrorRatePercent = Share of failures
 field-circuitMinRequests = Requests before the share counts
@@ -142,6 +143,7 @@ setting-streamIdleTimeoutSec = A stream that says nothing for so long counts as 
 setting-requestDeadlineSec = From a request’s arrival until its answer begins, over all attempts.
 setting-concurrencyWaitSec = How long a request waits for a free slot or for money that others hold.
 setting-maxRequestBytes = Larger request bodies are refused, measured after decompression; at most 1 GiB.
+setting-bodyMemoryBytes = All request bodies under way share it; what finds no room waits, then gets a 503. 0 = an eighth of the machine’s memory, between 64 and 192 MiB, and always enough for two of the largest request. At least 1 MiB otherwise; one request gets at most half of it.
 setting-circuitEnabled = A channel that fails too often gets no requests for a while.
 setting-circuitErrorRatePercent = So many failures among the requests of a minute send a channel to rest.
 setting-circuitMinRequests = With fewer requests in a minute, the share says nothing yet.

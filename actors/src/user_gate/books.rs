@@ -184,6 +184,16 @@ impl Books {
         }
     }
 
+    /// Whether a request would be refused whatever its body says: by [`Books::check`], or by a window that is full.
+    pub(super) fn look(&self, ask: &Ask, now_ms: i64) -> Result<(), Refusal> {
+        self.check(ask)?;
+        let mut pages = self.lock();
+        let mut charge = Charge::default();
+        let charged = pages.charge_into(&mut charge, ask, now_ms);
+        pages.refund(ask.key, charge);
+        charged
+    }
+
     /// Charges RPM, then TPM, at user and key: all of it or nothing.
     pub(super) fn charge(&self, ask: &Ask, now_ms: i64) -> Result<Charge, Refusal> {
         let mut pages = self.lock();

@@ -15,7 +15,7 @@ use super::queue::Queue;
 use crate::ports::{Account, CatalogueSource, Clock, Faults, StorageIll};
 use crate::supervision::{Crashed, Loss, VitalSigns, Vitals};
 use crate::usage_ledger::Backlog;
-use crate::vocabulary::{KeyId, UserId};
+use crate::vocabulary::{KeyId, Limits, UserId};
 
 /// How often a request asks again when a gate crashed, died or retired under it.
 const ASKS: usize = 8;
@@ -116,6 +116,25 @@ impl UserGates {
             }
         }
         Err(Refusal::StorageIll)
+    }
+
+    /// Refuses a request of which only the head is known, if no body could save it. Holds nothing.
+    ///
+    /// # Errors
+    /// What stands in its way.
+    pub async fn look(&self, ask: &Ask) -> Result<(), Refusal> {
+        let books = || self.shelf.gates.get(&ask.user).map(|slot| Arc::clone(&slot.books)).filter(|books| books.is_loaded());
+        let known = match books() {
+            Some(books) => Some(books),
+            None => {
+                // Nothing is asked for but that the account is read.
+                let none = Limits::default();
+                let nothing = Ask { user_limits: none, key_limits: none, tokens: 0, load: None, ..ask.clone() };
+                drop(self.admit(nothing, Duration::ZERO).await?);
+                books()
+            }
+        };
+        known.map_or(Ok(()), |books| books.look(ask, self.shelf.clock.now_ms()))
     }
 
     /// Reads a user's quota again, if their gate is open.

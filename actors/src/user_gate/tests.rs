@@ -82,6 +82,36 @@ fn a_hold_is_extended_only_by_money_nobody_holds() {
 }
 
 #[test]
+fn a_look_refuses_what_no_body_could_save_and_charges_nothing() {
+    let full = Limits { rpm: Some(1), tpm: Some(10), concurrency: Some(1) };
+    let head = Ask { tokens: 1, user_limits: full, ..ask(KEY, 0, 0, BalancePolicy::Strict) };
+    let books = books(100);
+    for _ in 0..5 {
+        assert_eq!(books.look(&head, 0), Ok(()));
+    }
+    let before = books.observe(0);
+    assert_eq!((before.requests, before.tokens, before.slots), (0, 0, 0));
+    let hold = granted(&books, &Ask { tokens: 10, user_limits: full, ..ask(KEY, 1, 100, BalancePolicy::Strict) }).unwrap();
+    assert!(matches!(books.look(&head, 0), Err(Refusal::Rpm { limit: 1, .. })));
+    let by_tokens = Limits { rpm: None, ..full };
+    assert!(matches!(books.look(&Ask { user_limits: by_tokens, ..head.clone() }, 0), Err(Refusal::Tpm { limit: 10, .. })));
+    let idle = Ask { user_limits: Limits { concurrency: Some(1), ..Limits::default() }, ..head.clone() };
+    assert_eq!(books.look(&idle, 0), Ok(()), "held money and slots may come free");
+    books.settle(hold, Settlement::Served { usage: Usage { input: 7, ..Usage::default() }, cost: Nanos(100), day_start: 0 });
+    assert_eq!(books.look(&idle, 0), Err(Refusal::NoBalance));
+    books.load(&Account { quota: Nanos(200), used: Nanos(0), keys: Vec::new() });
+    assert_eq!(books.look(&idle, 0), Ok(()));
+    let load = |change: fn(&mut Load)| {
+        let mut changed = idle.clone();
+        changed.load.iter_mut().for_each(change);
+        books.look(&changed, 0)
+    };
+    assert_eq!(load(|load| load.budget = Some(Nanos(100))), Err(Refusal::BudgetUsedUp));
+    assert_eq!(load(|load| load.daily_tokens = Some(7)), Err(Refusal::DailyQuota { limit: 7 }));
+    assert_eq!(load(|load| load.daily_tokens = Some(8)), Ok(()));
+}
+
+#[test]
 fn a_busy_key_does_not_hold_up_the_users_other_keys() {
     let books = books(1_000_000);
     let one_at_a_time = Limits { concurrency: Some(1), ..Limits::default() };

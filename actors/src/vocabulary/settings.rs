@@ -304,6 +304,8 @@ settings! {
     concurrency_wait_sec "concurrencyWaitSec": Duration = sec(30);
     /// Largest request body in bytes, decoded.
     max_request_bytes "maxRequestBytes": i64 = 33_554_432;
+    /// Memory for all request bodies under way together, in bytes; 0 = by the machine's memory.
+    body_memory_bytes "bodyMemoryBytes": i64 = 0;
     /// Whether failing channels rest.
     circuit_enabled "circuitEnabled": bool = true;
     /// Share of failures that opens a circuit, in percent.

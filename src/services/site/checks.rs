@@ -21,6 +21,9 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     cleaner
 });
 
+/// The smallest budget of memory for bodies, if one is set.
+const LEAST_BODY_MEMORY: i64 = 1 << 20;
+
 /// A text as it is stored: HTML without anything that runs, the rest without blanks around it.
 pub(super) fn cleaned(key: &str, text: String) -> String {
     match key {
@@ -58,6 +61,9 @@ pub(super) async fn whole(services: &Services, old: &Settings, new: &Settings) -
     check::range("circuitErrorRatePercent", new.circuit_error_rate_percent, 0, 100)?;
     check::range("proxyMaxRetries", new.proxy_max_retries, 0, 20)?;
     check::range("maxRequestBytes", new.max_request_bytes, 0, 1 << 30)?;
+    if new.body_memory_bytes != 0 {
+        check::range("bodyMemoryBytes", new.body_memory_bytes, LEAST_BODY_MEMORY, 1 << 40)?;
+    }
     check::range("logRetentionDays", new.log_retention_days, 0, 36_500)?;
     channel(services, "claudeFallbackChannelId", old.claude_fallback_channel_id, new.claude_fallback_channel_id).await?;
     channel(services, "openaiFallbackChannelId", old.openai_fallback_channel_id, new.openai_fallback_channel_id).await

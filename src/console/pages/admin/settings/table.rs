@@ -124,6 +124,7 @@ pub(super) const GROUPS: &[Group] = &[
             ("requestDeadlineSec", Input::Seconds),
             ("concurrencyWaitSec", Input::Seconds),
             ("maxRequestBytes", Input::Bytes),
+            ("bodyMemoryBytes", Input::Bytes),
         ],
     },
     Group {
