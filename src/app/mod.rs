@@ -179,12 +179,18 @@ fn setup_gate(config: &Config, open: bool) -> Result<SetupGate, StartError> {
     let code = crate::secrets::random_base62(16).map_err(|_| StartError::NoRandomness)?;
     if config.listens_beyond_loopback() {
         if open {
-            tracing::warn!(setup_code = code, "the first registration needs this setup code, since strangers can reach this address");
+            tracing::warn!(
+                setup_code = code,
+                "the first registration needs this setup code, since strangers can reach this address"
+            );
         }
         return Ok(SetupGate::Code(SecretString::from(code)));
     }
     if open {
-        tracing::info!(setup_code = code, "the first registration needs this setup code through a proxy or under another host's name");
+        tracing::info!(
+            setup_code = code,
+            "the first registration needs this setup code through a proxy or under another host's name"
+        );
     }
     Ok(SetupGate::Local(SecretString::from(code)))
 }

@@ -318,14 +318,38 @@ mod tests {
 
     #[test]
     fn only_an_address_on_this_site_is_come_back_to() {
-        for own in ["/console", "/admin/logs?query=a%2Fb%5C%00&from=//x", "/console/keys/7#/x", "/console/%E5%AF%86", "/admin//users"] {
+        for own in
+            ["/console", "/admin/logs?query=a%2Fb%5C%00&from=//x", "/console/keys/7#/x", "/console/%E5%AF%86", "/admin//users"]
+        {
             assert_eq!(way_back(Some(own)), own);
         }
         for elsewhere in [
-            "//evil.example", "/\\evil.example", "\\\\evil.example", "https://evil.example/console", "foo:/\\evil.example", "/", "",
-            "/console\0", "/console\x01", "/console\x7f", "/console\t//evil.example", "/console\r\nx: y", "/console\\..", "/console/ключ",
-            "/console/%2f%2Fevil.example", "/console/%5cevil.example", "/console/%00", "/console/%0d%0a", "/console/%7F", "/console/%",
-            "/console/..//evil.example", "/console/%2e%2E/x", "/console/é", " /console", "/evil", "console",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "https://evil.example/console",
+            "foo:/\\evil.example",
+            "/",
+            "",
+            "/console\0",
+            "/console\x01",
+            "/console\x7f",
+            "/console\t//evil.example",
+            "/console\r\nx: y",
+            "/console\\..",
+            "/console/ключ",
+            "/console/%2f%2Fevil.example",
+            "/console/%5cevil.example",
+            "/console/%00",
+            "/console/%0d%0a",
+            "/console/%7F",
+            "/console/%",
+            "/console/..//evil.example",
+            "/console/%2e%2E/x",
+            "/console/é",
+            " /console",
+            "/evil",
+            "console",
         ] {
             assert_eq!(way_back(Some(elsewhere)), "/console", "{elsewhere:?}");
         }

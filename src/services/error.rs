@@ -133,12 +133,18 @@ impl ServiceError {
 
     /// [`TOO_MANY_TRIES`], with its `Retry-After`.
     pub fn too_many(seconds: u64) -> Self {
-        Self { retry_after: Some(seconds), ..Self::new(&TOO_MANY_TRIES) }.with("seconds", seconds)
+        Self::new(&TOO_MANY_TRIES).again_after(seconds)
     }
 
     /// [`ILL`]; `cause` is for the log alone.
     pub fn ill(cause: impl fmt::Display) -> Self {
         Self { cause: Some(cause.to_string()), retry_after: Some(1), ..Self::new(&ILL) }
+    }
+
+    /// Says after how many seconds a new try makes sense: fills `{seconds}`.
+    #[must_use]
+    pub fn again_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }.with("seconds", seconds)
     }
 
     /// Fills one more parameter of the message.

@@ -60,12 +60,12 @@ impl Watching {
     pub fn place(self: &Arc<Self>, actor: &Actor) -> Served<Place> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let own = open.get(&actor.id).copied().unwrap_or(0);
-        let refused = |refusal| ServiceError { retry_after: Some(COME_BACK), ..ServiceError::new(refusal) };
+        let refused = |refusal| ServiceError::new(refusal).again_after(COME_BACK);
         if own >= MOST_EACH {
             return Err(refused(&TOO_MANY_OWN_READERS).with("max", MOST_EACH));
         }
         if !actor.is_admin() && open.values().sum::<usize>() >= MOST {
-            return Err(refused(&TOO_MANY_READERS).with("seconds", COME_BACK));
+            return Err(refused(&TOO_MANY_READERS));
         }
         open.insert(actor.id, own + 1);
         Ok(Place { of: Arc::clone(self), user: actor.id })

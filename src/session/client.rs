@@ -64,7 +64,9 @@ mod tests {
 
     #[test]
     fn this_machine_is_named_by_its_addresses_and_by_localhost() {
-        for host in ["127.0.0.1:3000", "localhost", "localhost:80", "LOCALHOST:3000", "api.localhost", "[::1]:3000", "192.168.1.2"] {
+        for host in
+            ["127.0.0.1:3000", "localhost", "localhost:80", "LOCALHOST:3000", "api.localhost", "[::1]:3000", "192.168.1.2"]
+        {
             assert!(names_this_machine(host), "{host}");
         }
         for host in ["evil.example", "127.0.0.1.evil.example:3000", "localhost.evil.example", "", "a b", "notlocalhost"] {

@@ -313,8 +313,11 @@ async fn a_page_of_another_host_that_resolves_here_cannot_make_the_first_account
         body
     };
     for (name, value) in [
-        ("host", "evil.example:3000"), ("host", "127.0.0.1.evil.example"), ("x-forwarded-for", "203.0.113.7"),
-        ("forwarded", "for=203.0.113.7"), ("x-real-ip", "203.0.113.7"),
+        ("host", "evil.example:3000"),
+        ("host", "127.0.0.1.evil.example"),
+        ("x-forwarded-for", "203.0.113.7"),
+        ("forwarded", "for=203.0.113.7"),
+        ("x-real-ip", "203.0.113.7"),
     ] {
         let foreign = app.stranger().with_header(name, value);
         foreign.post("/api/auth/register", body.clone()).await.refused(403, "setup_code_wrong");

@@ -3,7 +3,7 @@
 use api_proxy::store::users::{self, Added, Openings, UserRow};
 use api_proxy::store::{StoreError, Trail};
 
-use crate::database::{Database, NOON, on_both};
+use crate::database::{Database, NOON};
 
 const OPEN: Openings = Openings { first: true, later: true };
 
@@ -56,8 +56,13 @@ async fn old_names_are_folded_and_the_older_keeps_one_that_two_have(database: Da
 }
 
 #[actix_web::test]
-async fn old_names_are_folded_on_both() {
-    on_both(old_names_are_folded_and_the_older_keeps_one_that_two_have).await;
+async fn old_names_are_folded_on_sqlite() {
+    old_names_are_folded_and_the_older_keeps_one_that_two_have(Database::sqlite().await).await;
+}
+
+#[actix_web::test]
+async fn old_names_are_folded_on_postgres() {
+    old_names_are_folded_and_the_older_keeps_one_that_two_have(Database::postgres().await).await;
 }
 
 async fn a_name_that_looks_like_another_is_refused_until_that_one_is_gone(database: Database) {
@@ -75,8 +80,7 @@ async fn a_name_that_looks_like_another_is_refused_until_that_one_is_gone(databa
     assert!(matches!(rename("modern").await, users::Changing::LooksTaken));
     assert_eq!(database.found("other").await, Some(2));
     let remove = |_: &mut UserRow| Ok::<_, ()>(users::Edit { remove: true, ..users::Edit::default() });
-    let other = UserRow { id: 9, ..UserRow::default() };
-    assert_eq!(database.named(other.id, "boss", "c@example.org").await.unwrap(), Added::Later);
+    assert_eq!(database.named(9, "boss", "c@example.org").await.unwrap(), Added::Later);
     database.run("UPDATE users SET role = 'super_admin' WHERE id = 9").await;
     assert!(matches!(users::change(&database.db, 1, NOON, remove).await.unwrap(), users::Changing::Done(_)));
     assert!(matches!(rename("Modern").await, users::Changing::Done(_)));
@@ -85,6 +89,11 @@ async fn a_name_that_looks_like_another_is_refused_until_that_one_is_gone(databa
 }
 
 #[actix_web::test]
-async fn look_alikes_are_refused_on_both() {
-    on_both(a_name_that_looks_like_another_is_refused_until_that_one_is_gone).await;
+async fn look_alikes_are_refused_on_sqlite() {
+    a_name_that_looks_like_another_is_refused_until_that_one_is_gone(Database::sqlite().await).await;
+}
+
+#[actix_web::test]
+async fn look_alikes_are_refused_on_postgres() {
+    a_name_that_looks_like_another_is_refused_until_that_one_is_gone(Database::postgres().await).await;
 }

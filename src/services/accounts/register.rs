@@ -73,7 +73,8 @@ pub async fn register(services: &Services, visitor: &Visitor, wish: Registration
     services.throttles.register.take(Network::of(visitor.ip), services.now())?;
 
     let settings = services.settings.settings();
-    let openings = Openings { first: may_set_up(services, visitor.local, wish.setup_code.as_ref()), later: settings.registration_enabled };
+    let openings =
+        Openings { first: may_set_up(services, visitor.local, wish.setup_code.as_ref()), later: settings.registration_enabled };
     // Said before the password is hashed: the answer is known, and hashing is dear.
     let any = users::any(&services.db).await?;
     refuse_closed(any, openings)?;

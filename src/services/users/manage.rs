@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::may_touch;
 use crate::services::accounts::{
-    Limits, UserView, add_failure, checked_email, checked_limit, checked_password, checked_username, all_but_own, opening_row,
-    read_role, settle, USERNAME_LOOKS_TAKEN,
+    Limits, USERNAME_LOOKS_TAKEN, UserView, add_failure, all_but_own, checked_email, checked_limit, checked_password,
+    checked_username, opening_row, read_role, settle,
 };
 use crate::services::error::NOT_FOUND;
 use crate::services::values::{ListQuery, Page, Patch, Secret, Usd, check};
