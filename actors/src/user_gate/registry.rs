@@ -130,7 +130,10 @@ impl UserGates {
                 // Nothing is asked for but that the account is read.
                 let none = Limits::default();
                 let nothing = Ask { user_limits: none, key_limits: none, tokens: 0, load: None, ..ask.clone() };
-                drop(self.admit(nothing, Duration::ZERO).await?);
+                // What else it is told (that others stand in line) came after the reading.
+                if let Err(Refusal::StorageIll) = self.admit(nothing, Duration::ZERO).await {
+                    return Err(Refusal::StorageIll);
+                }
                 books()
             }
         };
