@@ -4,6 +4,7 @@
 
 mod address;
 mod attempt;
+mod complaint;
 mod events;
 mod failover;
 mod probe;
