@@ -144,7 +144,7 @@ impl<A: Copy + Eq + Hash> Tries<A> {
 pub struct Throttle<K: Copy + Eq + Hash> {
     burst: i64,
     refill_ms: i64,
-    /// When each bucket will be full again, epoch milliseconds.
+    /// When each bucket will be full again, by the clock that nobody can set.
     full_at: Mutex<Cache<K, i64>>,
 }
 

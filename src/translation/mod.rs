@@ -11,8 +11,11 @@ pub mod errors;
 pub mod faults;
 pub mod hub;
 mod json;
+mod measure;
+mod media;
 pub mod messages;
 pub mod native;
+mod pdf;
 #[cfg(test)]
 mod properties;
 pub mod responses;

@@ -6,17 +6,18 @@ use std::time::Duration;
 use actix_web::http::header::{self, HeaderMap};
 use actors::settings_cache::Offer;
 use actors::usage_ledger::PendingReceipt;
-use actors::vocabulary::{Price, Protocol};
+use actors::vocabulary::{Attempt, Price, Protocol};
 use awc::error::SendRequestError;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
+use super::complaint::Complaint;
 use super::events::{Broken, Events, Next};
 use super::request;
 use super::request::Ready;
-use super::verdict::{Answered, Miss, is_about_the_model, retry_after};
-use super::wire::{Response, Wire};
+use super::verdict::{Answered, Miss, retry_after};
+use super::wire::{Response, Sent, Stale, Wire};
 use crate::admission::Inbound;
 use crate::routing::RecentItems;
 use crate::translation::hub::LeftOut;
@@ -26,6 +27,8 @@ use crate::translation::{Frame, Heard, Meaning, Speech, UsageTap, count};
 const MOST_ANSWER_BYTES: usize = 64 << 20;
 /// Most of an error body kept.
 const MOST_ERROR_BYTES: usize = 1 << 20;
+/// What is said of a kept connection that its server had closed.
+const STALE: &str = "the server had closed the connection kept from before; asked again on a new one";
 /// Longest wait for an error body.
 const ERROR_BODY_DEADLINE: Duration = Duration::from_secs(5);
 /// A body from this size on may break its connection by itself.
@@ -89,8 +92,12 @@ pub(super) async fn attempt(
     let Ready { outgoing, mut speech, left_out } = request::ready(inbound, offer, items).await?;
     let asked = Instant::now();
     let patience = clocks.answer_by.saturating_duration_since(asked);
-    let sent = wire.send(&outgoing, patience).await;
-    let response = sent.map_err(|error| unanswered(&error, outgoing.body.len()))?;
+    let Sent { stale, answered } = wire.send(&outgoing, patience).await;
+    let response = answered.map_err(|error| unanswered(&error, outgoing.body.len()));
+    if let Some(stale) = stale {
+        note_stale(&mut inbound.caller.pending, offer, stale);
+    }
+    let response = response?;
     let head_ms = i64::try_from(asked.elapsed().as_millis()).unwrap_or(i64::MAX);
     let (status, mut headers) = (response.status().as_u16(), response.headers().clone());
     let said = match status {
@@ -107,7 +114,7 @@ pub(super) async fn attempt(
         }
         404 => {
             let body = error_body(response).await;
-            let is_about_the_model = is_about_the_model(&body, &offer.upstream_model);
+            let is_about_the_model = Complaint::read(&body).is_about_the_model(&offer.upstream_model);
             let body = declined(&speech, status, &mut headers, body);
             if is_about_the_model {
                 return Err(Miss::NoSuchModel(Answered { status, headers, body }));
@@ -116,7 +123,10 @@ pub(super) async fn attempt(
         }
         401..=403 | 408 | 429 | 500..=599 => {
             let retry_after = retry_after(&headers);
-            error_body(response).await;
+            let body = error_body(response).await;
+            if status == 403 && !Complaint::read(&body).is_about_the_account() {
+                return Err(Miss::Forbidden);
+            }
             return Err(Miss::Status { status, retry_after });
         }
         // The caller's own error, which clients know by its words.
@@ -124,6 +134,21 @@ pub(super) async fn attempt(
         _ => return Err(Miss::NoAnswer(format!("answered with status {status}"))),
     };
     Ok(Answer { status, headers, said, head_ms, speech, left_out })
+}
+
+/// Records the try on a kept connection that its server had closed, beside the one that followed on a new one.
+fn note_stale(pending: &mut PendingReceipt, offer: &Offer, stale: Stale) {
+    let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let started_ms = pending.elapsed_ms().saturating_sub(ms(stale.began.elapsed()));
+    pending.attempted(Attempt {
+        channel_id: offer.channel.id,
+        channel_name: offer.channel.name.clone(),
+        upstream_model: offer.upstream_model.to_string(),
+        status: None,
+        started_ms,
+        duration_ms: ms(stale.took),
+        error: Some(STALE.to_owned()),
+    });
 }
 
 /// The upstream's refusal in the client's shape, and with its type.
@@ -190,7 +215,7 @@ fn whole_answer(mut tap: UsageTap, speech: &Speech, body: Bytes, must_produce: b
     }
     tap.whole(&body);
     if must_produce && !tap.produced() {
-        return Err(Miss::NoAnswer("answered without any output".to_owned()));
+        return Err(Miss::Declined("answered without any output".to_owned()));
     }
     let bytes = body.len();
     let heard = speech.hear(body).ok_or_else(|| Miss::NoAnswer("answered with something that is no answer".to_owned()))?;
@@ -217,9 +242,13 @@ async fn until_commit(
                     Meaning::End if !events.tap().began() => {
                         return Err(Miss::NoAnswer("closed the stream before any content".to_owned()));
                     }
-                    Meaning::Error => return Err(Miss::NoAnswer("answered with an error event".to_owned())),
+                    Meaning::Error => {
+                        let why = "answered with an error event".to_owned();
+                        let is_callers = Complaint::read(frame.data.as_deref().unwrap_or_default()).is_about_the_request();
+                        return Err(if is_callers { Miss::Declined(why) } else { Miss::NoAnswer(why) });
+                    }
                     Meaning::End if empty_is_failure && !events.tap().produced() => {
-                        return Err(Miss::NoAnswer("answered without any output".to_owned()));
+                        return Err(Miss::Declined("answered without any output".to_owned()));
                     }
                     _ => {}
                 }

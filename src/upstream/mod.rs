@@ -4,6 +4,7 @@
 
 mod attempt;
 mod clients;
+mod complaint;
 mod events;
 mod failover;
 mod peer;

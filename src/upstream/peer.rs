@@ -16,6 +16,8 @@ use futures_util::future::LocalBoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::wire::note_dial;
+
 /// Resolves, checks and connects: after DNS, so that a name cannot point inside.
 #[derive(Clone)]
 pub(super) struct Dial {
@@ -32,6 +34,7 @@ impl Service<ConnectInfo<Uri>> for Dial {
     }
 
     fn call(&self, to: ConnectInfo<Uri>) -> Self::Future {
+        note_dial();
         let deadline = self.settings.load().settings.connect_timeout_sec;
         let (host, port) = (to.hostname().trim_matches(['[', ']']).to_owned(), to.port());
         let (uri, settings) = (to.request().clone(), self.settings.clone());

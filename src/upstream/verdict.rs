@@ -29,10 +29,14 @@ pub enum Miss {
         /// How long it wants to be left alone.
         retry_after: Option<Duration>,
     },
+    /// It refuses with 403, for reasons that may lie in what was asked (moderation, somebody else's file, a firewall).
+    Forbidden,
     /// It does not have the model.
     NoSuchModel(Answered),
     /// An answer that is none: nothing, garbage, an error event first.
     NoAnswer(String),
+    /// An answer that is none for reasons that may lie in what was asked: no output, an error of the caller's own.
+    Declined(String),
     /// It cannot be asked at all as it is configured.
     Unusable,
     /// Its protocol has no place for something that was asked: it was not asked.
@@ -59,7 +63,10 @@ impl Miss {
             Self::Status { status: 429, retry_after } => Verdict::Throttled { retry_after: *retry_after },
             Self::Status { retry_after, .. } => Verdict::Failed { retry_after: *retry_after },
             Self::NoSuchModel(_) => Verdict::NoSuchModel,
-            Self::BrokeWhileSending | Self::CannotCarry(_) | Self::Overloaded(_) => Verdict::Nothing,
+            // No caller can choose what a channel is judged by.
+            Self::BrokeWhileSending | Self::Forbidden | Self::Declined(_) | Self::CannotCarry(_) | Self::Overloaded(_) => {
+                Verdict::Nothing
+            }
             Self::Network(_) | Self::TimedOut(_) | Self::NoAnswer(_) | Self::Unusable => Verdict::Failed { retry_after: None },
         }
     }
@@ -68,10 +75,11 @@ impl Miss {
     pub(super) fn moves_on(&self, settings: &Settings) -> bool {
         match self {
             Self::Status { status: 429, .. } => settings.proxy_retry_429,
-            Self::Status { status: 401..=403, .. } | Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) => true,
+            Self::Status { status: 401..=403, .. } | Self::Forbidden => true,
+            Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) => true,
             Self::Status { .. } => settings.proxy_retry_5xx,
             Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) => settings.proxy_retry_network,
-            Self::NoAnswer(_) => settings.proxy_retry_5xx,
+            Self::NoAnswer(_) | Self::Declined(_) => settings.proxy_retry_5xx,
             Self::Overloaded(_) => false,
         }
     }
@@ -80,8 +88,8 @@ impl Miss {
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Status { status, retry_after } => retry_after.is_none() && !matches!(status, 401..=403),
-            Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) | Self::Overloaded(_) => false,
-            Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) | Self::NoAnswer(_) => true,
+            Self::Forbidden | Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) | Self::Overloaded(_) => false,
+            Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) | Self::NoAnswer(_) | Self::Declined(_) => true,
         }
     }
 
@@ -89,6 +97,7 @@ impl Miss {
     pub(super) fn status(&self) -> Option<u16> {
         match self {
             Self::Status { status, .. } => Some(*status),
+            Self::Forbidden => Some(403),
             Self::NoSuchModel(_) => Some(404),
             _ => None,
         }
@@ -101,8 +110,9 @@ impl Miss {
             Self::BrokeWhileSending => "the connection broke while the request was sent".to_owned(),
             Self::TimedOut(what) => format!("timed out: {what}"),
             Self::Status { status, .. } => format!("answered with status {status}"),
+            Self::Forbidden => "answered with status 403".to_owned(),
             Self::NoSuchModel(_) => "does not have the model".to_owned(),
-            Self::NoAnswer(why) => why.clone(),
+            Self::NoAnswer(why) | Self::Declined(why) => why.clone(),
             Self::Unusable => "its address, key or headers cannot be used".to_owned(),
             Self::CannotCarry(what) => format!("its protocol has no place for {}", what.field),
             Self::Overloaded(why) => why.to_string(),
@@ -126,10 +136,4 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         }
     };
     Some(pause.min(LONGEST_RETRY_AFTER))
-}
-
-/// Whether an upstream's 404 says that it does not have the model (and not, say, a response id).
-pub(super) fn is_about_the_model(body: &[u8], model: &str) -> bool {
-    let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
-    text.contains("model_not_found") || text.contains(model) || text.contains("model:")
 }

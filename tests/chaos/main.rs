@@ -8,8 +8,8 @@
 mod books;
 mod client;
 mod commands;
-mod full_disk;
 mod files;
+mod full_disk;
 mod gateway;
 mod hostile;
 mod kills;

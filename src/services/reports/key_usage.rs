@@ -121,7 +121,7 @@ pub async fn key_usage(services: &Services, key: &str, ip: Option<IpAddr>, query
 async fn known(services: &Services, key: &str, from: Network) -> Served<(i64, String)> {
     let throttles = &services.throttles;
     let find = || async { key_names::find(&services.db, &hex(&digest(key))).await };
-    let Err(closed) = throttles.keys.take(from, services.now()) else {
+    let Err(closed) = throttles.keys.take(from, services.ticks()) else {
         let found = find().await?.ok_or_else(|| ServiceError::new(&UNKNOWN_KEY))?;
         throttles.keys.give_back(from);
         return Ok(found);
