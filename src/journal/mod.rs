@@ -15,7 +15,7 @@ use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use actors::ports::{Entry, Journal};
-use actors::vocabulary::Receipt;
+use actors::vocabulary::{Counted, Receipt};
 use serde::{Deserialize, Serialize};
 
 use self::recent::{Line, Recent};
@@ -31,6 +31,8 @@ enum LineOut<'a> {
     Opened(&'a Receipt),
     #[serde(rename = "c")]
     Closed(&'a Receipt),
+    #[serde(rename = "n")]
+    Counted(&'a Counted),
 }
 
 #[derive(Deserialize)]
@@ -39,6 +41,8 @@ enum LineIn {
     Opened(Receipt),
     #[serde(rename = "c")]
     Closed(Receipt),
+    #[serde(rename = "n")]
+    Counted(Counted),
 }
 
 #[derive(Debug)]
@@ -217,6 +221,7 @@ fn write_line(lines: &mut Vec<u8>, entry: &Entry) -> io::Result<()> {
     let line = match entry {
         Entry::Opened(receipt) => LineOut::Opened(receipt),
         Entry::Closed(receipt) => LineOut::Closed(receipt),
+        Entry::Counted(counted) => LineOut::Counted(counted),
     };
     let start = lines.len();
     lines.extend_from_slice(b"00000000 ");
@@ -237,6 +242,7 @@ fn entry(line: &[u8]) -> Option<Entry> {
     match serde_json::from_slice(json).ok()? {
         LineIn::Opened(receipt) => Some(Entry::Opened(receipt.into())),
         LineIn::Closed(receipt) => Some(Entry::Closed(receipt.into())),
+        LineIn::Counted(counted) => Some(Entry::Counted(counted.into())),
     }
 }
 

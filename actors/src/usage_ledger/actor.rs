@@ -10,10 +10,11 @@ use actix::prelude::*;
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
+use super::tallies::Tallies;
 use super::{Backlog, Sync};
 use crate::ports::{Entry, Faults, Journal, LedgerStore, StorageIll};
 use crate::supervision::{Crashed, Vitals, guard};
-use crate::vocabulary::{Receipt, ReceiptId};
+use crate::vocabulary::{Counted, Receipt, ReceiptId};
 
 /// Messages that may wait before senders do.
 const MAILBOX: usize = 16_384;
@@ -26,6 +27,8 @@ const BOOKING_PAUSE: Duration = Duration::from_millis(100);
 const BOOKING_DEADLINE: Duration = Duration::from_secs(60);
 /// Pauses after a failed booking: doubling from the first to the last.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// How often counts of requests without a row are written down: what a killed process loses of them.
+const TELLING_PAUSE: Duration = Duration::from_secs(1);
 /// Pause after a failed journal write.
 const REWRITE_PAUSE: Duration = Duration::from_millis(100);
 
@@ -41,6 +44,7 @@ pub(super) struct Parts {
     pub(super) sync: Sync,
     pub(super) faults: Arc<dyn Faults>,
     pub(super) vitals: Arc<Vitals>,
+    pub(super) tallies: Arc<Tallies>,
 }
 
 /// The actor.
@@ -85,6 +89,10 @@ struct Book;
 #[rtype(result = "()")]
 struct SyncNow;
 
+#[derive(Message)]
+#[rtype(result = "()")]
+struct TellCounts;
+
 impl UsageLedgerActor {
     pub(super) fn new(parts: Parts) -> Self {
         Self {
@@ -113,6 +121,15 @@ impl UsageLedgerActor {
         }
     }
 
+    /// Writes down what was counted. Not while the journal does not take what it was given before: the counts can wait.
+    fn tell_counts(&mut self, ctx: &mut Context<Self>) {
+        if self.unwritten.is_empty() {
+            for entry in self.parts.tallies.take() {
+                self.take(entry, ctx);
+            }
+        }
+    }
+
     fn keep(&mut self, entry: Entry) {
         let mut running = self.parts.running.lock().unwrap_or_else(PoisonError::into_inner);
         match &entry {
@@ -121,6 +138,7 @@ impl UsageLedgerActor {
                 running.remove(&receipt.id);
                 self.parts.backlog.grow(1);
             }
+            Entry::Counted(_) => {}
         }
         drop(running);
         self.unwritten.push(entry);
@@ -176,13 +194,14 @@ impl UsageLedgerActor {
         }
         self.booking = true;
         let more_waits = entries.len() == BATCH;
-        let receipts: Vec<Receipt> = entries.into_iter().filter_map(closed).collect();
+        let (receipts, counted) = ended(entries);
         let store = Arc::clone(&self.parts.store);
         let booking = async move {
-            if receipts.is_empty() {
-                return Ok(0);
-            }
-            let booked = tokio::time::timeout(BOOKING_DEADLINE, store.book(&receipts)).await;
+            let all = async {
+                store.count(&counted).await?;
+                if receipts.is_empty() { Ok(0) } else { store.book(&receipts).await }
+            };
+            let booked = tokio::time::timeout(BOOKING_DEADLINE, all).await;
             booked.unwrap_or_else(|_| Err(StorageIll("a booking took too long".to_owned()))).map(|_| receipts.len() as u64)
         };
         let booking = AssertUnwindSafe(booking).catch_unwind().into_actor(self).map(move |booked, actor, ctx| {
@@ -236,11 +255,17 @@ impl UsageLedgerActor {
     }
 }
 
-fn closed(entry: Entry) -> Option<Receipt> {
-    match entry {
-        Entry::Closed(receipt) => Some(Arc::unwrap_or_clone(receipt)),
-        Entry::Opened(_) => None,
+/// The requests that ended, and the counts of those without a row.
+fn ended(entries: Vec<Entry>) -> (Vec<Receipt>, Vec<Counted>) {
+    let (mut receipts, mut counts) = (Vec::with_capacity(entries.len()), Vec::new());
+    for entry in entries {
+        match entry {
+            Entry::Opened(_) => {}
+            Entry::Closed(receipt) => receipts.push(Arc::unwrap_or_clone(receipt)),
+            Entry::Counted(counted) => counts.push(Arc::unwrap_or_clone(counted)),
+        }
     }
+    (receipts, counts)
 }
 
 impl Actor for UsageLedgerActor {
@@ -251,6 +276,7 @@ impl Actor for UsageLedgerActor {
         if let Sync::Every(pause) = self.parts.sync {
             ctx.notify_later(SyncNow, pause);
         }
+        ctx.notify_later(TellCounts, TELLING_PAUSE);
         // Whatever a predecessor had read but not booked is read again: booking twice changes nothing.
         self.with_journal(|journal| journal.rewind());
         if !self.unwritten.is_empty() {
@@ -264,7 +290,7 @@ impl Actor for UsageLedgerActor {
 impl Supervised for UsageLedgerActor {
     fn restarting(&mut self, _: &mut Self::Context) {
         // What was posted but not written keeps its callers waiting no longer: they post again.
-        self.unwritten.retain(|entry| matches!(entry, Entry::Closed(_)));
+        self.unwritten.retain(|entry| !matches!(entry, Entry::Opened(_)));
         self.acknowledgements.clear();
         self.draining.clear();
         (self.flush_planned, self.booking, self.booking_planned) = (false, false, false);
@@ -305,6 +331,7 @@ impl Handler<Drain> for UsageLedgerActor {
         MessageResult(guard(&vitals, ctx, |ctx| {
             let (booked, when_booked) = oneshot::channel();
             self.draining.push(booked);
+            self.tell_counts(ctx);
             if self.unwritten.is_empty() {
                 self.plan_next_booking(true, ctx);
             }
@@ -343,5 +370,15 @@ impl Handler<SyncNow> for UsageLedgerActor {
         if let Ok(Err(error)) = synced {
             tracing::error!(%error, "the usage journal could not be synced");
         }
+    }
+}
+
+impl Handler<TellCounts> for UsageLedgerActor {
+    type Result = ();
+
+    fn handle(&mut self, _: TellCounts, ctx: &mut Self::Context) {
+        ctx.notify_later(TellCounts, TELLING_PAUSE);
+        let vitals = Arc::clone(&self.parts.vitals);
+        let _crash_is_counted = guard(&vitals, ctx, |ctx| self.tell_counts(ctx));
     }
 }

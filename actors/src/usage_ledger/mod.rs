@@ -8,6 +8,7 @@
 mod actor;
 mod pending;
 mod recovery;
+mod tallies;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,7 @@ pub use recovery::{Recovered, recover};
 use actor::{Drain, Parts, Post, PostLater, UsageLedgerActor};
 
 use crate::ports::{Entry, Faults, Journal, LedgerStore, StorageIll};
+use crate::vocabulary::Receipt;
 use crate::supervision::{Line, Loss, VitalSigns, Vitals};
 
 /// Longest wait for the journal to take an entry.
@@ -113,6 +115,7 @@ impl UsageLedger {
             sync,
             faults,
             vitals: Arc::clone(&vitals),
+            tallies: Arc::default(),
         };
         let kept = LedgerParts(parts.clone());
         let line = Line::open(vitals, move || {
@@ -159,6 +162,16 @@ impl UsageLedger {
                 Err(_late) => return false,
             }
         }
+    }
+
+    /// Whether a request that cost nothing still gets a row of its own; else it has been [counted](tallies).
+    fn keeps_row_of(&self, receipt: &Receipt) -> bool {
+        let tallies = &self.parts.0.tallies;
+        let has_a_row = tallies.has_a_row(receipt.key_id, receipt.ts);
+        if !has_a_row && let Some(entry) = tallies.count(receipt.clone()) {
+            self.post_later(entry);
+        }
+        has_a_row
     }
 
     /// The ledger now.

@@ -28,7 +28,7 @@ pub async fn recover(journal: &mut dyn Journal, store: &dyn LedgerStore) -> Resu
         if entries.is_empty() {
             break;
         }
-        let mut receipts = Vec::with_capacity(entries.len());
+        let (mut receipts, mut counts) = (Vec::with_capacity(entries.len()), Vec::new());
         for entry in entries {
             match entry {
                 Entry::Opened(receipt) => drop(open.insert(receipt.id, receipt)),
@@ -36,9 +36,11 @@ pub async fn recover(journal: &mut dyn Journal, store: &dyn LedgerStore) -> Resu
                     open.remove(&receipt.id);
                     receipts.push(Arc::unwrap_or_clone(receipt));
                 }
+                Entry::Counted(counted) => counts.push(Arc::unwrap_or_clone(counted)),
             }
         }
         recovered.receipts += receipts.len();
+        store.count(&counts).await?;
         store.book(&receipts).await?;
     }
     let killed: Vec<Receipt> = open.into_values().map(Arc::unwrap_or_clone).collect();
