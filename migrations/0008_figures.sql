@@ -32,6 +32,7 @@ CREATE TABLE refusals (
 CREATE INDEX refusals_by_time ON refusals (ts);
 CREATE INDEX refusals_by_user ON refusals (user_id, ts);
 CREATE INDEX refusals_by_key ON refusals (key_id, ts);
+CREATE INDEX refusals_by_model ON refusals (model, ts);
 
 -- Channels that were asked without being the one that the request's row names.
 CREATE TABLE request_log_asked (

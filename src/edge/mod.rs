@@ -3,6 +3,7 @@
 //! Reads requests, hands them to the road, sends what comes back. Every route also works without `/v1`.
 
 mod body;
+mod cause;
 mod failure;
 mod head;
 mod models;
@@ -195,9 +196,11 @@ fn bad_body(bad: &BadBody, caller: Caller, id: &RequestId) -> HttpResponse {
         BadBody::TooSlow => Fault::TOO_SLOW,
         BadBody::Broken => Fault::INVALID,
     };
-    let told = Told::refusal(fault, bad.to_string());
-    caller.pending.close_later(told.ending, fault.status, Some(bad.to_string()));
-    told.respond(caller.protocol.family(), id)
+    let (told, family) = (Told::refusal(fault, bad.to_string()), caller.protocol.family());
+    let mut pending = caller.pending;
+    pending.note(|receipt| receipt.cause = Some(cause::of_body(bad)));
+    pending.close_later(told.ending, fault.status, Some(bad.to_string()));
+    told.respond(family, id)
 }
 
 /// Head and body of a request, secrets masked, for an admin who switched recording on.

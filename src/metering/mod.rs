@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
 use actors::ports::StorageIll;
-use actors::vocabulary::{Ending, Protocol, UserId};
+use actors::vocabulary::{Cause, Ending, Protocol, UserId};
 use bytes::Bytes;
 
 pub use stream::MeteredStream;
@@ -68,7 +68,9 @@ pub async fn answer(arrival: Arrival, items: &Arc<RecentItems>, keep_alive: Dura
     let body = match arrival.answer.said {
         Said::Declined(body) => {
             let error = Some(format!("the upstream answered with status {status}"));
-            arrival.inbound.caller.pending.close_later(Ending::Completed, status, error);
+            let mut pending = arrival.inbound.caller.pending;
+            pending.note(|receipt| receipt.cause = Some(Cause::about("upstream_declined", status)));
+            pending.close_later(Ending::Completed, status, error);
             Body::Declined(body)
         }
         Said::Whole(heard, tap) => {

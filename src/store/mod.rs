@@ -28,6 +28,7 @@ pub mod mappings;
 pub mod models;
 pub mod paging;
 pub mod prices;
+pub mod refusals;
 pub mod retention;
 pub mod sessions;
 pub mod settings;

@@ -16,6 +16,21 @@ pub async fn delete_log_rows(db: &Db, before_ms: i64) -> Stored<u64> {
     Ok(write!(db, tx => sqlx::query(SQL).bind(before_ms).bind(BATCH).execute(&mut *tx).await?.rows_affected()))
 }
 
+/// Deletes the counts of requests without a row, and what is kept of channels asked, that came before `before_ms`: up to 1,000 of
+/// each. Returns how many went; call again until 0.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn delete_counts(db: &Db, before_ms: i64) -> Stored<u64> {
+    const COUNTS: &str = "DELETE FROM refusals WHERE id IN (SELECT id FROM refusals WHERE ts < $1 ORDER BY ts, id LIMIT $2)";
+    const ASKED: &str = "DELETE FROM request_log_asked WHERE (channel_id, ts, log_id) IN \
+        (SELECT channel_id, ts, log_id FROM request_log_asked WHERE ts < $1 ORDER BY ts LIMIT $2)";
+    Ok(write!(db, tx => {
+        let counts = sqlx::query(COUNTS).bind(before_ms).bind(BATCH).execute(&mut *tx).await?.rows_affected();
+        counts + sqlx::query(ASKED).bind(before_ms).bind(BATCH).execute(&mut *tx).await?.rows_affected()
+    }))
+}
+
 /// Deletes up to 1,000 channel tests made before `before_ms`. Returns how many went; call again until 0.
 ///
 /// # Errors
@@ -56,8 +71,10 @@ pub async fn delete_latencies(db: &Db, before_ms: i64) -> Stored<()> {
 /// When the database does not answer.
 pub async fn forget_names(db: &Db) -> Stored<()> {
     const KEYS: &str = "DELETE FROM log_key_names WHERE NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.id = log_key_names.key_id) \
-        AND NOT EXISTS (SELECT 1 FROM request_log l WHERE l.key_id = log_key_names.key_id)";
-    const MODELS: &str = "DELETE FROM log_models WHERE NOT EXISTS (SELECT 1 FROM request_log l WHERE l.model = log_models.model)";
+        AND NOT EXISTS (SELECT 1 FROM request_log l WHERE l.key_id = log_key_names.key_id) \
+        AND NOT EXISTS (SELECT 1 FROM refusals r WHERE r.key_id = log_key_names.key_id)";
+    const MODELS: &str = "DELETE FROM log_models WHERE NOT EXISTS (SELECT 1 FROM request_log l WHERE l.model = log_models.model) \
+        AND NOT EXISTS (SELECT 1 FROM refusals r WHERE r.model = log_models.model)";
     write!(db, tx => {
         sqlx::query(KEYS).execute(&mut *tx).await?;
         sqlx::query(MODELS).execute(&mut *tx).await?;

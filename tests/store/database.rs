@@ -165,8 +165,10 @@ pub(crate) fn receipt(id: i64, user: i64, cost: i64) -> Receipt {
             started_ms: 1,
             duration_ms: 800,
             error: None,
+            cause: None,
         }],
         error: None,
+        cause: None,
         client_ip: Some("203.0.113.9".to_owned()),
         details: None,
     }

@@ -7,6 +7,7 @@ mod booking;
 mod catalogue;
 mod database;
 mod log_pages;
+mod refusals;
 mod reports;
 mod retention;
 mod trends;

@@ -8,7 +8,7 @@ use super::UsageLedger;
 use crate::log_broadcaster::LogBroadcaster;
 use crate::ports::{Entry, StorageIll};
 use crate::user_gate::{Hold, Settlement};
-use crate::vocabulary::{Attempt, Cause, Ending, KeyId, KeyRecord, Nanos, Protocol, Receipt, ReceiptId, Timings, Usage};
+use crate::vocabulary::{Attempt, Cause, Ending, KeyRecord, Nanos, Protocol, Receipt, ReceiptId, Timings, Usage};
 
 /// nginx's status for a client that closed the connection; never sent, only logged.
 pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -216,16 +216,18 @@ impl PendingReceipt {
             receipt.cause = receipt.cause.take().or_else(|| Some(Cause::of(CLIENT_LEFT)));
         }
         if !self.billable && asked_nobody(&receipt) && !self.bookkeeper.ledger.keeps_row_of(&receipt) {
-            self.let_go(ending);
+            self.let_go(receipt);
             return None;
         }
         Some(Entry::Closed(Arc::from(receipt)))
     }
 
-    /// Gives back what a request held that cost nothing and has no receipt.
-    fn let_go(&mut self, ending: Ending) {
-        if let Some(hold) = self.hold.take() {
-            hold.settle(if ending == Ending::Refused { Settlement::Refused } else { Settlement::UpstreamFailed });
+    /// Gives back what a request held that cost nothing and gets no row. Live readers saw it only if it held something.
+    fn let_go(&mut self, receipt: Box<Receipt>) {
+        let Some(hold) = self.hold.take() else { return };
+        hold.settle(if receipt.ending == Ending::Refused { Settlement::Refused } else { Settlement::UpstreamFailed });
+        if self.bookkeeper.logs.readers() > 0 {
+            self.bookkeeper.logs.publish(&Arc::from(receipt), false);
         }
     }
 
