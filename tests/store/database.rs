@@ -118,6 +118,17 @@ impl Database {
         .await;
     }
 
+    /// An admin's change of a user's quota.
+    pub(crate) async fn adjusts(&self, user: i64, nanos: i64) {
+        self.run(&format!("UPDATE users SET quota_nanos = quota_nanos + {nanos} WHERE id = {user}")).await;
+        self.run(&format!(
+            "INSERT INTO ledger (id, user_id, ts, kind, amount_nanos, balance_nanos) \
+             SELECT (SELECT max(id) + 1 FROM ledger), id, {NOON}, 'adjustment', {nanos}, quota_nanos - used_nanos \
+             FROM users WHERE id = {user}"
+        ))
+        .await;
+    }
+
     pub(crate) async fn ledger_agrees(&self) {
         let off = "SELECT count(*) FROM users WHERE quota_nanos - used_nanos <> \
             (SELECT coalesce(sum(amount_nanos), 0) FROM ledger WHERE user_id = users.id)";

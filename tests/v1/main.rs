@@ -21,6 +21,7 @@ mod bodies;
 mod conversion;
 mod failures;
 mod fidelity;
+mod figures;
 mod models;
 mod money;
 mod refusals;

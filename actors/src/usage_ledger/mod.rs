@@ -168,7 +168,7 @@ impl UsageLedger {
     fn keeps_row_of(&self, receipt: &Receipt) -> bool {
         let tallies = &self.parts.0.tallies;
         let has_a_row = tallies.has_a_row(receipt.key_id, receipt.ts);
-        if !has_a_row && let Some(entry) = tallies.count(receipt.clone()) {
+        if !has_a_row && let Some(entry) = tallies.count(receipt) {
             self.post_later(entry);
         }
         has_a_row

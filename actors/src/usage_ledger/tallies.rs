@@ -66,7 +66,7 @@ impl Tallies {
     }
 
     /// Counts a request. Answers an entry to be posted where there is no room to keep its count.
-    pub(super) fn count(&self, receipt: Receipt) -> Option<Entry> {
+    pub(super) fn count(&self, receipt: &Receipt) -> Option<Entry> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let (key, duration_ms) = ((receipt.key_id, minute_of(receipt.ts)), receipt.timings.ended_ms.max(0));
         if open.len() >= MINUTES && !open.contains_key(&key) {
@@ -74,7 +74,7 @@ impl Tallies {
             return Some(Entry::Counted(Arc::new(Counted { first, requests: 1, duration_ms })));
         }
         let reasons = open.entry(key).or_default();
-        let mut reason = Reason::of(&receipt);
+        let mut reason = Reason::of(receipt);
         if reasons.len() >= NAMED && !reasons.contains_key(&reason) {
             reason.model.clear();
         }
@@ -125,8 +125,24 @@ fn minute_of(ts: i64) -> i64 {
 }
 
 /// What a count keeps of its first request.
-fn bare(receipt: Receipt) -> Receipt {
+fn bare(receipt: &Receipt) -> Receipt {
     Receipt {
+        id: receipt.id,
+        request_id: receipt.request_id.clone(),
+        ts: receipt.ts,
+        day_start: receipt.day_start,
+        user_id: receipt.user_id,
+        username: receipt.username.clone(),
+        key_id: receipt.key_id,
+        key_name: receipt.key_name.clone(),
+        key_prefix: receipt.key_prefix.clone(),
+        protocol: receipt.protocol,
+        model: receipt.model.clone(),
+        status: receipt.status,
+        ending: receipt.ending,
+        stream: receipt.stream,
+        cost: receipt.cost,
+        timings: receipt.timings,
         upstream_model: None,
         channel_id: None,
         channel_name: None,
@@ -137,11 +153,10 @@ fn bare(receipt: Receipt) -> Receipt {
         tariff: None,
         attempts: Vec::new(),
         error: None,
-        cause: receipt.cause.map(|cause| Cause { about: None, ..cause }),
+        cause: receipt.cause.as_ref().map(|cause| Cause::of(&cause.word)),
         client_request_id: None,
         client_ip: None,
         details: None,
-        ..receipt
     }
 }
 

@@ -42,6 +42,8 @@ const LOG_COLUMNS: &[&str] = &[
     "costUsd",
     "estimated",
     "error",
+    "cause",
+    "causeAbout",
 ];
 /// What users see nothing of.
 const LOG_ADMIN_COLUMNS: &[&str] = &["upstreamModel", "channelName"];
