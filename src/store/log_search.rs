@@ -52,8 +52,7 @@ impl Wanted {
         let most_runs = if db.is_embedded() { MOST_LISTED } else { MOST_RUNS };
         let named = NAMED.replace("{pattern}", "$1");
         let own = user_id.map(|id| format!(" AND user_id = {id}")).unwrap_or_default();
-        let keys =
-            format!("SELECT DISTINCT key_id FROM log_key_names WHERE {named}{own} ORDER BY key_id LIMIT {most}");
+        let keys = format!("SELECT DISTINCT key_id FROM log_key_names WHERE {named}{own} ORDER BY key_id LIMIT {most}");
         let models = format!("SELECT model FROM log_models WHERE name LIKE $1 ESCAPE '\\' ORDER BY model LIMIT {most}");
         let (keys, models): (Vec<i64>, Vec<String>) = read!(db, conn => (
             sqlx::query_scalar(AssertSqlSafe(keys)).bind(&pattern).fetch_all(&mut *conn).await?,

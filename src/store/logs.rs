@@ -130,7 +130,11 @@ impl LogFilter {
     /// Whether it asks for nothing but a range of time, and perhaps an ending.
     pub(super) fn is_range(&self) -> bool {
         let others = [self.status, self.key_id, self.user_id, self.channel_id];
-        others.iter().all(Option::is_none) && self.cause.is_none() && self.model.is_none() && self.protocol.is_none() && self.stream.is_none()
+        others.iter().all(Option::is_none)
+            && self.cause.is_none()
+            && self.model.is_none()
+            && self.protocol.is_none()
+            && self.stream.is_none()
     }
 }
 

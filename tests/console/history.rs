@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use actors::ports::{Clock, LedgerStore, NoFaults};
 use actors::vocabulary::{
-    Attempt, Cause, ChannelId, Counted, Ending, IdMaker, KeyId, Multiplier, Nanos, Price, PriceList, Protocol, Receipt, ReceiptId, Tariff,
-    Timings, Usage, UserId,
+    Attempt, Cause, ChannelId, Counted, Ending, IdMaker, KeyId, Multiplier, Nanos, Price, PriceList, Protocol, Receipt,
+    ReceiptId, Tariff, Timings, Usage, UserId,
 };
 use api_proxy::store::{Booking, Db};
 use jiff::tz::TimeZone;

@@ -24,8 +24,8 @@ pub use recovery::{Recovered, recover};
 use actor::{Drain, Parts, Post, PostLater, UsageLedgerActor};
 
 use crate::ports::{Entry, Faults, Journal, LedgerStore, StorageIll};
-use crate::vocabulary::Receipt;
 use crate::supervision::{Line, Loss, VitalSigns, Vitals};
+use crate::vocabulary::Receipt;
 
 /// Longest wait for the journal to take an entry.
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);

@@ -134,14 +134,33 @@ const AUDIT_COLUMNS: &[&str] =
 
 /// A table on its way out, with the row it has come to.
 pub(super) enum Table {
-    Logs { filter: Box<LogFilter>, after: Cursor },
-    Users { after: i64 },
-    Keys { scope: Scope, after: i64 },
+    Logs {
+        filter: Box<LogFilter>,
+        after: Cursor,
+    },
+    Users {
+        after: i64,
+    },
+    Keys {
+        scope: Scope,
+        after: i64,
+    },
     /// With the ids between which it lies, once those are known.
-    Ledger { scope: Scope, ends: Option<(i64, i64)> },
-    Usage { scope: Scope, after: Option<Box<UsageRow>> },
-    Cards { after: i64 },
-    Audit { scope: Scope, after: i64 },
+    Ledger {
+        scope: Scope,
+        ends: Option<(i64, i64)>,
+    },
+    Usage {
+        scope: Scope,
+        after: Option<Box<UsageRow>>,
+    },
+    Cards {
+        after: i64,
+    },
+    Audit {
+        scope: Scope,
+        after: i64,
+    },
 }
 
 impl Table {

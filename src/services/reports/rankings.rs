@@ -88,14 +88,7 @@ pub async fn rankings(services: &Services, actor: &Actor, query: RankingQuery) -
     let whole = amount(&found.totals, counted);
     let mut asked = if matches!(of, RankOf::Channels) { attempts::of(services, &span).await? } else { Vec::new() };
     let rows = found.rows.into_iter().map(|row| ranked(row, counted, whole, &mut asked)).collect();
-    Ok(Rankings {
-        from: range.from,
-        to: range.to,
-        by,
-        sort,
-        totals: Numbers::from(&found.totals),
-        rows,
-    })
+    Ok(Rankings { from: range.from, to: range.to, by, sort, totals: Numbers::from(&found.totals), rows })
 }
 
 fn choice<T: Copy>(field: &str, word: &str, choices: &[(&str, T)]) -> Served<T> {

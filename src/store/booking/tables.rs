@@ -213,8 +213,7 @@ macro_rules! booking_tables {
                     );
                     push_ids(&mut select.separated(", "), chunk);
                     select.push(")");
-                    let rows: Vec<(i64, Option<i64>)> =
-                        select.build_query_as().persistent($kept).fetch_all(&mut *self).await?;
+                    let rows: Vec<(i64, Option<i64>)> = select.build_query_as().persistent($kept).fetch_all(&mut *self).await?;
                     last.extend(rows);
                 }
                 Ok(last)
@@ -284,8 +283,7 @@ macro_rules! booking_tables {
 
             async fn add_asked(&mut self, rows: &[(i64, i64, i64)]) -> Stored<()> {
                 for chunk in pieces(rows, $kept) {
-                    let mut insert =
-                        QueryBuilder::<$database>::new("INSERT INTO request_log_asked (channel_id, ts, log_id) ");
+                    let mut insert = QueryBuilder::<$database>::new("INSERT INTO request_log_asked (channel_id, ts, log_id) ");
                     insert.push_values(chunk, |mut row, (channel, ts, log)| {
                         row.push_bind(*channel).push_bind(*ts).push_bind(*log);
                     });

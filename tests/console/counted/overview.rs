@@ -219,8 +219,9 @@ async fn errors(look: &Look<'_>, claims: &mut Claims, rows: &str) {
 async fn channels(look: &Look<'_>, claims: &mut Claims, span: Span, rows: &str) {
     let label = "CASE WHEN channel_id IS NULL THEN 'None answered' \
         ELSE coalesce((SELECT name FROM channels WHERE id = channel_id), 'deleted') END";
-    let sql =
-        format!("SELECT {label}, {SUMS}, channel_id FROM {EVERY} WHERE {rows} GROUP BY channel_id ORDER BY sum(cost_nanos) DESC, 2 DESC");
+    let sql = format!(
+        "SELECT {label}, {SUMS}, channel_id FROM {EVERY} WHERE {rows} GROUP BY channel_id ORDER BY sum(cost_nanos) DESC, 2 DESC"
+    );
     let found = look.rows(&sql).await;
     let all: i64 = found.iter().map(|row| row.number(1)).sum();
     let mut attempts = super::channels::attempts(look, span).await;
