@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::settings_cache::Catalogue;
-use crate::vocabulary::{KeyDigest, KeyId, KeyRecord, Nanos, Receipt, UserId};
+use crate::vocabulary::{Counted, KeyDigest, KeyId, KeyRecord, Nanos, Receipt, UserId};
 
 /// The database did not answer, or not in a way we understand. Never the caller's fault.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -76,6 +76,9 @@ pub trait LedgerStore: Send + Sync {
     /// Books the receipts that are not booked yet, in one transaction: log rows, ledger rows, balances,
     /// key totals, roll-ups. Returns how many were new. Booking one twice changes nothing.
     async fn book(&self, receipts: &[Receipt]) -> Result<usize, BookingFailed>;
+    /// Counts requests that have no row, in one transaction, in every sum. Each count is the whole number so far: what was
+    /// counted before changes nothing.
+    async fn count(&self, counted: &[Counted]) -> Result<(), BookingFailed>;
 }
 
 /// Why receipts could not be booked.
@@ -127,6 +130,8 @@ pub enum Entry {
     Opened(Arc<Receipt>),
     /// A request ended.
     Closed(Arc<Receipt>),
+    /// Requests without a row, as far as they have been counted.
+    Counted(Arc<Counted>),
 }
 
 /// The append-only file behind the ledger, read back as the queue of what is still to be booked.

@@ -11,7 +11,7 @@ use crate::services::Language;
 macro_rules! catalogue {
     ($tag:literal) => {
         catalogue!($tag:
-            "account", "audit", "balance", "catalogue", "channels", "data", "docs", "everywhere", "fields", "gate",
+            "account", "audit", "balance", "catalogue", "causes", "channels", "data", "docs", "everywhere", "fields", "gate",
             "gift_cards", "keys", "landing", "logs", "mappings", "models", "navigation", "notices", "overview", "prices",
             "public", "rankings", "settings", "square", "system", "tokens", "users",
         )

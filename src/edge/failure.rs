@@ -10,6 +10,7 @@ use actors::settings_cache::NoOffer;
 use actors::user_gate::Refusal;
 use actors::vocabulary::{Ending, Family};
 
+use super::cause;
 use super::head::RequestId;
 use crate::admission::{Refused, Stopped};
 use crate::relay::{Failure, Why};
@@ -148,7 +149,8 @@ pub fn answer(failure: Failure, family: Family, id: &RequestId) -> HttpResponse 
             (told.respond(family, id), told)
         }
     };
-    if let Some(pending) = pending {
+    if let Some(mut pending) = pending {
+        pending.note(|receipt| receipt.cause = Some(cause::of(&why)));
         pending.close_later(told.ending, response.status().as_u16(), Some(why.to_string()));
     }
     response

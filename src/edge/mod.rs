@@ -3,6 +3,7 @@
 //! Reads requests, hands them to the road, sends what comes back. Every route also works without `/v1`.
 
 mod body;
+mod cause;
 mod failure;
 mod head;
 mod models;
@@ -236,8 +237,10 @@ fn bad_body(bad: &BadBody, caller: Caller, id: &RequestId) -> HttpResponse {
     };
     let retry_ms = matches!(bad, BadBody::Overloaded(_)).then_some(1_000);
     let told = Told { retry_ms, ..Told::refusal(fault, bad.to_string()) };
-    caller.pending.close_later(told.ending, fault.status, Some(bad.to_string()));
-    told.respond(caller.protocol.family(), id)
+    let (mut pending, family) = (caller.pending, caller.protocol.family());
+    pending.note(|receipt| receipt.cause = Some(cause::of_body(bad)));
+    pending.close_later(told.ending, fault.status, Some(bad.to_string()));
+    told.respond(family, id)
 }
 
 /// Whose shape an answer outside a protocol's own routes takes.

@@ -20,7 +20,7 @@ use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use actors::ports::{Clock, Entry, Journal, Room, SetAside, SystemClock, Unbooked};
-use actors::vocabulary::Receipt;
+use actors::vocabulary::{Counted, Receipt};
 use serde::{Deserialize, Serialize};
 
 use self::aside::Aside;
@@ -36,6 +36,8 @@ enum LineOut<'a> {
     Opened(&'a Receipt),
     #[serde(rename = "c")]
     Closed(&'a Receipt),
+    #[serde(rename = "n")]
+    Counted(&'a Counted),
 }
 
 #[derive(Deserialize)]
@@ -44,6 +46,8 @@ enum LineIn {
     Opened(Receipt),
     #[serde(rename = "c")]
     Closed(Receipt),
+    #[serde(rename = "n")]
+    Counted(Counted),
 }
 
 #[derive(Debug)]
@@ -306,6 +310,7 @@ fn write_line(lines: &mut Vec<u8>, entry: &Entry) -> io::Result<()> {
     let out = match entry {
         Entry::Opened(receipt) => LineOut::Opened(receipt),
         Entry::Closed(receipt) => LineOut::Closed(receipt),
+        Entry::Counted(counted) => LineOut::Counted(counted),
     };
     line::write(lines, &out)
 }
@@ -314,6 +319,7 @@ fn entry(text: &[u8]) -> Option<Entry> {
     match serde_json::from_slice(line::json_of(text)?).ok()? {
         LineIn::Opened(receipt) => Some(Entry::Opened(receipt.into())),
         LineIn::Closed(receipt) => Some(Entry::Closed(receipt.into())),
+        LineIn::Counted(counted) => Some(Entry::Counted(counted.into())),
     }
 }
 

@@ -32,6 +32,7 @@ fn receipt(id: i64) -> Receipt {
         attempts: Vec::new(),
         error: None,
         client_ip: None,
+        cause: None,
         details: None,
     }
 }
@@ -42,6 +43,7 @@ fn ids(entries: &[Entry]) -> Vec<i64> {
         .map(|entry| match entry {
             Entry::Opened(r) => -r.id.0,
             Entry::Closed(r) => r.id.0,
+            Entry::Counted(counted) => counted.first.id.0 + 1_000 * counted.requests,
         })
         .collect()
 }

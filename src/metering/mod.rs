@@ -11,7 +11,7 @@ use std::time::Duration;
 use actix_web::http::header::HeaderMap;
 use actors::ports::StorageIll;
 use actors::usage_ledger::PendingReceipt;
-use actors::vocabulary::{Ending, Protocol, Usage, UserId};
+use actors::vocabulary::{Cause, Ending, Protocol, Usage, UserId};
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
@@ -75,7 +75,9 @@ pub async fn answer(
     let body = match arrival.answer.said {
         Said::Declined(body) => {
             let error = Some(format!("the upstream answered with status {status}"));
-            arrival.inbound.caller.pending.close_later(Ending::Completed, status, error);
+            let mut pending = arrival.inbound.caller.pending;
+            pending.note(|receipt| receipt.cause = Some(Cause::about("upstream_declined", status)));
+            pending.close_later(Ending::Completed, status, error);
             Body::Declined(body)
         }
         Said::Whole(heard, tap, bytes) => {

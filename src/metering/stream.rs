@@ -8,7 +8,7 @@ use std::time::Duration;
 use actors::channel_health::{ChannelSlot, Verdict};
 use actors::usage_ledger::PendingReceipt;
 use actors::user_gate::Extension;
-use actors::vocabulary::{Ending, Nanos, Protocol, Tariff, Usage};
+use actors::vocabulary::{Cause, Ending, Nanos, Protocol, Tariff, Usage};
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -245,6 +245,7 @@ impl MeteredStream {
         let is_late = matches!(end, End::Late);
         // The client may have heard nothing of an end that was told in an odd way.
         let is_unheard = self.speech.is_over() == Some(false);
+        let cause = cause_of(&end);
         let (ending, error, last) = match end {
             End::Complete if !is_unheard => (Ending::Completed, None, None),
             End::Complete | End::Missing | End::Broken(_) if let Some(last) = self.missing_end() => {
@@ -271,6 +272,7 @@ impl MeteredStream {
         self.memory.keep(&mut self.speech);
         let Stage::Running(mut pending) = std::mem::replace(&mut self.stage, Stage::Ended) else { return out.bytes() };
         meter(&mut pending, self.events.tap(), self.input_tokens);
+        pending.note(|receipt| receipt.cause = error.as_ref().map(|_| cause));
         match pending.close(ending, self.status, error).await {
             Ok(()) => out.bytes(),
             Err(ill) => {
@@ -319,6 +321,18 @@ impl MeteredStream {
         let until = Instant::now() + patience;
         while let Next::Event(..) = self.events.next(until).await {}
     }
+}
+
+/// The word for an end that is none.
+fn cause_of(end: &End) -> Cause {
+    Cause::of(match end {
+        End::Told => "upstream_error_event",
+        End::Complete | End::Missing => "upstream_closed_early",
+        End::Broken(Broken::Idle) => "upstream_silent",
+        End::Broken(Broken::Network) => "upstream_broke",
+        End::Broken(Broken::TooLong) => "upstream_event_too_long",
+        End::Exhausted => "balance_ran_out",
+    })
 }
 
 /// Bytes on their way out; one piece is passed on without a copy.

@@ -121,7 +121,11 @@ pub async fn delete(services: &Services, actor: &Actor, query: &ArchiveQuery) ->
             gone => deleted += gone,
         }
     }
-    Ok(ArchiveDeleted { deleted, remaining: retention::count_log_rows(db, before).await? })
+    let remaining = retention::count_log_rows(db, before).await?;
+    if remaining == 0 {
+        while retention::delete_counts(db, before).await? > 0 {}
+    }
+    Ok(ArchiveDeleted { deleted, remaining })
 }
 
 fn moment(services: &Services, text: &str) -> Served<i64> {

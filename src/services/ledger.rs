@@ -12,13 +12,13 @@ use crate::store::{Db, users};
 
 pub use crate::store::ledger::{Difference, Reconciled};
 
-/// A row of a ledger.
+/// A row of a ledger. Rows stand in the order of booking, in which each balance is the one before plus the amount.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LedgerView {
     /// Its id.
     pub id: i64,
-    /// Epoch milliseconds.
+    /// When the request came, or the card was redeemed; epoch milliseconds.
     pub ts: i64,
     /// `usage`, `card`, `adjustment` or `refund`.
     pub kind: String,
@@ -54,9 +54,9 @@ pub struct LedgerEntry {
 pub struct LedgerFilter {
     /// `usage`, `card`, `adjustment` or `refund`.
     pub kind: Option<String>,
-    /// At or after, epoch milliseconds.
+    /// From the first row booked of those that came at or after this, epoch milliseconds.
     pub from: Option<i64>,
-    /// Before, epoch milliseconds.
+    /// Before the first row booked of those that came at or after this, epoch milliseconds.
     pub to: Option<i64>,
 }
 
@@ -73,7 +73,7 @@ pub struct LedgerPage {
     pub taken_usd: Usd,
 }
 
-/// One page of a user's ledger, the newest first.
+/// One page of a user's ledger, what was booked last first.
 ///
 /// # Errors
 /// `not_found`, `invalid_request`.

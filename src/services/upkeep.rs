@@ -4,14 +4,14 @@ use super::{Served, Services};
 use crate::store::{changes, retention};
 
 const DAY_MS: i64 = 86_400_000;
-/// Channel tests, and what channels did, are kept this long.
+/// Channel tests are kept this long.
 const TESTS_KEPT_MS: i64 = 30 * DAY_MS;
-/// Times that requests took are kept this long: as far back as the longest range that figures can be asked for.
-const LATENCIES_KEPT_MS: i64 = 400 * DAY_MS;
+/// Times that requests took, and what channels did, are kept this long: as far back as the longest range that figures can be asked for.
+const FIGURES_KEPT_MS: i64 = 400 * DAY_MS;
 /// Batches deleted by one run; the rest waits for the next.
 const MOST_BATCHES: usize = 500;
 
-/// Deletes log rows older than `logRetentionDays` (folding their ledger rows, sums unchanged), old channel
+/// Deletes log rows older than `logRetentionDays` (folding their ledger rows, sums unchanged) and what is counted beside them, old channel
 /// tests, activity and times, the names of what is gone, and the change log's tail.
 ///
 /// # Errors
@@ -19,8 +19,8 @@ const MOST_BATCHES: usize = 500;
 pub async fn run(services: &Services) -> Served<()> {
     let (db, now) = (&services.db, services.now());
     changes::prune(db, now).await?;
-    retention::delete_channel_activity(db, now - TESTS_KEPT_MS).await?;
-    retention::delete_latencies(db, now - LATENCIES_KEPT_MS).await?;
+    retention::delete_channel_activity(db, now - FIGURES_KEPT_MS).await?;
+    retention::delete_latencies(db, now - FIGURES_KEPT_MS).await?;
     for _ in 0..MOST_BATCHES {
         if retention::delete_channel_tests(db, now - TESTS_KEPT_MS).await? == 0 {
             break;
@@ -38,6 +38,11 @@ pub async fn run(services: &Services) -> Served<()> {
     }
     for _ in 0..MOST_BATCHES {
         if retention::delete_log_rows(db, before).await? == 0 {
+            break;
+        }
+    }
+    for _ in 0..MOST_BATCHES {
+        if retention::delete_counts(db, before).await? == 0 {
             break;
         }
     }

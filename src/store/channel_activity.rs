@@ -55,6 +55,10 @@ pub struct FailureRow {
     pub ending: String,
     /// What it says of its own failure.
     pub error: Option<String>,
+    /// The same as a word.
+    pub cause: Option<String>,
+    /// What the word is about.
+    pub cause_about: Option<String>,
     /// Tries, JSON.
     pub attempts: String,
 }
@@ -66,6 +70,34 @@ pub struct FailureRow {
 pub async fn slots(db: &Db, from_ms: i64) -> Stored<Vec<SlotRow>> {
     const SQL: &str = "SELECT slot, channel_id, answered, failed, throttled FROM channel_activity WHERE slot >= $1";
     Ok(read!(db, conn => sqlx::query_as(SQL).bind(from_ms).fetch_all(&mut *conn).await?))
+}
+
+/// What a channel's attempts of a range come to.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct AttemptSums {
+    /// The channel.
+    pub channel_id: i64,
+    /// Its name, if it still exists.
+    pub name: Option<String>,
+    /// Attempts that were answered.
+    pub answered: i64,
+    /// Attempts that failed by the channel's fault.
+    pub failed: i64,
+    /// Attempts it refused for being too many.
+    pub throttled: i64,
+}
+
+/// The attempts of every channel in the half hours that a range touches, also those after which another channel answered.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn sums(db: &Db, from_ms: i64, to_ms: i64) -> Stored<Vec<AttemptSums>> {
+    const SQL: &str = "SELECT s.channel_id, (SELECT c.name FROM channels c WHERE c.id = s.channel_id) AS name, \
+        CAST(sum(s.answered) AS BIGINT) AS answered, CAST(sum(s.failed) AS BIGINT) AS failed, \
+        CAST(sum(s.throttled) AS BIGINT) AS throttled FROM channel_activity s WHERE s.slot >= $1 AND s.slot < $2 \
+        GROUP BY s.channel_id ORDER BY s.channel_id";
+    let first = from_ms - from_ms.rem_euclid(SLOT_MS);
+    Ok(read!(db, conn => sqlx::query_as(SQL).bind(first).bind(to_ms).fetch_all(&mut *conn).await?))
 }
 
 /// Tests by half hour and channel since `from_ms`.
@@ -161,7 +193,8 @@ fn failures_between(db: &Db) -> String {
     let own = format!("substr(attempts, {find}(attempts, $3) + 1)");
     let (error, next) = (format!("{find}({own}, '\"error\":\"')"), format!("{find}({own}, '{{\"channelId\":')"));
     format!(
-        "SELECT id, ts, channel_id, ending, error, attempts FROM (SELECT id, ts, channel_id, ending, error, attempts \
+        "SELECT id, ts, channel_id, ending, error, cause, cause_about, attempts \
+         FROM (SELECT id, ts, channel_id, ending, error, cause, cause_about, attempts \
          FROM request_log WHERE ts >= $1 AND ts < $2 ORDER BY ts DESC, id DESC LIMIT {SEARCHED}) AS newest \
          WHERE {find}(attempts, $3) > 0 AND (({error} > 0 AND ({next} = 0 OR {error} < {next})) \
          OR (channel_id = $4 AND ending IN ('upstream_failed', 'timed_out') AND error IS NOT NULL)) \

@@ -7,7 +7,7 @@ use super::audit::AuditRow;
 use super::conditions::{Conditions, bind_all};
 use super::db::{Db, Fetched, Stored, read};
 use super::gift_cards::{self, NamedCardRow};
-use super::ledger::LedgerRow;
+use super::ledger::{LedgerRow, first_since};
 use super::stats::Sums;
 use super::users::UserRow;
 
@@ -78,16 +78,28 @@ pub async fn keys(db: &Db, scope: &Scope, after: i64, most: i64) -> Stored<Vec<O
     page(db, &format!("SELECT k.*, u.username, u.role {}", api_keys::FROM), &rest, "k.id", most).await
 }
 
-/// Ledger rows after the one with the id `after`, by id.
+/// The ids at which a scope's part of the ledger begins, and before which it ends ([`super::ledger::first_since`]).
 ///
 /// # Errors
 /// When the database is ill.
-pub async fn ledger(db: &Db, scope: &Scope, after: i64, most: i64) -> Stored<Vec<NamedLedgerRow>> {
+pub async fn ledger_ends(db: &Db, scope: &Scope) -> Stored<(i64, i64)> {
+    let mut ends = Conditions::default();
+    let mut place = |since: Option<i64>| since.map(|since| first_since(scope.user_id, &ends.push(since)));
+    let [from, to] = [scope.from, scope.to].map(&mut place);
+    let end = |text: Option<String>, open: i64| text.unwrap_or_else(|| format!("CAST({open} AS BIGINT)"));
+    let sql = format!("SELECT {}, {}", end(from, 0), end(to, i64::MAX));
+    Ok(read!(db, conn => bind_all!(sqlx::query_as(AssertSqlSafe(sql)), &ends.binds).fetch_one(&mut *conn).await?))
+}
+
+/// Ledger rows with ids from `from` on and before `to`, in the order of booking.
+///
+/// # Errors
+/// When the database is ill.
+pub async fn ledger(db: &Db, user: Option<i64>, (from, to): (i64, i64), most: i64) -> Stored<Vec<NamedLedgerRow>> {
     let mut rest = Conditions::default();
-    rest.int("l.id >", Some(after));
-    rest.int("l.user_id =", scope.user_id);
-    rest.int("l.ts >=", scope.from);
-    rest.int("l.ts <", scope.to);
+    rest.int("l.id >=", Some(from));
+    rest.int("l.id <", Some(to));
+    rest.int("l.user_id =", user);
     page(db, "SELECT l.*, u.username FROM ledger l JOIN users u ON u.id = l.user_id", &rest, "l.id", most).await
 }
 

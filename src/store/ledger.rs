@@ -1,5 +1,6 @@
 //! The append-only account of every change of a balance.
 
+use actors::vocabulary::IdMaker;
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::conditions::{Conditions, bind_all};
@@ -31,17 +32,18 @@ pub struct LedgerRow {
     pub reason: Option<String>,
 }
 
-/// What a ledger may be sorted by.
-pub const SORTS: Sorts = &[("ts", "l.ts")];
+/// What a ledger may be sorted by: the order of booking alone, in which each balance follows from the one before. Ids are made
+/// while the account is locked, so they have that order; `ts` is when the request came, and requests do not end in that order.
+pub const SORTS: Sorts = &[("ts", "l.id")];
 
 /// Which rows are wanted; `None` = all.
 #[derive(Clone, Debug, Default)]
 pub struct LedgerFilter {
     /// Of one kind.
     pub kind: Option<String>,
-    /// At or after, epoch milliseconds.
+    /// From the first row booked of those that came at or after this, epoch milliseconds.
     pub from: Option<i64>,
-    /// Before, epoch milliseconds.
+    /// Before the first row booked of those that came at or after this, epoch milliseconds.
     pub to: Option<i64>,
 }
 
@@ -75,13 +77,13 @@ pub struct LedgerSums {
 pub async fn list(db: &Db, user: i64, filter: &LedgerFilter, window: &Window) -> Stored<(Vec<ToldLedgerRow>, LedgerSums)> {
     let matching = conditions(user, filter, window);
     // What rows tell is looked up for those of the page alone.
-    let direction = window.direction();
+    let (direction, limit, offset) = (window.direction(), window.limit, window.offset);
     let rows = format!(
-        "SELECT l.*, g.code_last4 AS card_last4, r.model FROM (SELECT l.* FROM ledger l{}{}) AS l \
+        "SELECT l.*, g.code_last4 AS card_last4, r.model \
+         FROM (SELECT l.* FROM ledger l{} ORDER BY {column} {direction} LIMIT {limit} OFFSET {offset}) AS l \
          LEFT JOIN gift_cards g ON g.id = l.gift_card_id LEFT JOIN request_log r ON r.id = l.receipt_id \
-         ORDER BY {column} {direction}, l.id {direction}",
+         ORDER BY {column} {direction}",
         matching.sql(),
-        window.tail("l.id"),
         column = window.column,
     );
     let sums = format!(
@@ -97,12 +99,24 @@ pub async fn list(db: &Db, user: i64, filter: &LedgerFilter, window: &Window) ->
     }))
 }
 
+/// Selects the first row that was booked of those that came at or after a time. Ranges begin and end at such rows: what lies
+/// between is without a gap, so that each balance still follows from the one before; ranges that meet share no row.
+pub(super) fn first_since(user: Option<i64>, ts: &str) -> String {
+    let own = user.map(|id| format!(" AND p.user_id = {id}")).unwrap_or_default();
+    // Not `min(p.id)`: that may be looked for along all ids instead of among the few rows since then.
+    format!("(SELECT coalesce(min(p.id + 0), {}) FROM ledger p WHERE p.ts >= {ts}{own})", i64::MAX)
+}
+
 fn conditions(user: i64, filter: &LedgerFilter, window: &Window) -> Conditions {
     let mut all = Conditions::default();
     all.int("l.user_id =", Some(user));
     all.text("l.kind =", filter.kind.as_deref());
-    all.int("l.ts >=", filter.from);
-    all.int("l.ts <", filter.to);
+    for (test, since) in [("l.id >=", filter.from), ("l.id <", filter.to)] {
+        if let Some(since) = since {
+            let place = all.push(since);
+            all.and(&format!("{test} {}", first_since(Some(user), &place)));
+        }
+    }
     if let Some(pattern) = window.pattern() {
         let place = all.push(pattern);
         all.and(&format!("lower(l.reason) LIKE {place} ESCAPE '\\'"));
@@ -110,17 +124,19 @@ fn conditions(user: i64, filter: &LedgerFilter, window: &Window) -> Conditions {
     all
 }
 
-/// Enters a row in the transaction that changes the balance: `tx.enter(&row)`.
+/// Enters a row in the transaction that changes the balance, behind the account's rows so far: `tx.enter(&row)`.
 pub(super) trait Enter {
     async fn enter(&mut self, row: &LedgerRow) -> Stored<()>;
 }
 
 on_both!(Enter {
     async fn enter(&mut self, row: &LedgerRow) -> Stored<()> {
+        let newest = "SELECT max(id) FROM ledger WHERE user_id = $1";
+        let last: Option<i64> = sqlx::query_scalar(newest).bind(row.user_id).fetch_one(&mut *self).await?;
         let insert = "INSERT INTO ledger (id, user_id, ts, kind, amount_nanos, balance_nanos, receipt_id, gift_card_id, actor_id, \
              reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         sqlx::query(insert)
-            .bind(row.id).bind(row.user_id).bind(row.ts).bind(&row.kind).bind(row.amount_nanos).bind(row.balance_nanos)
+            .bind(last.map_or(row.id, |last| IdMaker::above(row.id, last))).bind(row.user_id).bind(row.ts).bind(&row.kind).bind(row.amount_nanos).bind(row.balance_nanos)
             .bind(row.receipt_id).bind(row.gift_card_id).bind(row.actor_id).bind(&row.reason)
             .execute(self).await?;
         Ok(())

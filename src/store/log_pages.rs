@@ -31,6 +31,9 @@ const MOST_READ: i64 = 10_000;
 /// The column by which rows are in order in every index.
 pub const ARRIVAL: &str = "ts";
 const BY_TIME: &str = "request_log_by_time";
+const BY_CHANNEL: &str = "request_log_by_channel";
+/// The primary key, which SQLite is not told.
+const BY_ID: &str = "";
 /// What [`BY_TIME`] holds to sort by.
 const HELD: [&str; 5] = ["duration_ms", "ttft_ms", "cost_nanos", "tokens_in", "tokens_out"];
 
@@ -59,33 +62,23 @@ struct Arm {
 
 impl<'a> LogList<'a> {
     /// The rows that pass the filter and, with a query, match it: by a part of the name of a key or its owner, of the key's
-    /// visible start or of the model, or by the start of their id.
+    /// visible start or of the model, by the start of their id, or by the client's own id.
     ///
     /// # Errors
     /// When the database is ill.
     pub async fn of(db: &'a Db, filter: &LogFilter, query: Option<&str>) -> Stored<Self> {
-        let mut all = conditions(filter);
         let index = index_of(filter);
-        let mut scan = None;
-        let arms = match query {
-            None => vec![Arm::in_order(index, &all, None)],
-            Some(query) => match Wanted::read(db, query, filter.user_id, &mut all).await? {
-                Wanted::Nothing => Vec::new(),
-                Wanted::Request(start) => {
-                    vec![Arm { runs: Vec::new(), ..Arm::in_order("request_log_by_request_id", &all, Some(&start)) }]
-                }
-                Wanted::Named { keys, models } if index != BY_TIME => {
-                    vec![Arm::in_order(index, &all, Some(&either(&keys, &models)))]
-                }
-                Wanted::Named { keys, models } => {
-                    let many = [&keys, &models].into_iter().flatten().any(|part| part.each.is_empty());
-                    scan = many.then(|| with(&all, Some(&either(&keys, &models))));
-                    let models = models.map(|models| Arm::of("request_log_by_model", &all, models.without(keys.as_ref())));
-                    keys.map(|keys| Arm::of("request_log_by_key", &all, keys)).into_iter().chain(models).collect()
-                }
-            },
+        let of_a_range = query.is_none() && index == BY_TIME && filter.is_range();
+        let (arms, scan, binds) = match (query, filter.channel_id) {
+            (None, Some(channel)) if index == BY_CHANNEL => of_channel(filter, channel),
+            (None, _) => {
+                let all = conditions(filter);
+                (vec![Arm::in_order(index, &all, None)], None, all.binds)
+            }
+            // Rows of which a channel was asked without being named by them are in no order.
+            (Some(query), _) => searched(db, filter, if index == BY_CHANNEL { BY_TIME } else { index }, query).await?,
         };
-        Ok(Self { db, arms, binds: all.binds, of_a_range: query.is_none() && index == BY_TIME && filter.is_range(), scan })
+        Ok(Self { db, arms, binds, of_a_range, scan })
     }
 
     /// How many rows match: exactly up to [`COUNTED`], one more when there are more.
@@ -156,7 +149,7 @@ impl<'a> LogList<'a> {
 
     /// The table, to be read by way of an index.
     fn table(&self, index: &str) -> String {
-        if self.db.is_embedded() { format!("request_log INDEXED BY {index}") } else { "request_log".to_owned() }
+        if index != BY_ID && self.db.is_embedded() { format!("request_log INDEXED BY {index}") } else { "request_log".to_owned() }
     }
 }
 
@@ -174,12 +167,58 @@ impl Arm {
     }
 }
 
+/// Where rows are found, a condition for all of them where that is better than going through each part, and all values.
+type Plan = (Vec<Arm>, Option<String>, Vec<Bind>);
+
+/// Rows that a channel answered, or was asked last for, and rows of which it was asked before another was.
+fn of_channel(filter: &LogFilter, channel: i64) -> Plan {
+    let all = conditions(&LogFilter { channel_id: None, ..filter.clone() });
+    let named = format!("channel_id = {channel}");
+    let asked = format!(
+        "id IN (SELECT log_id FROM request_log_asked WHERE channel_id = {channel}) AND (channel_id IS NULL OR channel_id <> {channel})"
+    );
+    (vec![Arm::in_order(BY_CHANNEL, &all, Some(&named)), Arm::in_order(BY_ID, &all, Some(&asked))], None, all.binds)
+}
+
+/// Rows that match a query: by names or the start of their id, or by the whole of the client's own id.
+async fn searched(db: &Db, filter: &LogFilter, index: &'static str, query: &str) -> Stored<Plan> {
+    let mut all = conditions(filter);
+    let (mut scan, mut others) = (None, None);
+    let wanted = Wanted::read(db, query, filter.user_id, &mut all).await?;
+    let labelled = format!("client_request_id = {}", all.push(query.to_owned()));
+    let mut arms: Vec<Arm> = match wanted {
+        Wanted::Nothing => Vec::new(),
+        Wanted::Request(start) => {
+            let arm = Arm { runs: Vec::new(), ..Arm::in_order("request_log_by_request_id", &all, Some(&start)) };
+            others = Some(start);
+            vec![arm]
+        }
+        Wanted::Named { keys, models } => {
+            let either = either(keys.as_ref(), models.as_ref());
+            let arms = if index == BY_TIME {
+                let many = [&keys, &models].into_iter().flatten().any(|part| part.each.is_empty());
+                scan = many.then(|| with(&all, Some(&format!("({either} OR {labelled})"))));
+                let models = models.map(|models| Arm::of("request_log_by_model", &all, models.without(keys.as_ref())));
+                keys.map(|keys| Arm::of("request_log_by_key", &all, keys)).into_iter().chain(models).collect()
+            } else {
+                vec![Arm::in_order(index, &all, Some(&either))]
+            };
+            others = Some(either);
+            arms
+        }
+    };
+    let labelled = others.map_or(labelled.clone(), |others| format!("{labelled} AND NOT ({others})"));
+    arms.push(Arm::in_order("request_log_by_client_id", &all, Some(&labelled)));
+    Ok((arms, scan, all.binds))
+}
+
 /// The index that finds what a filter asks for.
 fn index_of(filter: &LogFilter) -> &'static str {
     match filter {
         LogFilter { user_id: Some(_), .. } => "request_log_by_user",
         LogFilter { key_id: Some(_), .. } => "request_log_by_key",
-        LogFilter { channel_id: Some(_), .. } => "request_log_by_channel",
+        LogFilter { channel_id: Some(_), .. } => BY_CHANNEL,
+        LogFilter { cause: Some(_), .. } => "request_log_by_cause",
         _ if filter.asks_for_failures() => "request_log_by_failure",
         LogFilter { model: Some(_), .. } => "request_log_by_model",
         _ => BY_TIME,
@@ -193,7 +232,8 @@ fn with(conditions: &Conditions, and: Option<&str>) -> String {
     all.sql()
 }
 
-fn either(keys: &Option<Part>, models: &Option<Part>) -> String {
+/// A condition for rows by any of some keys or for any of some models.
+pub(super) fn either(keys: Option<&Part>, models: Option<&Part>) -> String {
     let all: Vec<&str> = [keys, models].into_iter().flatten().map(|part| part.all.as_str()).collect();
     format!("({})", all.join(" OR "))
 }

@@ -12,6 +12,9 @@ use super::paging::contains;
 const MOST_LISTED: usize = 100;
 /// Of these, how many are each looked up in a run of an index of their own. A run costs PostgreSQL some 0.3 ms of planning.
 const MOST_RUNS: usize = 32;
+/// Which keys a search is about: by a name of their own or their owner's, that for people included.
+const NAMED: &str = "(name LIKE {pattern} ESCAPE '\\' OR user_id IN (SELECT id FROM users \
+    WHERE deleted_at IS NULL AND lower(display_name) LIKE {pattern} ESCAPE '\\'))";
 /// How every request id begins.
 const REQUEST: &str = "req_";
 /// The least and the most hexadecimal digits after it that are taken for a request id.
@@ -47,9 +50,9 @@ impl Wanted {
     pub(super) async fn read(db: &Db, query: &str, user_id: Option<i64>, conditions: &mut Conditions) -> Stored<Self> {
         let (pattern, most) = (contains(query), MOST_LISTED + 1);
         let most_runs = if db.is_embedded() { MOST_LISTED } else { MOST_RUNS };
+        let named = NAMED.replace("{pattern}", "$1");
         let own = user_id.map(|id| format!(" AND user_id = {id}")).unwrap_or_default();
-        let keys =
-            format!("SELECT DISTINCT key_id FROM log_key_names WHERE name LIKE $1 ESCAPE '\\'{own} ORDER BY key_id LIMIT {most}");
+        let keys = format!("SELECT DISTINCT key_id FROM log_key_names WHERE {named}{own} ORDER BY key_id LIMIT {most}");
         let models = format!("SELECT model FROM log_models WHERE name LIKE $1 ESCAPE '\\' ORDER BY model LIMIT {most}");
         let (keys, models): (Vec<i64>, Vec<String>) = read!(db, conn => (
             sqlx::query_scalar(AssertSqlSafe(keys)).bind(&pattern).fetch_all(&mut *conn).await?,
@@ -72,7 +75,7 @@ impl Part {
     fn keys(ids: &[i64], pattern: &str, most_runs: usize, conditions: &mut Conditions) -> Self {
         if ids.len() > MOST_LISTED {
             let pattern = conditions.push(pattern.to_owned());
-            let all = format!("key_id IN (SELECT key_id FROM log_key_names WHERE name LIKE {pattern} ESCAPE '\\')");
+            let all = format!("key_id IN (SELECT key_id FROM log_key_names WHERE {})", NAMED.replace("{pattern}", &pattern));
             return Self { all, each: Vec::new() };
         }
         let each = ids.iter().map(|id| format!("key_id = {id}"));

@@ -66,6 +66,10 @@ pub struct LogRow {
     pub cost_nanos: i64,
     /// What went wrong.
     pub error: Option<String>,
+    /// The same as a word.
+    pub cause: Option<String>,
+    /// What the word is about.
+    pub cause_about: Option<String>,
 }
 
 /// A row of the log with everything that is kept of it.
@@ -109,7 +113,9 @@ pub struct LogFilter {
     pub key_id: Option<i64>,
     /// Of this user.
     pub user_id: Option<i64>,
-    /// Answered by this channel.
+    /// For this reason, a word.
+    pub cause: Option<String>,
+    /// Of which this channel was asked, whether or not it answered.
     pub channel_id: Option<i64>,
     /// Streams, or the rest.
     pub stream: Option<bool>,
@@ -124,7 +130,11 @@ impl LogFilter {
     /// Whether it asks for nothing but a range of time, and perhaps an ending.
     pub(super) fn is_range(&self) -> bool {
         let others = [self.status, self.key_id, self.user_id, self.channel_id];
-        others.iter().all(Option::is_none) && self.model.is_none() && self.protocol.is_none() && self.stream.is_none()
+        others.iter().all(Option::is_none)
+            && self.cause.is_none()
+            && self.model.is_none()
+            && self.protocol.is_none()
+            && self.stream.is_none()
     }
 }
 
@@ -148,7 +158,8 @@ const COMPLETED: &str = "completed";
 /// The columns of a [`LogRow`].
 pub(super) const COLUMNS: &str = "id, request_id, ts, user_id, username, key_id, key_name, key_prefix, protocol, model, upstream_model, \
     channel_id, channel_name, status, ending, stream, converted, ttft_ms, duration_ms, tokens_in, tokens_out, \
-    cache_read_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens, reasoning_tokens, estimated, unpriced, cost_nanos, error";
+    cache_read_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens, reasoning_tokens, estimated, unpriced, cost_nanos, error, \
+    cause, cause_about";
 
 /// The rows after `after` in the order of arrival, oldest first: all of them, a page at a time.
 ///
@@ -192,6 +203,11 @@ pub async fn find(db: &Db, id: i64) -> Stored<Option<LogDetailRow>> {
     Ok(read!(db, conn => sqlx::query_as(SQL).bind(id).fetch_optional(&mut *conn).await?))
 }
 
+/// A condition for rows of which a channel was asked.
+pub(super) fn asked(channel: i64) -> String {
+    format!("(channel_id = {channel} OR id IN (SELECT log_id FROM request_log_asked WHERE channel_id = {channel}))")
+}
+
 /// What a filter asks of a row.
 pub(super) fn conditions(filter: &LogFilter) -> Conditions {
     let mut all = Conditions::default();
@@ -207,7 +223,10 @@ pub(super) fn conditions(filter: &LogFilter) -> Conditions {
     all.text("protocol =", filter.protocol.as_deref());
     all.int("key_id =", filter.key_id);
     all.int("user_id =", filter.user_id);
-    all.int("channel_id =", filter.channel_id);
+    all.text("cause =", filter.cause.as_deref());
+    if let Some(channel) = filter.channel_id {
+        all.and(&asked(channel));
+    }
     all.switch("stream =", filter.stream);
     all
 }

@@ -30,6 +30,7 @@ pub mod names;
 pub mod paging;
 pub mod prices;
 mod refusal;
+pub mod refusals;
 pub mod retention;
 pub mod sealed;
 pub mod sessions;

@@ -1,4 +1,5 @@
-//! Sums over time: whole days and hours out of the roll-ups, the parts of hours at a range's ends out of the log.
+//! Sums over time: whole days and hours out of the roll-ups, the parts of hours at a range's ends out of the log and
+//! what is counted beside it.
 
 use sqlx::{AssertSqlSafe, FromRow};
 
@@ -279,13 +280,21 @@ impl Source {
             CAST(CASE WHEN ending = 'completed' AND status < 400 THEN 1 ELSE 0 END AS BIGINT) AS successes, tokens_in, tokens_out, \
             cache_read_tokens";
         const REST_OF_LOG: &str = "AS cache_creation_tokens, cost_nanos, duration_ms FROM request_log";
-        let written = added("cache_creation_5m_tokens", "cache_creation_1h_tokens");
+        const COUNTED: &str = "user_id, key_id, CAST(0 AS BIGINT) AS channel_id, model, requests, CAST(0 AS BIGINT) AS successes, \
+            CAST(0 AS BIGINT) AS tokens_in, CAST(0 AS BIGINT) AS tokens_out, CAST(0 AS BIGINT) AS cache_read_tokens, \
+            CAST(0 AS BIGINT) AS cache_creation_tokens, CAST(0 AS BIGINT) AS cost_nanos, duration_ms FROM refusals";
+        let log = format!("{LOG}, {} {REST_OF_LOG}", added("cache_creation_5m_tokens", "cache_creation_1h_tokens"));
         let only = only(span);
-        let rest = rest(span, step).into_iter();
-        arms.extend(rest.map(|(from, to)| {
-            let log = format!("SELECT ts - ts % {SLOT_MS} AS start, {LOG}, {written} {REST_OF_LOG}");
-            format!("{log} WHERE ts >= {from} AND ts < {to}{only}")
-        }));
+        for (from, to) in rest(span, step) {
+            let mut arm = |columns: &str| {
+                arms.push(format!("SELECT ts - ts % {SLOT_MS} AS start, {columns} WHERE ts >= {from} AND ts < {to}{only}"));
+            };
+            arm(&log);
+            // What is counted without a row came to no channel.
+            if span.channel_id.is_none() {
+                arm(COUNTED);
+            }
+        }
         let summed = SUMMED.split(", ").map(|column| format!("{} AS {column}", db.sum(&format!("s.{column}"))));
         Self { rows: arms.join(" UNION ALL "), sums: summed.collect::<Vec<_>>().join(", ") }
     }

@@ -34,8 +34,11 @@ pub async fn traffic(db: &Db, span: &Span) -> Stored<Vec<TrafficSums>> {
         THEN protocol ELSE '' END) AS upstream_protocol, ending, status, CAST(1 AS BIGINT) AS requests FROM request_log";
     let (first, last) = whole(span, HOUR_MS);
     let mut arms = vec![format!("{ROLL_UPS} WHERE user_id = {} AND hour >= {first} AND hour < {last}", whose(span))];
+    const COUNTED: &str = "SELECT protocol, '' AS upstream_protocol, ending, status, requests FROM refusals";
     let only = only(span);
-    arms.extend(rest(span, HOUR_MS).into_iter().map(|(from, to)| format!("{LOG} WHERE ts >= {from} AND ts < {to}{only}")));
+    for (from, to) in rest(span, HOUR_MS) {
+        arms.extend([LOG, COUNTED].map(|rows| format!("{rows} WHERE ts >= {from} AND ts < {to}{only}")));
+    }
     let sql = format!(
         "SELECT protocol, upstream_protocol, ending, status, CAST(sum(requests) AS BIGINT) AS requests FROM ({}) AS s \
          GROUP BY protocol, upstream_protocol, ending, status ORDER BY 5 DESC, 1, 2, 3, 4",

@@ -236,6 +236,7 @@ impl<'a> Trip<'a> {
             started_ms,
             duration_ms: pending.elapsed_ms() - started_ms,
             error: tried.as_ref().err().map(Miss::sentence),
+            cause: tried.as_ref().err().map(Miss::cause),
         });
         match tried {
             Ok(answer) => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap};
 use actors::channel_health::Verdict;
-use actors::vocabulary::Settings;
+use actors::vocabulary::{Cause, Settings};
 use bytes::Bytes;
 
 use crate::capacity::Overloaded;
@@ -103,6 +103,25 @@ impl Miss {
         }
     }
 
+    /// The word for it, for the attempt's row.
+    pub(super) fn cause(&self) -> Cause {
+        match self {
+            Self::BrokeWhileSending => Cause::of("attempt_broke_while_sending"),
+            Self::TimedOut("the first byte") => Cause::of("attempt_timed_out_first_byte"),
+            Self::TimedOut("the first content") => Cause::of("attempt_timed_out_first_content"),
+            Self::TimedOut("the whole answer") => Cause::of("attempt_timed_out_whole_answer"),
+            Self::TimedOut("the connection") => Cause::of("attempt_timed_out_connection"),
+            Self::TimedOut(what) => Cause::about("attempt_timed_out", what),
+            Self::Network(why) if why == "the answer broke off" => Cause::of("attempt_broke_off"),
+            Self::Network(why) => Cause::about("attempt_no_connection", why),
+            Self::Status { status, .. } => Cause::about("attempt_status", status),
+            Self::NoSuchModel(_) => Cause::of("attempt_lacks_model"),
+            Self::NoAnswer(why) => no_answer(why),
+            Self::Unusable => Cause::of("attempt_unusable"),
+            Self::CannotCarry(what) => Cause::about("attempt_cannot_carry", &what.field),
+        }
+    }
+
     /// One sentence without secrets, for the attempt's row.
     pub(super) fn sentence(&self) -> String {
         match self {
@@ -117,6 +136,22 @@ impl Miss {
             Self::CannotCarry(what) => format!("its protocol has no place for {}", what.field),
             Self::Overloaded(why) => why.to_string(),
         }
+    }
+}
+
+/// `why` is an attempt's own sentence; one that has no word yet is shown as it stands.
+fn no_answer(why: &str) -> Cause {
+    match why {
+        "answered with nothing" => Cause::of("attempt_empty"),
+        "answered with something that is not JSON" => Cause::of("attempt_not_json"),
+        "answered with something that is no answer" => Cause::of("attempt_not_an_answer"),
+        "answered without any output" => Cause::of("attempt_no_output"),
+        "answered with an error event" => Cause::of("attempt_error_event"),
+        "answered with a stream that nobody asked for" => Cause::of("attempt_unasked_stream"),
+        "answered with more than 64 MiB" => Cause::of("attempt_too_long"),
+        "closed the stream before any content" => Cause::of("attempt_closed_early"),
+        "could not be counted" => Cause::of("attempt_not_counted"),
+        other => Cause::about("attempt_no_answer", other),
     }
 }
 

@@ -68,8 +68,10 @@ pub fn receipt(app: &TestApp) -> Receipt {
             started_ms: 1,
             duration_ms: 800,
             error: None,
+            cause: None,
         }],
         error: None,
+        cause: None,
         client_ip: Some("203.0.113.9".to_owned()),
         details: Some("hidden-details".to_owned()),
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use actors::ports::{Clock, LedgerStore, NoFaults};
 use actors::vocabulary::{
-    Attempt, ChannelId, Ending, IdMaker, KeyId, Multiplier, Nanos, Price, PriceList, Protocol, Receipt, ReceiptId, Tariff,
-    Timings, Usage, UserId,
+    Attempt, Cause, ChannelId, Counted, Ending, IdMaker, KeyId, Multiplier, Nanos, Price, PriceList, Protocol, Receipt,
+    ReceiptId, Tariff, Timings, Usage, UserId,
 };
 use api_proxy::store::{Booking, Db};
 use jiff::tz::TimeZone;
@@ -60,6 +60,8 @@ const MINI: [i64; 4] = [250_000_000, 2_000_000_000, 25_000_000, 0];
 const CLAUDE: &str = "Scripted Claude";
 const OPENAI: &str = "Scripted OpenAI";
 const GONE: &str = "Gone upstream";
+/// The kinds that are refused.
+const REFUSED: (usize, usize) = (5, 6);
 const NOTHING: [i64; 6] = [0; 6];
 
 const fn kind(key: &'static str, protocol: Protocol, model: &'static str, channel: &'static str) -> Kind {
@@ -207,6 +209,7 @@ impl Cast {
             },
             attempts: if refused { Vec::new() } else { self.attempts(kind, took) },
             error: (kind.ending != Ending::Completed).then(|| "Something went wrong".to_owned()),
+            cause: refused.then(|| Cause::of(if kind.status == 402 { "no_balance" } else { "unknown_model" })),
             client_ip: Some("203.0.113.9".to_owned()),
             details: None,
         }
@@ -225,6 +228,7 @@ impl Cast {
             started_ms: 3 + at as i64,
             duration_ms: took / 4,
             error: error.map(str::to_owned),
+            cause: None,
         });
         tried.collect()
     }
@@ -274,6 +278,11 @@ pub async fn book(world: &World, admin: &Visitor, timezone: &str) {
         });
         let booking = Booking::new(db.clone(), Arc::clone(&ids), Arc::new(At(ts)), Arc::new(NoFaults));
         booking.book(&receipts.collect::<Vec<_>>()).await.unwrap();
+        // Beside them, refusals beyond what gets a row.
+        let kind = &kinds[if at % 2 == 0 { REFUSED.0 } else { REFUSED.1 }];
+        let (first, requests) = (cast.receipt(kind, ids.next(ts), ts, at as i64), 1 + at as i64 % 4);
+        let duration_ms = first.timings.ended_ms * requests;
+        booking.count(&[Counted { first, requests, duration_ms }]).await.unwrap();
     }
     admin.api(Method::PATCH, &format!("/api/users/{otto}/quota"), json!({ "adjustUsd": 7, "reason": "test" })).await;
     let id = |name: &str| cast.keys[name].0;

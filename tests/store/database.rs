@@ -122,6 +122,17 @@ impl Database {
         .await;
     }
 
+    /// An admin's change of a user's quota.
+    pub(crate) async fn adjusts(&self, user: i64, nanos: i64) {
+        self.run(&format!("UPDATE users SET quota_nanos = quota_nanos + {nanos} WHERE id = {user}")).await;
+        self.run(&format!(
+            "INSERT INTO ledger (id, user_id, ts, kind, amount_nanos, balance_nanos) \
+             SELECT (SELECT max(id) + 1 FROM ledger), id, {NOON}, 'adjustment', {nanos}, quota_nanos - used_nanos \
+             FROM users WHERE id = {user}"
+        ))
+        .await;
+    }
+
     pub(crate) async fn ledger_agrees(&self) {
         let off = "SELECT count(*) FROM users WHERE quota_nanos - used_nanos <> \
             (SELECT coalesce(sum(amount_nanos), 0) FROM ledger WHERE user_id = users.id)";
@@ -169,8 +180,10 @@ pub(crate) fn receipt(id: i64, user: i64, cost: i64) -> Receipt {
             started_ms: 1,
             duration_ms: 800,
             error: None,
+            cause: None,
         }],
         error: None,
+        cause: None,
         client_ip: Some("203.0.113.9".to_owned()),
         details: None,
     }

@@ -9,6 +9,7 @@ mod catalogue;
 mod database;
 mod log_pages;
 mod names;
+mod refusals;
 mod reports;
 mod retention;
 mod trends;

@@ -41,6 +41,30 @@ async fn folded_usage_keeps_its_sums_and_the_last_balance() {
 }
 
 #[actix_web::test]
+async fn folding_leaves_every_balance_the_one_before_plus_its_amount() {
+    on_both(|d| async move {
+        d.user(1, 1_000).await;
+        d.user(2, 1_000).await;
+        let at = |id: i64, ts: i64, user: i64| Receipt { ts, ..receipt(id, user, 10) };
+        let (old, older) = (NOON - 86_400_000, NOON - 2 * 86_400_000);
+        // Two of one day, then in turns of this day and the one before, and of somebody else between.
+        for (id, ts) in [(1, older), (2, older + 1), (3, old), (4, older + 2), (5, old + 1), (6, old + 2), (7, NOON)] {
+            d.booking().book(&[at(id, ts, 1), at(100 + id, ts, 2)]).await.unwrap();
+            if id == 5 {
+                d.adjusts(1, 500).await;
+            }
+        }
+        assert_eq!(d.number("SELECT count(*) FROM ledger WHERE user_id = 1 AND kind = 'usage'").await, 7);
+        while retention::fold_ledger_days(&d.db, DAY).await.unwrap() > 0 {}
+        d.ledger_agrees().await;
+        let kept = |user: i64| format!("SELECT count(*) FROM ledger WHERE user_id = {user} AND kind = 'usage'");
+        // 1+2, 3, 4, 5, the adjustment, 6, 7; without it 5+6.
+        assert_eq!((d.number(&kept(1)).await, d.number(&kept(2)).await), (6, 5));
+    })
+    .await;
+}
+
+#[actix_web::test]
 async fn names_go_with_the_last_request_of_what_is_gone_and_times_with_their_hour() {
     on_both(|d| async move {
         d.user(1, 1_000_000).await;

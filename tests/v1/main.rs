@@ -24,6 +24,7 @@ mod conversion;
 mod doors;
 mod failures;
 mod fidelity;
+mod figures;
 mod limits;
 mod models;
 mod money;

@@ -71,3 +71,7 @@ bill-unpriced = The model had no price: the request was free.
 bill-none = Nothing was charged.
 logs-any-model = Any model
 logs-any-channel = Any channel
+logs-unlisted = { $count ->
+    [one] and 1 more request that cost nothing and has no row of its own:
+   *[other] and { $count } more requests that cost nothing and have no row of their own:
+ }

@@ -71,3 +71,4 @@ bill-unpriced = 该模型没有定价，本次请求免费。
 bill-none = 本次请求未扣费。
 logs-any-model = 全部模型
 logs-any-channel = 全部渠道
+logs-unlisted = 另有 { $count } 个未产生费用的请求没有单独的记录：

@@ -11,10 +11,11 @@ use tokio::sync::oneshot;
 use super::condition::Condition;
 use super::outbox::{Claim, Outbox};
 use super::settling::{Settled, settle};
+use super::tallies::Tallies;
 use super::{Backlog, Sync};
 use crate::ports::{Clock, Entry, Faults, Journal, LedgerStore};
 use crate::supervision::{Crashed, Vitals, guard};
-use crate::vocabulary::{Receipt, ReceiptId};
+use crate::vocabulary::{Counted, Receipt, ReceiptId};
 
 /// Messages that may wait before senders do.
 const MAILBOX: usize = 16_384;
@@ -25,6 +26,8 @@ pub(super) const BATCH: usize = 1_000;
 const BOOKING_PAUSE: Duration = Duration::from_millis(100);
 /// Pauses after a failed booking: doubling from the first to the last.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// How often counts of requests without a row are written down: what a killed process loses of them.
+const TELLING_PAUSE: Duration = Duration::from_secs(1);
 /// Pause after a failed journal write.
 const REWRITE_PAUSE: Duration = Duration::from_millis(100);
 /// How often the journal's disk is looked at; while appending fails also how often it is tried.
@@ -44,6 +47,7 @@ pub(super) struct Parts {
     pub(super) sync: Sync,
     pub(super) faults: Arc<dyn Faults>,
     pub(super) vitals: Arc<Vitals>,
+    pub(super) tallies: Arc<Tallies>,
 }
 
 /// The actor.
@@ -94,6 +98,10 @@ struct Look;
 #[rtype(result = "()")]
 struct SyncNow;
 
+#[derive(Message)]
+#[rtype(result = "()")]
+struct TellCounts;
+
 impl UsageLedgerActor {
     pub(super) fn new(parts: Parts) -> Self {
         Self {
@@ -125,6 +133,15 @@ impl UsageLedgerActor {
         }
     }
 
+    /// Writes down what was counted. Not while the journal does not take what it was given before: the counts can wait.
+    fn tell_counts(&mut self, ctx: &mut Context<Self>) {
+        if self.outbox.is_empty() {
+            for entry in self.parts.tallies.take() {
+                self.take(entry, None, ctx);
+            }
+        }
+    }
+
     fn keep(&mut self, entry: Entry, claim: Option<Arc<Claim>>) {
         let mut running = self.parts.running.lock().unwrap_or_else(PoisonError::into_inner);
         match &entry {
@@ -136,6 +153,7 @@ impl UsageLedgerActor {
                 }
                 self.parts.backlog.grow(1);
             }
+            Entry::Counted(_) => {}
         }
         drop(running);
         self.outbox.push(entry, claim);
@@ -222,13 +240,13 @@ impl UsageLedgerActor {
         }
         self.booking = true;
         let more_waits = entries.len() == BATCH;
-        let receipts: Vec<Receipt> = entries.into_iter().filter_map(closed).collect();
+        let (receipts, counted) = ended(entries);
         if let Some(first) = receipts.first() {
             self.parts.condition.waits_since(Some(first.ended_at()));
         }
         let store = Arc::clone(&self.parts.store);
         let now = self.parts.clock.now_ms();
-        let booking = async move { settle(store.as_ref(), &receipts, now).await };
+        let booking = async move { settle(store.as_ref(), &receipts, &counted, now).await };
         let booking = booking.into_actor(self).map(move |settled, actor, ctx| {
             actor.booking = false;
             let vitals = Arc::clone(&actor.parts.vitals);
@@ -304,11 +322,17 @@ impl UsageLedgerActor {
     }
 }
 
-fn closed(entry: Entry) -> Option<Receipt> {
-    match entry {
-        Entry::Closed(receipt) => Some(Arc::unwrap_or_clone(receipt)),
-        Entry::Opened(_) => None,
+/// The requests that ended, and the counts of those without a row.
+fn ended(entries: Vec<Entry>) -> (Vec<Receipt>, Vec<Counted>) {
+    let (mut receipts, mut counts) = (Vec::with_capacity(entries.len()), Vec::new());
+    for entry in entries {
+        match entry {
+            Entry::Opened(_) => {}
+            Entry::Closed(receipt) => receipts.push(Arc::unwrap_or_clone(receipt)),
+            Entry::Counted(counted) => counts.push(Arc::unwrap_or_clone(counted)),
+        }
     }
+    (receipts, counts)
 }
 
 impl Actor for UsageLedgerActor {
@@ -320,6 +344,7 @@ impl Actor for UsageLedgerActor {
             ctx.notify_later(SyncNow, pause);
         }
         ctx.notify(Look);
+        ctx.notify_later(TellCounts, TELLING_PAUSE);
         // Whatever a predecessor had read but not booked is read again: booking twice changes nothing.
         self.with_journal(|journal| journal.rewind());
         if self.outbox.waits() {
@@ -374,6 +399,7 @@ impl Handler<Drain> for UsageLedgerActor {
         MessageResult(guard(&vitals, ctx, |ctx| {
             let (booked, when_booked) = oneshot::channel();
             self.draining.push(booked);
+            self.tell_counts(ctx);
             if self.outbox.is_empty() {
                 self.plan_next_booking(true, ctx);
             }
@@ -422,5 +448,15 @@ impl Handler<SyncNow> for UsageLedgerActor {
         if let Ok(Err(error)) = synced {
             tracing::error!(%error, "the usage journal could not be synced");
         }
+    }
+}
+
+impl Handler<TellCounts> for UsageLedgerActor {
+    type Result = ();
+
+    fn handle(&mut self, _: TellCounts, ctx: &mut Self::Context) {
+        ctx.notify_later(TellCounts, TELLING_PAUSE);
+        let vitals = Arc::clone(&self.parts.vitals);
+        let _crash_is_counted = guard(&vitals, ctx, |ctx| self.tell_counts(ctx));
     }
 }

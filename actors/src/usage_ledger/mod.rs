@@ -11,6 +11,7 @@ mod outbox;
 mod pending;
 mod recovery;
 mod settling;
+mod tallies;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ use outbox::Claim;
 
 use crate::ports::{Clock, Entry, Faults, Journal, LedgerStore, SetAside, StorageIll, Unbooked};
 use crate::supervision::{Line, Loss, VitalSigns, Vitals};
+use crate::vocabulary::Receipt;
 
 /// Longest wait for the journal to take an entry.
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
@@ -138,6 +140,7 @@ impl UsageLedger {
             sync,
             faults,
             vitals: Arc::clone(&vitals),
+            tallies: Arc::default(),
         };
         let kept = LedgerParts(parts.clone());
         let line = Line::open(vitals, move || {
@@ -227,6 +230,16 @@ impl UsageLedger {
                 Err(_late) => return false,
             }
         }
+    }
+
+    /// Whether a request that cost nothing still gets a row of its own; else it has been [counted](tallies).
+    fn keeps_row_of(&self, receipt: &Receipt) -> bool {
+        let tallies = &self.parts.0.tallies;
+        let has_a_row = tallies.has_a_row(receipt.key_id, receipt.ts);
+        if !has_a_row && let Some(entry) = tallies.count(receipt) {
+            self.post_later(entry);
+        }
+        has_a_row
     }
 
     /// The ledger now.

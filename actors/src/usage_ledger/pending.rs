@@ -2,21 +2,15 @@
 //! [`close`](PendingReceipt::close) or by being dropped.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-use quick_cache::sync::Cache;
 
 use super::UsageLedger;
 use crate::log_broadcaster::LogBroadcaster;
 use crate::ports::{Entry, StorageIll};
 use crate::user_gate::{Hold, Settlement};
-use crate::vocabulary::{Attempt, Ending, KeyId, KeyRecord, Nanos, Protocol, Receipt, ReceiptId, Timings, Usage};
+use crate::vocabulary::{Attempt, Cause, Ending, KeyRecord, Nanos, Protocol, Receipt, ReceiptId, Timings, Usage};
 
-/// Rows a key's refusals may write per minute.
-const REFUSALS_PER_MINUTE: u64 = 10;
-/// Keys whose refusals are counted.
-const REFUSAL_COUNTERS: usize = 10_000;
 /// nginx's status for a client that closed the connection; never sent, only logged.
 pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// The status of a request that the end of the process cut.
@@ -39,41 +33,26 @@ pub(super) fn forgiven(receipt: &Receipt) -> Receipt {
         ..receipt.clone()
     }
 }
+/// The word for it.
+const CLIENT_LEFT: &str = "client_left";
 
 /// Where receipts and live entries go.
 #[derive(Clone, Debug)]
 pub struct Bookkeeper {
     ledger: UsageLedger,
     logs: LogBroadcaster,
-    refusals: Arc<Cache<KeyId, Arc<AtomicU64>>>,
     closing: Arc<AtomicBool>,
 }
 
 impl Bookkeeper {
     /// A bookkeeper that posts to this ledger and publishes to these readers.
     pub fn new(ledger: UsageLedger, logs: LogBroadcaster) -> Self {
-        Self { ledger, logs, refusals: Arc::new(Cache::new(REFUSAL_COUNTERS)), closing: Arc::default() }
+        Self { ledger, logs, closing: Arc::default() }
     }
 
     /// The process stops and waits no longer: what is dropped from now on was cut by it, not left by its client.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Release);
-    }
-
-    /// Whether a refusal of this key still gets a row in this minute.
-    fn may_note_refusal(&self, key: KeyId, now_ms: i64) -> bool {
-        let counter = self.refusals.get(&key).unwrap_or_else(|| {
-            let counter = Arc::<AtomicU64>::default();
-            self.refusals.insert(key, Arc::clone(&counter));
-            counter
-        });
-        let minute = u64::try_from(now_ms / 60_000).unwrap_or(0);
-        let count = |state: u64| match (state >> 8 == minute, state & 0xff) {
-            (false, _) => Some(minute << 8 | 1),
-            (true, noted) if noted < REFUSALS_PER_MINUTE => Some(state + 1),
-            (true, _) => None,
-        };
-        counter.fetch_update(Ordering::AcqRel, Ordering::Acquire, count).is_ok()
     }
 }
 
@@ -140,6 +119,7 @@ impl PendingReceipt {
             timings: Timings::default(),
             attempts: Vec::new(),
             error: None,
+            cause: None,
             client_ip: who.client_ip.map(str::to_owned),
             details: None,
         };
@@ -264,7 +244,7 @@ impl PendingReceipt {
         }
     }
 
-    /// The receipt in its last form; `None` for a refusal too many.
+    /// The receipt in its last form; `None` where it cost nothing and is one too many to get a row: then it is counted.
     fn finish(&mut self, ending: Ending, status: u16, error: Option<String>) -> Option<Entry> {
         let ended_ms = self.elapsed_ms();
         let mut receipt = self.receipt.take()?;
@@ -278,11 +258,23 @@ impl PendingReceipt {
             receipt.usage = Usage::default();
             receipt.estimated = false;
         }
-        if ending == Ending::Refused && !self.billable && !self.bookkeeper.may_note_refusal(receipt.key_id, receipt.ts) {
-            self.hold = None;
+        if ending == Ending::ClientLeft {
+            receipt.cause = receipt.cause.take().or_else(|| Some(Cause::of(CLIENT_LEFT)));
+        }
+        if !self.billable && asked_nobody(&receipt) && !self.bookkeeper.ledger.keeps_row_of(&receipt) {
+            self.let_go(receipt);
             return None;
         }
         Some(Entry::Closed(Arc::from(receipt)))
+    }
+
+    /// Gives back what a request held that cost nothing and gets no row. Live readers saw it only if it held something.
+    fn let_go(&mut self, receipt: Box<Receipt>) {
+        let Some(hold) = self.hold.take() else { return };
+        hold.settle(if receipt.ending == Ending::Refused { Settlement::Refused } else { Settlement::UpstreamFailed });
+        if self.bookkeeper.logs.readers() > 0 {
+            self.bookkeeper.logs.publish(&Arc::from(receipt), false);
+        }
     }
 
     fn settle(&mut self, entry: Entry) {
@@ -312,6 +304,12 @@ impl PendingReceipt {
         self.billable &= self.receipt.as_deref().is_some_and(|receipt| receipt.timings.first_output_ms.is_some());
         (Ending::TimedOut, SERVICE_UNAVAILABLE, Some("the gateway was stopped before the answer was complete".to_owned()))
     }
+}
+
+/// Whether a request ended before anything was asked of an upstream. One that was answered all the same, by the gateway itself,
+/// keeps its row.
+fn asked_nobody(receipt: &Receipt) -> bool {
+    receipt.ending != Ending::Completed && receipt.attempts.is_empty() && receipt.upstream_protocol.is_none()
 }
 
 impl Drop for PendingReceipt {

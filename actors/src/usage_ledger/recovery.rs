@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::actor::BATCH;
 use super::settling::settle;
 use crate::ports::{Clock, Entry, Journal, LedgerStore, StorageIll};
-use crate::vocabulary::{Receipt, ReceiptId};
+use crate::vocabulary::{Counted, Receipt, ReceiptId};
 
 /// What a journal held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub async fn recover(journal: &mut dyn Journal, store: &dyn LedgerStore, clock: 
         if entries.is_empty() {
             break;
         }
-        let mut receipts = Vec::with_capacity(entries.len());
+        let (mut receipts, mut counts) = (Vec::with_capacity(entries.len()), Vec::new());
         for entry in entries {
             match entry {
                 Entry::Opened(receipt) => drop(open.insert(receipt.id, receipt)),
@@ -44,15 +44,16 @@ pub async fn recover(journal: &mut dyn Journal, store: &dyn LedgerStore, clock: 
                     open.remove(&receipt.id);
                     receipts.push(Arc::unwrap_or_clone(receipt));
                 }
+                Entry::Counted(counted) => counts.push(Arc::unwrap_or_clone(counted)),
             }
         }
         recovered.receipts += receipts.len();
-        books = books && booked(journal, store, clock, &receipts, &mut recovered).await?;
+        books = books && booked(journal, store, clock, &receipts, &counts, &mut recovered).await?;
     }
     let killed: Vec<Receipt> = open.into_values().map(Arc::unwrap_or_clone).collect();
     recovered.killed = killed.len();
     for batch in killed.chunks(BATCH) {
-        books = books && booked(journal, store, clock, batch, &mut recovered).await?;
+        books = books && booked(journal, store, clock, batch, &[], &mut recovered).await?;
     }
     if books {
         journal.mark();
@@ -73,9 +74,10 @@ async fn booked(
     store: &dyn LedgerStore,
     clock: &dyn Clock,
     receipts: &[Receipt],
+    counts: &[Counted],
     recovered: &mut Recovered,
 ) -> Result<bool, StorageIll> {
-    match settle(store, receipts, clock.now_ms()).await {
+    match settle(store, receipts, counts, clock.now_ms()).await {
         Ok(settled) => {
             for refused in &settled.refused {
                 tracing::error!(receipt = refused.id, reason = refused.reason, "a receipt cannot be booked and is set aside");

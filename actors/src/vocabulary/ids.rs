@@ -90,6 +90,13 @@ impl IdMaker {
         }
     }
 
+    /// `id`, or one like it that is larger than `last`: rows whose order is that of their ids keep it although the clock
+    /// was set back, or runs behind on another machine.
+    pub fn above(id: i64, last: i64) -> i64 {
+        let sequence = (1 << SEQUENCE_BITS) - 1;
+        if id > last { id } else { (((last >> SEQUENCE_BITS) + 1) << SEQUENCE_BITS) | (id & sequence) }
+    }
+
     /// The smallest id that could have been made at `ms`: turns a time into an id bound.
     pub fn floor_at(ms: i64) -> i64 {
         (ms - ID_EPOCH_MS).max(0) << SEQUENCE_BITS
@@ -106,6 +113,13 @@ mod tests {
         let now = ID_EPOCH_MS + 1_000;
         let made: Vec<i64> = [now, now, now - 500, now + 1].iter().map(|&at| ids.next(at)).collect();
         assert!(made.windows(2).all(|pair| pair[0] < pair[1]), "{made:?}");
+    }
+
+    #[test]
+    fn an_id_above_another_keeps_what_tells_it_from_its_neighbours() {
+        assert_eq!(IdMaker::above(9 << 12 | 7, 8 << 12 | 9), 9 << 12 | 7);
+        assert_eq!(IdMaker::above(3 << 12 | 7, 8 << 12 | 9), 9 << 12 | 7);
+        assert!(IdMaker::above(5, 5) > 5);
     }
 
     #[test]

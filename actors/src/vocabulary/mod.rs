@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod caller;
+pub mod cause;
 pub mod channel;
 pub mod ids;
 pub mod limits;
@@ -15,12 +16,13 @@ pub mod settings;
 pub mod usage;
 
 pub use caller::{ChannelScope, KeyRecord, KeyStatus, Owner, Role, UserStatus};
+pub use cause::Cause;
 pub use channel::{Channel, Deadlines, OpenAiProtocol};
 pub use ids::{ChannelId, IdMaker, KeyDigest, KeyId, ReceiptId, UserId};
 pub use limits::Limits;
 pub use model::{Family, Protocol};
 pub use money::{Multiplier, Nanos, Price, PriceList, Tariff};
 pub use narrowing::Narrowing;
-pub use receipt::{Attempt, Ending, Receipt, Timings};
+pub use receipt::{Attempt, Counted, Ending, Receipt, Timings};
 pub use settings::Settings;
 pub use usage::Usage;

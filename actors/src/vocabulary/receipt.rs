@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cause::Cause;
 use super::ids::{ChannelId, KeyId, ReceiptId, UserId};
 use super::model::Protocol;
 use super::money::{Nanos, Tariff};
@@ -57,6 +58,9 @@ pub struct Attempt {
     pub duration_ms: i64,
     /// Why it failed, in one sentence without secrets; `None` for the one that answered.
     pub error: Option<String>,
+    /// The same for machines. Behind `error`: failures are found in the JSON by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
 }
 
 /// Where a request's time went, in milliseconds since its arrival.
@@ -133,6 +137,9 @@ pub struct Receipt {
     pub attempts: Vec<Attempt>,
     /// What went wrong, in one sentence without secrets.
     pub error: Option<String>,
+    /// The same for machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// The client's address.
     pub client_ip: Option<String>,
     /// The request's own record (head and bodies), if an admin switched that on; secrets masked.
@@ -149,6 +156,18 @@ impl Receipt {
     pub fn ttft_ms(&self) -> Option<i64> {
         self.timings.first_output_ms.filter(|_| self.stream)
     }
+}
+
+/// Requests that cost nothing and get no row of their own, as far as they have been counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counted {
+    /// The first of them; its id is that of the count. What is not asked of all of them is left out.
+    pub first: Receipt,
+    /// How many there are by now.
+    pub requests: i64,
+    /// How long they took together, in milliseconds.
+    pub duration_ms: i64,
 }
 
 /// The line written when an answer commits, so that a kill leaves a trace.

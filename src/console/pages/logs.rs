@@ -63,10 +63,11 @@ async fn rows(SignedIn { visit, actor }: &SignedIn) -> Served<HttpResponse> {
     let query = LogQuery {
         from: since.map(|length| services.now() - length),
         ending: visit.asked("ending"),
+        cause: visit.asked("cause"),
         ..if visit.of_all() { anybodys(visit).await? } else { own(visit, actor) }
     };
     let choices = [query.from, query.key_id, query.channel_id, query.user_id.filter(|_| visit.of_all())];
-    let words = [&query.ending, &query.model, &asked.query];
+    let words = [&query.ending, &query.cause, &query.model, &asked.query];
     let filtered = choices.iter().any(Option::is_some) || words.iter().any(|word| word.is_some());
     let export = as_parameters(&query);
     let (page, too_many) = reports::logs_or_by_time(services, actor, &asked, query).await?;
@@ -149,6 +150,7 @@ fn as_parameters(query: &LogQuery) -> String {
         parameters.extend_pairs(number.map(|number| (name, number.to_string())));
     }
     parameters.extend_pairs(query.ending.as_ref().map(|ending| ("ending", ending)));
+    parameters.extend_pairs(query.cause.as_ref().map(|cause| ("cause", cause)));
     parameters.extend_pairs(query.model.as_ref().map(|model| ("model", model)));
     let parameters = parameters.finish();
     if parameters.is_empty() { parameters } else { parameters + "&" }

@@ -29,8 +29,12 @@ pub struct Failure {
     pub model: String,
     /// The upstream's status; null when no head arrived.
     pub status: Option<u16>,
-    /// What went wrong.
+    /// What went wrong, in English.
     pub error: String,
+    /// The same as a word; null in older rows.
+    pub cause: Option<String>,
+    /// What the word is about.
+    pub cause_about: Option<String>,
     /// Whether another channel answered the request after it.
     pub saved: bool,
 }
@@ -91,12 +95,19 @@ fn failed(row: &FailureRow, id: ChannelId) -> Vec<Failure> {
     let failures = own.filter_map(|attempt| {
         let later = row.error.as_ref().filter(|_| broke);
         let error = attempt.error.as_ref().or(later)?;
+        let (cause, cause_about) = match &attempt.cause {
+            Some(cause) => (Some(cause.word.clone()), cause.about.clone()),
+            None if attempt.error.is_none() => (row.cause.clone(), row.cause_about.clone()),
+            None => (None, None),
+        };
         Some(Failure {
             log_id: row.id,
             ts: row.ts + attempt.started_ms,
             model: attempt.upstream_model.clone(),
             status: attempt.status,
             error: error.clone(),
+            cause,
+            cause_about,
             saved: row.ending == "completed" && row.channel_id != Some(id.0),
         })
     });

@@ -42,6 +42,8 @@ const LOG_COLUMNS: &[&str] = &[
     "costUsd",
     "estimated",
     "error",
+    "cause",
+    "causeAbout",
 ];
 /// What users see nothing of.
 const LOG_ADMIN_COLUMNS: &[&str] = &["upstreamModel", "channelName"];
@@ -132,13 +134,33 @@ const AUDIT_COLUMNS: &[&str] =
 
 /// A table on its way out, with the row it has come to.
 pub(super) enum Table {
-    Logs { filter: Box<LogFilter>, after: Cursor },
-    Users { after: i64 },
-    Keys { scope: Scope, after: i64 },
-    Ledger { scope: Scope, after: i64 },
-    Usage { scope: Scope, after: Option<Box<UsageRow>> },
-    Cards { after: i64 },
-    Audit { scope: Scope, after: i64 },
+    Logs {
+        filter: Box<LogFilter>,
+        after: Cursor,
+    },
+    Users {
+        after: i64,
+    },
+    Keys {
+        scope: Scope,
+        after: i64,
+    },
+    /// With the ids between which it lies, once those are known.
+    Ledger {
+        scope: Scope,
+        ends: Option<(i64, i64)>,
+    },
+    Usage {
+        scope: Scope,
+        after: Option<Box<UsageRow>>,
+    },
+    Cards {
+        after: i64,
+    },
+    Audit {
+        scope: Scope,
+        after: i64,
+    },
 }
 
 impl Table {
@@ -151,7 +173,7 @@ impl Table {
             "request_logs" => Self::Logs { filter: Box::new(filter), after: Cursor::START },
             "users" => Self::Users { after },
             "keys" => Self::Keys { scope, after },
-            "ledger" => Self::Ledger { scope, after },
+            "ledger" => Self::Ledger { scope, ends: None },
             "usage" => Self::Usage { scope, after: None },
             "gift_cards" => Self::Cards { after },
             "audit" => Self::Audit { scope, after },
@@ -197,9 +219,13 @@ impl Table {
                 let today = day_start(now, &services.settings.settings().timezone);
                 lines(rows, |row| KeyView::new(&row.key, &row.username, today, true))
             }
-            Self::Ledger { scope, after } => {
-                let rows = export::ledger(db, scope, *after, PAGE).await?;
-                *after = rows.last().map_or(*after, |row| row.row.id);
+            Self::Ledger { scope, ends } => {
+                let (from, to) = match *ends {
+                    Some(ends) => ends,
+                    None => export::ledger_ends(db, scope).await?,
+                };
+                let rows = export::ledger(db, scope.user_id, (from, to), PAGE).await?;
+                *ends = Some((rows.last().map_or(from, |row| row.row.id + 1), to));
                 lines(rows, LedgerLine::from)
             }
             Self::Usage { scope, after } => {

@@ -57,8 +57,12 @@ pub struct Log {
     pub cost_usd: Usd,
     /// Whether tokens were counted from text.
     pub estimated: bool,
-    /// What went wrong.
+    /// What went wrong, in English.
     pub error: Option<String>,
+    /// The same as a word, such as `requests_per_minute`; null where nothing went wrong, and in older rows.
+    pub cause: Option<String>,
+    /// What the word is about: the limit, the model, the status or the field.
+    pub cause_about: Option<String>,
 }
 
 impl Log {
@@ -88,6 +92,8 @@ impl Log {
             cost_usd: Usd(Nanos(row.cost_nanos)),
             estimated: row.estimated,
             error: row.error,
+            cause: row.cause,
+            cause_about: row.cause_about,
         }
     }
 
@@ -117,6 +123,8 @@ impl Log {
             cost_usd: Usd(receipt.cost),
             estimated: receipt.estimated,
             error: receipt.error.clone(),
+            cause: receipt.cause.as_ref().map(|cause| cause.word.clone()),
+            cause_about: receipt.cause.as_ref().and_then(|cause| cause.about.clone()),
         }
     }
 }
@@ -226,12 +234,17 @@ pub struct LogAttempt {
     pub started_ms: i64,
     /// Milliseconds it took.
     pub duration_ms: i64,
-    /// Why it failed.
+    /// Why it failed, in English.
     pub error: Option<String>,
+    /// The same as a word; null in older rows.
+    pub cause: Option<String>,
+    /// What the word is about.
+    pub cause_about: Option<String>,
 }
 
 impl From<Attempt> for LogAttempt {
     fn from(attempt: Attempt) -> Self {
+        let (cause, cause_about) = attempt.cause.map_or((None, None), |cause| (Some(cause.word), cause.about));
         Self {
             channel_id: attempt.channel_id.0,
             channel_name: attempt.channel_name,
@@ -240,6 +253,8 @@ impl From<Attempt> for LogAttempt {
             started_ms: attempt.started_ms,
             duration_ms: attempt.duration_ms,
             error: attempt.error,
+            cause,
+            cause_about,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::store::Window;
 use crate::store::log_pages::{ARRIVAL, COUNTED, LogList, SORTS};
 use crate::store::log_search;
 use crate::store::logs::{self, Cursor, LogFilter};
+use crate::store::refusals::{self, RefusedSums};
 
 /// Models that are suggested at most.
 const MOST_MODELS: i64 = 100;
@@ -43,7 +44,9 @@ pub struct LogQuery {
     pub key_id: Option<i64>,
     /// Of this user (admins).
     pub user_id: Option<i64>,
-    /// Answered by this channel (admins).
+    /// For this reason, the word in `cause`.
+    pub cause: Option<String>,
+    /// Of which this channel was asked, whether or not it answered (admins).
     pub channel_id: Option<i64>,
     /// Streams, or the rest.
     pub stream: Option<bool>,
@@ -67,6 +70,30 @@ pub struct LogPage {
     pub page_size: i64,
     /// Where the next page begins when rows are newest first; null at the end.
     pub next_cursor: Option<String>,
+    /// Requests that match and have no row of their own: of those that cost nothing, a key gets ten rows a minute. They are in
+    /// every figure, and not in `total`.
+    pub unlisted: i64,
+    /// The same by reason, the most frequent first.
+    pub unlisted_reasons: Vec<Unlisted>,
+}
+
+/// Requests without a row that ended alike.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Unlisted {
+    /// As in rows.
+    pub ending: String,
+    /// The status clients got.
+    pub status: i64,
+    /// Why, as in rows.
+    pub cause: Option<String>,
+    /// How many.
+    pub requests: i64,
+}
+
+impl From<RefusedSums> for Unlisted {
+    fn from(sums: RefusedSums) -> Self {
+        Self { ending: sums.ending, status: sums.status, cause: sums.cause, requests: sums.requests }
+    }
 }
 
 /// One page of the log: all rows for admins, their own for others.
@@ -99,6 +126,7 @@ pub async fn logs_or_by_time(
     let filter = log_filter(actor, query)?;
     let list = LogList::of(&services.db, &filter, window.query.as_deref()).await?;
     let total = list.count().await?;
+    let refused = refusals::sums(&services.db, &filter, window.query.as_deref()).await?;
     let most = list.most_sorted(window.column).filter(|most| cursor.is_none() && total > *most);
     let too_many = most.map(|most| ServiceError::field(&TOO_MANY_TO_SORT, "sort").with("most", most));
     if too_many.is_some() {
@@ -117,6 +145,8 @@ pub async fn logs_or_by_time(
         total_capped: total > COUNTED,
         page: asked.page.unwrap_or(1),
         page_size,
+        unlisted: refused.iter().map(|sums| sums.requests).sum(),
+        unlisted_reasons: refused.into_iter().map(Unlisted::from).collect(),
     };
     Ok((page, too_many))
 }
@@ -158,6 +188,7 @@ pub(in crate::services) fn log_filter(actor: &Actor, query: LogQuery) -> Served<
         protocol: query.protocol,
         key_id: query.key_id,
         user_id: if actor.is_admin() { query.user_id } else { Some(actor.id.0) },
+        cause: query.cause,
         channel_id: query.channel_id,
         stream: query.stream,
     })

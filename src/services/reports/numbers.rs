@@ -4,11 +4,13 @@ use actors::vocabulary::Nanos;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::attempts::{self, Attempts};
 use super::range::{self, Range};
 use super::traffic::{self, ErrorNumbers, Latency, ProtocolNumbers};
 use crate::services::error::NOT_ALLOWED;
 use crate::services::values::Usd;
 use crate::services::{Actor, Served, ServiceError, Services};
+use crate::store::channel_activity::AttemptSums;
 use crate::store::stats::{self, ModelSums, NumberedSums, Span, Sums};
 
 /// Models, keys and channels of a report at most.
@@ -113,7 +115,9 @@ pub struct ChannelNumbers {
     pub channel_id: Option<i64>,
     /// Its name; null when it is gone.
     pub channel_name: Option<String>,
-    /// Its sums.
+    /// Its attempts, also those after which another channel answered; null where none are known, and in one user's figures.
+    pub attempts: Option<Attempts>,
+    /// The sums of the requests it answered, or was asked for last.
     #[serde(flatten)]
     pub numbers: Numbers,
 }
@@ -140,7 +144,7 @@ pub struct Stats {
     pub by_model: Vec<ModelNumbers>,
     /// Dearest first, at most 50.
     pub by_key: Vec<KeyNumbers>,
-    /// Dearest first, at most 50 (admins).
+    /// Dearest first, at most 50, then those that were asked and answered nothing (admins).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_channel: Option<Vec<ChannelNumbers>>,
     /// What did not succeed, by how it ended and by status; the most frequent first.
@@ -159,6 +163,7 @@ pub async fn stats(services: &Services, actor: &Actor, query: StatsQuery) -> Ser
     let (range, span) = wanted(services, actor, &query, &name)?;
     let report = stats::report(&services.db, &span, MOST_GROUPS).await?;
     let latency = traffic::latency(services, &span, report.totals.successes).await?;
+    let attempts = if actor.is_admin() { attempts::of(services, &span).await? } else { Vec::new() };
     let asked = crate::store::traffic::traffic(&services.db, &span).await?;
     Ok(Stats {
         range: name,
@@ -170,7 +175,7 @@ pub async fn stats(services: &Services, actor: &Actor, query: StatsQuery) -> Ser
         series: series(&range, &report.slots),
         by_model: report.models.into_iter().map(of_model).collect(),
         by_key: report.keys.into_iter().map(of_key).collect(),
-        by_channel: actor.is_admin().then(|| report.channels.into_iter().map(of_channel).collect()),
+        by_channel: actor.is_admin().then(|| of_channels(report.channels, attempts)),
         by_error: traffic::by_error(&asked),
         by_protocol: actor.is_admin().then(|| traffic::by_protocol(&asked)),
     })
@@ -203,9 +208,25 @@ fn of_key(key: NumberedSums) -> KeyNumbers {
     KeyNumbers { key_id: key.place, numbers: Numbers::from(&key.sums), key_name: key.name }
 }
 
-fn of_channel(channel: NumberedSums) -> ChannelNumbers {
+/// Channels by what was answered, and behind them those whose attempts all came to nothing.
+fn of_channels(channels: Vec<NumberedSums>, mut asked: Vec<AttemptSums>) -> Vec<ChannelNumbers> {
+    let most = channels.len() == usize::try_from(MOST_GROUPS).unwrap_or(usize::MAX);
+    let mut all: Vec<ChannelNumbers> = channels.into_iter().map(|channel| of_channel(channel, &mut asked)).collect();
+    // Behind a full list there may be others that answered.
+    let rest = asked.into_iter().filter(|sums| !most && sums.answered + sums.failed + sums.throttled > 0);
+    all.extend(rest.map(|sums| ChannelNumbers {
+        channel_id: Some(sums.channel_id),
+        attempts: Some(Attempts::from(&sums)),
+        channel_name: sums.name,
+        numbers: Numbers::default(),
+    }));
+    all
+}
+
+fn of_channel(channel: NumberedSums, asked: &mut Vec<AttemptSums>) -> ChannelNumbers {
     let channel_id = Some(channel.place).filter(|id| *id != 0);
-    ChannelNumbers { channel_id, numbers: Numbers::from(&channel.sums), channel_name: channel.name }
+    let attempts = attempts::take(asked, channel.place);
+    ChannelNumbers { channel_id, attempts, numbers: Numbers::from(&channel.sums), channel_name: channel.name }
 }
 
 /// Every bucket of the range, those without requests included.

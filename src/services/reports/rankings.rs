@@ -4,11 +4,13 @@ use actors::vocabulary::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::attempts::{self, Attempts};
 use super::numbers::Numbers;
 use super::range;
 use crate::services::error::BAD_CHOICE;
 use crate::services::values::check;
 use crate::services::{Actor, Served, ServiceError, Services};
+use crate::store::channel_activity::AttemptSums;
 use crate::store::stats::{self, RankBy, RankOf, RankedSums, Span, Sums};
 
 /// Which ranking is wanted.
@@ -41,6 +43,8 @@ pub struct Ranked {
     pub tokens: i64,
     /// Its part of what is counted, 0 to 1; null when there is nothing to share.
     pub share: Option<f64>,
+    /// A channel's attempts, also those after which another channel answered; null for everything else.
+    pub attempts: Option<Attempts>,
     /// Its sums.
     #[serde(flatten)]
     pub numbers: Numbers,
@@ -82,14 +86,9 @@ pub async fn rankings(services: &Services, actor: &Actor, query: RankingQuery) -
     let span = Span { from: range.from, to: range.to, now: services.now(), user_id: None, key_id: None, channel_id: None };
     let found = stats::ranking(&services.db, &span, of, counted, most).await?;
     let whole = amount(&found.totals, counted);
-    Ok(Rankings {
-        from: range.from,
-        to: range.to,
-        by,
-        sort,
-        totals: Numbers::from(&found.totals),
-        rows: found.rows.into_iter().map(|row| ranked(row, counted, whole)).collect(),
-    })
+    let mut asked = if matches!(of, RankOf::Channels) { attempts::of(services, &span).await? } else { Vec::new() };
+    let rows = found.rows.into_iter().map(|row| ranked(row, counted, whole, &mut asked)).collect();
+    Ok(Rankings { from: range.from, to: range.to, by, sort, totals: Numbers::from(&found.totals), rows })
 }
 
 fn choice<T: Copy>(field: &str, word: &str, choices: &[(&str, T)]) -> Served<T> {
@@ -98,10 +97,11 @@ fn choice<T: Copy>(field: &str, word: &str, choices: &[(&str, T)]) -> Served<T> 
     found.ok_or_else(|| ServiceError::field(&BAD_CHOICE, field).with("choices", names()))
 }
 
-fn ranked(row: RankedSums, counted: RankBy, whole: i64) -> Ranked {
+fn ranked(row: RankedSums, counted: RankBy, whole: i64, asked: &mut Vec<AttemptSums>) -> Ranked {
     let part = amount(&row.sums, counted);
     Ranked {
         id: row.place.filter(|id| *id != 0),
+        attempts: row.place.and_then(|id| attempts::take(asked, id)),
         name: row.name,
         tokens: tokens(&row.sums),
         share: (whole > 0).then(|| part as f64 / whole as f64),

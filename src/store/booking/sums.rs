@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use actors::vocabulary::{Attempt, Ending, Receipt, Usage};
+use actors::vocabulary::{Attempt, Ending, IdMaker, Receipt, Usage};
 
 use super::tables::{ActivityRow, KeyRow, LedgerRow, UserRow};
 use crate::store::channel_activity::SLOT_MS;
@@ -27,22 +27,28 @@ fn counts(receipt: &Receipt) -> bool {
 /// Users' money while their receipts are paid one after another.
 pub(super) struct Balances {
     users: BTreeMap<i64, UserRow>,
+    /// The last row of each ledger.
+    last: BTreeMap<i64, i64>,
 }
 
 impl Balances {
-    /// `users` as read under lock. Users who are gone are missing and pay nothing.
-    pub(super) fn new(users: Vec<UserRow>) -> Self {
-        Self { users: users.into_iter().map(|user| (user.id, user)).collect() }
+    /// `users` as read under lock, and the last rows of their ledgers as read after that. Users who are gone are missing and pay
+    /// nothing.
+    pub(super) fn new(users: Vec<UserRow>, last: Vec<(i64, Option<i64>)>) -> Self {
+        let last = last.into_iter().filter_map(|(user, last)| Some((user, last?)));
+        Self { users: users.into_iter().map(|user| (user.id, user)).collect(), last: last.collect() }
     }
 
-    /// One ledger row per receipt with a cost, each with the balance after it.
+    /// One ledger row per receipt with a cost, each behind the account's rows so far and with the balance after it.
     pub(super) fn pay(&mut self, receipts: &[&Receipt], mut next_id: impl FnMut() -> i64) -> Vec<LedgerRow> {
         let mut ledger = Vec::with_capacity(receipts.len());
         for receipt in receipts.iter().filter(|receipt| receipt.cost.0 > 0) {
             let Some(user) = self.users.get_mut(&receipt.user_id.0) else { continue };
             user.used_nanos = user.used_nanos.saturating_add(receipt.cost.0);
+            let last = self.last.entry(user.id).or_default();
+            *last = IdMaker::above(next_id(), *last);
             ledger.push(LedgerRow {
-                id: next_id(),
+                id: *last,
                 user_id: user.id,
                 ts: receipt.ts,
                 amount_nanos: -receipt.cost.0,
@@ -91,6 +97,16 @@ impl KeyTotals {
     pub(super) fn changed(&self) -> Vec<KeyRow> {
         self.keys.values().copied().collect()
     }
+}
+
+/// The channels that were asked without being the one that a request's row names, each with arrival and row, in the order of
+/// their primary key.
+pub(super) fn asked_of(receipts: &[&Receipt]) -> Vec<(i64, i64, i64)> {
+    let others = receipts.iter().flat_map(|receipt| {
+        let others = receipt.attempts.iter().map(|attempt| attempt.channel_id).filter(|id| Some(*id) != receipt.channel_id);
+        others.map(|channel| (channel.0, receipt.ts, receipt.id.0))
+    });
+    others.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// What an attempt was for its channel: answered, failed, throttled. Nothing where the caller or the model is at fault.

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use crate::store::db::Stored;
 
 /// Rows per statement, the larger ones first: few sizes, so that SQLite keeps the statements it has prepared. The
-/// largest has 256 × 36 parameters, of which SQLite takes 32,766.
+/// largest has 256 × 38 parameters, of which SQLite takes 32,766.
 const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 /// Longest text from outside that is stored; longer ones would not fit PostgreSQL's indexes.
 const LONGEST_TEXT: usize = 512;
@@ -97,6 +97,8 @@ pub(super) trait BookingTables: Send {
     async fn insert_log_rows(&mut self, rows: &[LogRow<'_>]) -> Stored<Vec<i64>>;
     /// Reads users and keeps others from changing them until the commit.
     async fn lock_users(&mut self, ids: &[i64]) -> Stored<Vec<UserRow>>;
+    /// The last rows of these users' ledgers, once the users are locked.
+    async fn last_entries(&mut self, users: &[i64]) -> Stored<Vec<(i64, Option<i64>)>>;
     /// Writes what users have used.
     async fn set_used(&mut self, users: &[UserRow]) -> Stored<()>;
     /// Appends to the ledger.
@@ -105,6 +107,8 @@ pub(super) trait BookingTables: Send {
     async fn lock_keys(&mut self, ids: &[i64]) -> Stored<Vec<KeyRow>>;
     /// Writes what keys have used.
     async fn set_key_totals(&mut self, keys: &[KeyRow]) -> Stored<()>;
+    /// Notes channels that were asked beside the one that a row names: channel, arrival, row.
+    async fn add_asked(&mut self, rows: &[(i64, i64, i64)]) -> Stored<()>;
     /// Adds to what channels did.
     async fn add_activity(&mut self, slots: &[ActivityRow]) -> Stored<()>;
 }
@@ -112,7 +116,7 @@ pub(super) trait BookingTables: Send {
 const INSERT_LOG: &str = "INSERT INTO request_log (id, request_id, client_request_id, ts, user_id, username, key_id, \
     key_name, key_prefix, protocol, model, upstream_model, channel_id, channel_name, status, ending, stream, converted, \
     upstream_protocol, ttft_ms, duration_ms, tokens_in, tokens_out, cache_read_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens, \
-    reasoning_tokens, estimated, unpriced, cost_nanos, error, tariff, timings, attempts, client_ip, details) ";
+    reasoning_tokens, estimated, unpriced, cost_nanos, error, tariff, timings, attempts, client_ip, details, cause, cause_about) ";
 const ADD_ACTIVITY: &str = "INSERT INTO channel_activity (slot, channel_id, answered, failed, throttled) ";
 const ON_ACTIVITY: &str = " ON CONFLICT (slot, channel_id) DO UPDATE SET answered = channel_activity.answered + excluded.answered, \
     failed = channel_activity.failed + excluded.failed, throttled = channel_activity.throttled + excluded.throttled";
@@ -177,7 +181,9 @@ macro_rules! booking_tables {
                             .push_bind(log.timings.as_str())
                             .push_bind(log.attempts.as_str())
                             .push_bind(optional(&receipt.client_ip))
-                            .push_bind(receipt.details.as_deref().map(|text| without_nul(text).into_owned()));
+                            .push_bind(receipt.details.as_deref().map(|text| without_nul(text).into_owned()))
+                            .push_bind(receipt.cause.as_ref().map(|cause| clean(&cause.word).into_owned()))
+                            .push_bind(receipt.cause.as_ref().and_then(|cause| optional(&cause.about)));
                     });
                     insert.push(" ON CONFLICT (id) DO NOTHING RETURNING id");
                     let ids: Vec<i64> = insert.build_query_scalar().persistent($kept).fetch_all(&mut *self).await?;
@@ -197,6 +203,20 @@ macro_rules! booking_tables {
                     users.extend(rows);
                 }
                 Ok(users)
+            }
+
+            async fn last_entries(&mut self, users: &[i64]) -> Stored<Vec<(i64, Option<i64>)>> {
+                let mut last = Vec::with_capacity(users.len());
+                for chunk in pieces(users, $kept) {
+                    let mut select = QueryBuilder::<$database>::new(
+                        "SELECT id, (SELECT max(l.id) FROM ledger l WHERE l.user_id = users.id) FROM users WHERE id IN (",
+                    );
+                    push_ids(&mut select.separated(", "), chunk);
+                    select.push(")");
+                    let rows: Vec<(i64, Option<i64>)> = select.build_query_as().persistent($kept).fetch_all(&mut *self).await?;
+                    last.extend(rows);
+                }
+                Ok(last)
             }
 
             async fn set_used(&mut self, users: &[UserRow]) -> Stored<()> {
@@ -261,6 +281,18 @@ macro_rules! booking_tables {
                 Ok(())
             }
 
+            async fn add_asked(&mut self, rows: &[(i64, i64, i64)]) -> Stored<()> {
+                for chunk in pieces(rows, $kept) {
+                    let mut insert = QueryBuilder::<$database>::new("INSERT INTO request_log_asked (channel_id, ts, log_id) ");
+                    insert.push_values(chunk, |mut row, (channel, ts, log)| {
+                        row.push_bind(*channel).push_bind(*ts).push_bind(*log);
+                    });
+                    insert.push(" ON CONFLICT (channel_id, ts, log_id) DO NOTHING");
+                    insert.build().persistent($kept).execute(&mut *self).await?;
+                }
+                Ok(())
+            }
+
             async fn add_activity(&mut self, slots: &[ActivityRow]) -> Stored<()> {
                 for chunk in pieces(slots, $kept) {
                     let mut upsert = QueryBuilder::<$database>::new(ADD_ACTIVITY);
@@ -282,7 +314,8 @@ macro_rules! booking_tables {
 booking_tables!(sqlx::Sqlite, sqlx::SqliteConnection, "", true);
 booking_tables!(sqlx::Postgres, sqlx::PgConnection, " FOR NO KEY UPDATE", false);
 
-fn push_ids<DB>(list: &mut sqlx::query_builder::Separated<'_, DB, &str>, ids: &[i64])
+/// Binds ids to a list.
+pub(super) fn push_ids<DB>(list: &mut sqlx::query_builder::Separated<'_, DB, &str>, ids: &[i64])
 where
     DB: sqlx::Database,
     i64: for<'q> sqlx::Encode<'q, DB> + sqlx::Type<DB>,

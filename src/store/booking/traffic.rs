@@ -6,6 +6,7 @@ use actors::vocabulary::{Ending, Receipt};
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
+use super::counted::Times;
 use super::tables::pieces;
 use super::usage::{day_of, hour_of};
 use crate::store::db::Stored;
@@ -115,9 +116,10 @@ traffic_tables!(sqlx::Sqlite, sqlx::SqliteConnection, true);
 traffic_tables!(sqlx::Postgres, sqlx::PgConnection, false);
 
 /// Requests of each user and of everybody by what was spoken on either side and how they ended, in the order of their primary key.
-pub(super) fn traffic_of(receipts: &[&Receipt]) -> Vec<TrafficRow> {
+pub(super) fn traffic_of(times: &[Times<'_>]) -> Vec<TrafficRow> {
     let mut counts: BTreeMap<TrafficRow, i64> = BTreeMap::new();
-    for (receipt, user_id) in receipts.iter().flat_map(|receipt| [(receipt, EVERYBODY), (receipt, receipt.user_id.0)]) {
+    for (times, user_id) in times.iter().flat_map(|times| [(times, EVERYBODY), (times, times.receipt.user_id.0)]) {
+        let receipt = times.receipt;
         let row = TrafficRow {
             user_id,
             hour: hour_of(receipt),
@@ -127,7 +129,7 @@ pub(super) fn traffic_of(receipts: &[&Receipt]) -> Vec<TrafficRow> {
             status: i64::from(receipt.status),
             requests: 0,
         };
-        *counts.entry(row).or_default() += 1;
+        *counts.entry(row).or_default() += times.requests;
     }
     counts.into_iter().map(|(row, requests)| TrafficRow { requests, ..row }).collect()
 }

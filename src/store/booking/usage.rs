@@ -7,6 +7,7 @@ use actors::vocabulary::{Ending, Receipt};
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
+use super::counted::Times;
 use super::tables::{clean, pieces};
 use crate::store::db::Stored;
 use crate::store::stats::{EVERYBODY, SLOT_MS};
@@ -160,27 +161,30 @@ pub(super) fn day_of(receipt: &Receipt) -> i64 {
 }
 
 /// Sums by hour, user, key, channel and model, in the order of their primary key.
-pub(super) fn hours_of<'r>(receipts: &[&'r Receipt]) -> Vec<HourRow<'r>> {
-    let sums = summed(receipts.iter().map(|receipt| {
+pub(super) fn hours_of<'r>(times: &[Times<'r>]) -> Vec<HourRow<'r>> {
+    let sums = summed(times.iter().map(|times| {
+        let receipt = times.receipt;
         let place = (hour_of(receipt), receipt.user_id.0, receipt.key_id.0, channel_of(receipt), clean(&receipt.model));
-        (place, *receipt)
+        (place, *times)
     }));
     let row = |((hour, user_id, key_id, channel_id, model), sums)| HourRow { hour, user_id, key_id, channel_id, model, sums };
     sums.into_iter().map(row).collect()
 }
 
 /// Sums by user and quarter of an hour, everybody's first, in the order of their primary key.
-pub(super) fn totals_of(receipts: &[&Receipt]) -> Vec<TotalRow> {
-    let places = receipts.iter().flat_map(|receipt| {
+pub(super) fn totals_of(times: &[Times<'_>]) -> Vec<TotalRow> {
+    let places = times.iter().flat_map(|times| {
+        let receipt = times.receipt;
         let slot = receipt.ts - receipt.ts.rem_euclid(SLOT_MS);
-        [EVERYBODY, receipt.user_id.0].map(|user| ((user, slot), *receipt))
+        [EVERYBODY, receipt.user_id.0].map(|user| ((user, slot), *times))
     });
     summed(places).into_iter().map(|((user_id, slot), sums)| TotalRow { user_id, slot, sums }).collect()
 }
 
 /// Sums by day of each user, and of each key, channel and model of everybody and of each user, in the order of their primary key.
-pub(super) fn days_of<'r>(receipts: &[&'r Receipt]) -> Vec<DayRow<'r>> {
-    let sums = summed(receipts.iter().flat_map(|receipt| {
+pub(super) fn days_of<'r>(times: &[Times<'r>]) -> Vec<DayRow<'r>> {
+    let sums = summed(times.iter().flat_map(|times| {
+        let receipt = times.receipt;
         let (day, user) = (day_of(receipt), receipt.user_id.0);
         let parts = [EVERYBODY, user].into_iter().flat_map(move |of| {
             [
@@ -189,7 +193,7 @@ pub(super) fn days_of<'r>(receipts: &[&'r Receipt]) -> Vec<DayRow<'r>> {
                 ("model", of, day, 0, clean(&receipt.model)),
             ]
         });
-        parts.chain([("user", EVERYBODY, day, user, Cow::Borrowed(""))]).map(|place| (place, *receipt))
+        parts.chain([("user", EVERYBODY, day, user, Cow::Borrowed(""))]).map(|place| (place, *times))
     }));
     let row = |((part, user_id, day, place, model), sums)| DayRow { part, user_id, day, place, model, sums };
     sums.into_iter().map(row).collect()
@@ -200,20 +204,20 @@ fn channel_of(receipt: &Receipt) -> i64 {
     receipt.channel_id.map_or(0, |channel| channel.0)
 }
 
-fn summed<'r, P: Ord>(places: impl Iterator<Item = (P, &'r Receipt)>) -> BTreeMap<P, Sums> {
+fn summed<'r, P: Ord>(places: impl Iterator<Item = (P, Times<'r>)>) -> BTreeMap<P, Sums> {
     let mut all: BTreeMap<P, Sums> = BTreeMap::new();
-    for (place, receipt) in places {
+    for (place, Times { receipt, requests, duration_ms }) in places {
         let succeeded = receipt.ending == Ending::Completed && receipt.status < 400;
         let usage = &receipt.usage;
         let added = [
-            1,
-            i64::from(succeeded),
+            requests,
+            if succeeded { requests } else { 0 },
             usage.input,
             usage.output,
             usage.cache_read,
             usage.cache_creation(),
             receipt.cost.0,
-            receipt.timings.ended_ms,
+            duration_ms,
         ];
         for (total, amount) in all.entry(place).or_default().iter_mut().zip(added) {
             *total = total.saturating_add(amount.max(0));

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::claims::Claims;
 use super::format::{count, none, number, share, usd};
-use super::overview::{SUMS, Sums, percentile};
+use super::overview::{EVERY, SUMS, Sums, percentile};
+use super::range::Span;
 use super::{Cells, Look};
 
 const SLOT_MS: i64 = 1_800_000;
@@ -45,7 +46,7 @@ fn first_slot(now: i64) -> i64 {
 async fn all(look: &Look<'_>) -> Vec<Channel> {
     let told = look.visitor.api(Method::GET, "/api/channel-status", Value::Null).await;
     let state = |id: i64| told["channels"].as_array().unwrap().iter().find(|one| one["channelId"] == id).unwrap().clone();
-    let slots = slots(look).await;
+    let slots = slots(look, first_slot(look.now)).await;
     let columns = "id, name, base_url, priority, weight, max_concurrency, models, \
         (SELECT max(ts) FROM channel_tests t WHERE t.channel_id = channels.id), monitor_interval_ms";
     let mut channels = Vec::new();
@@ -73,8 +74,8 @@ async fn all(look: &Look<'_>) -> Vec<Channel> {
 }
 
 /// What every channel did, by half hour.
-async fn slots(look: &Look<'_>) -> BTreeMap<(i64, i64), Did> {
-    let (first, mut slots) = (first_slot(look.now), BTreeMap::<(i64, i64), Did>::new());
+async fn slots(look: &Look<'_>, first: i64) -> BTreeMap<(i64, i64), Did> {
+    let mut slots = BTreeMap::<(i64, i64), Did>::new();
     for row in look.rows(&format!("SELECT ts, ending, attempts FROM request_log WHERE ts >= {}", first - DAY_MS)).await {
         let attempts: Vec<Value> = serde_json::from_str(&row.text(2)).unwrap();
         for attempt in attempts {
@@ -99,6 +100,21 @@ async fn slots(look: &Look<'_>) -> BTreeMap<(i64, i64), Did> {
         did.failed_tests += i64::from(!row.is(2));
     }
     slots
+}
+
+/// The share of attempts that each channel answered in the half hours that a range touches.
+pub async fn attempts(look: &Look<'_>, span: Span) -> BTreeMap<i64, String> {
+    let first = span.from - span.from % SLOT_MS;
+    let mut all = BTreeMap::<i64, Did>::new();
+    for ((slot, id), did) in slots(look, first).await {
+        if (first..span.to).contains(&slot) {
+            let sum = all.entry(id).or_default();
+            (sum.answered, sum.failed) = (sum.answered + did.answered, sum.failed + did.failed);
+            sum.throttled += did.throttled;
+        }
+    }
+    let asked = all.into_iter().map(|(id, did)| (id, did.answered, did.answered + did.failed + did.throttled));
+    asked.filter(|(.., all)| *all > 0).map(|(id, answered, all)| (id, share(answered, all))).collect()
 }
 
 impl Channel {
@@ -251,7 +267,7 @@ pub async fn one(look: &Look<'_>) -> Claims {
         claims.texts(&format!("[data-figure={name}] + .d"), below);
     }
     let day = format!("channel_id = {id} AND ts >= {} AND ts < {}", look.now - DAY_MS, look.now);
-    let sums = Sums::of(&look.rows(&format!("SELECT {SUMS} FROM request_log WHERE {day}")).await[0], 0);
+    let sums = Sums::of(&look.rows(&format!("SELECT {SUMS} FROM {EVERY} WHERE {day}")).await[0], 0);
     claims.text("[data-figure=cost]", usd(sums.cost, 4));
     claims.text("[data-figure=cost] + .d", format!("{} requests, {} tokens", number(sums.requests), number(sums.tokens())));
     claim_cells(look, &mut claims, ".cell-box", &channel);

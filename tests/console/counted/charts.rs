@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Look;
 use super::claims::Claims;
 use super::format::{number, usd};
-use super::overview::{SUMS, Sums, sums};
+use super::overview::{EVERY, SUMS, Sums, sums};
 use super::range::Span;
 
 /// What charts are drawn from, and what they say to those who do not see them.
@@ -34,7 +34,7 @@ pub async fn drawn(look: &Look<'_>, claims: &mut Claims, span: Span, whose: &str
 async fn by_point(look: &Look<'_>, span: Span, whose: &str) -> Vec<Sums> {
     let starts = span.points(&look.zone);
     let mut points = vec![Sums::default(); starts.len()];
-    let each = format!("SELECT ts, {SUMS} FROM request_log WHERE {} AND {whose} GROUP BY ts", span.sql());
+    let each = format!("SELECT ts, {SUMS} FROM {EVERY} WHERE {} AND {whose} GROUP BY ts", span.sql());
     for row in look.rows(&each).await {
         let at = starts.iter().rposition(|start| *start <= row.number(0)).unwrap();
         points[at].add(&Sums::of(&row, 1));

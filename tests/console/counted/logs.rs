@@ -23,7 +23,29 @@ pub async fn list(look: &Look<'_>) -> Claims {
     newest(look, &mut claims, "#list table", &rows, ROWS).await;
     let all = look.number(&format!("SELECT count(*) FROM request_log WHERE {rows}")).await;
     look.foot_of(&mut claims, all, ROWS);
+    unlisted(look, &mut claims, &rows).await;
     claims
+}
+
+/// What is counted beside these rows.
+async fn unlisted(look: &Look<'_>, claims: &mut Claims, rows: &str) {
+    let sql = format!(
+        "SELECT cause, ending, status, sum(requests) FROM refusals WHERE {rows} GROUP BY cause, ending, status ORDER BY 4 DESC, 3, 1"
+    );
+    let found = look.rows(&sql).await;
+    let all: i64 = found.iter().map(|row| row.number(3)).sum();
+    let said = match all {
+        0 => Vec::new(),
+        1 => vec!["and 1 more request that cost nothing and has no row of its own:".to_owned()],
+        all => vec![format!("and {} more requests that cost nothing and have no row of their own:", number(all))],
+    };
+    claims.texts("[data-figure=unlisted] span", said);
+    let reason = |row: &Cells| match row.0[0].as_ref() {
+        Some(cause) => look.say(&format!("reason-{cause}")),
+        None => look.say(&format!("ending-{}", row.text(1))),
+    };
+    let told = found.iter().map(|row| format!("{} {} × {}", reason(row), row.text(2), number(row.number(3))));
+    claims.texts("[data-figure=unlisted] a", told.collect());
 }
 
 /// A table of the newest of these rows.

@@ -69,7 +69,7 @@ pub async fn history(look: &Look<'_>) -> Claims {
         claims.attributes(&format!("[data-figure={name}]"), "title", vec![plain(sums.number(at))]);
     }
     let ids = format!("SELECT id FROM ledger WHERE {only}");
-    let rows = look.rows(&format!("SELECT * FROM ({ROWS}) AS told WHERE id IN ({ids}) ORDER BY ts DESC, id DESC LIMIT 50")).await;
+    let rows = look.rows(&format!("SELECT * FROM ({ROWS}) AS told WHERE id IN ({ids}) ORDER BY id DESC LIMIT 50")).await;
     table(look, &mut claims, &rows);
     look.foot(&mut claims, sums.number(0));
     claims
@@ -86,7 +86,7 @@ pub async fn redeem(look: &Look<'_>) -> Claims {
     let cards = look.rows(&cards).await.remove(0);
     claims.text("[data-figure=redeemed]", usd(cards.number(1), 2));
     claims.text("[data-figure=redeemed] + .d", count(cards.number(0), "gift card", "gift cards"));
-    let newest = format!("{ROWS} WHERE l.user_id = {me} ORDER BY l.ts DESC, l.id DESC LIMIT 8");
+    let newest = format!("{ROWS} WHERE l.user_id = {me} ORDER BY l.id DESC LIMIT 8");
     table(look, &mut claims, &look.rows(&newest).await);
     if look.asked("done").is_some() && cards.number(0) > 0 {
         let last = format!(
@@ -107,7 +107,7 @@ pub async fn redeem(look: &Look<'_>) -> Claims {
 
 /// The rows of somebody's ledger as admins see them.
 pub async fn of_somebody(look: &Look<'_>, claims: &mut Claims, table: &str, user: i64, most: i64) {
-    let rows = look.rows(&format!("{ROWS} WHERE l.user_id = {user} ORDER BY l.ts DESC, l.id DESC LIMIT {most}")).await;
+    let rows = look.rows(&format!("{ROWS} WHERE l.user_id = {user} ORDER BY l.id DESC LIMIT {most}")).await;
     let told = rows.iter().map(|row| {
         let actor = row.0[6].as_ref().map(|name| format!(" · {name}")).unwrap_or_default();
         let time = look.moment(row.number(0), "%Y-%m-%d %H:%M:%S");

@@ -15,9 +15,15 @@ const ROWS: usize = 10;
 const SHARE: &str = "Share of the requests";
 
 /// Counts and sums of rows of the log.
-pub const SUMS: &str = "count(*), coalesce(sum(CASE WHEN ending = 'completed' AND status < 400 THEN 1 ELSE 0 END), 0), \
+pub const SUMS: &str = "coalesce(sum(n), 0), coalesce(sum(CASE WHEN ending = 'completed' AND status < 400 THEN n ELSE 0 END), 0), \
     coalesce(sum(tokens_in + cache_creation_5m_tokens + cache_creation_1h_tokens), 0), coalesce(sum(cache_read_tokens), 0), \
     coalesce(sum(tokens_out), 0), coalesce(sum(cost_nanos), 0), coalesce(sum(duration_ms), 0)";
+
+/// Every request: those with a row, and those that are counted beside the log, `n` at a time.
+pub const EVERY: &str = "(SELECT ts, user_id, key_id, model, protocol, upstream_protocol, channel_id, ending, status, tokens_in, tokens_out, \
+    cache_read_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens, cost_nanos, duration_ms, 1 AS n FROM request_log \
+    UNION ALL SELECT ts, user_id, key_id, model, protocol, '', NULL, ending, status, 0, 0, 0, 0, 0, 0, duration_ms, requests \
+    FROM refusals) AS every";
 
 /// What [`SUMS`] finds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,7 +76,7 @@ pub async fn figures(look: &Look<'_>) -> Claims {
     errors(look, &mut claims, &rows).await;
     if look.of_all() {
         charts::throughput(look, &mut claims, span).await;
-        channels(look, &mut claims, &rows).await;
+        channels(look, &mut claims, span, &rows).await;
         protocols(look, &mut claims, &rows).await;
         users(look, &mut claims, &rows).await;
     }
@@ -80,7 +86,7 @@ pub async fn figures(look: &Look<'_>) -> Claims {
 }
 
 async fn models(look: &Look<'_>, claims: &mut Claims, rows: &str) {
-    let sql = format!("SELECT model, {SUMS} FROM request_log WHERE {rows} GROUP BY model ORDER BY sum(cost_nanos) DESC, 2 DESC");
+    let sql = format!("SELECT model, {SUMS} FROM {EVERY} WHERE {rows} GROUP BY model ORDER BY sum(cost_nanos) DESC, 2 DESC");
     let all = look.rows(&sql).await.into_iter().take(ROWS).map(|row| {
         let sums = Sums::of(&row, 1);
         vec![row.text(0), number(sums.requests), share(sums.good, sums.requests), number(sums.output), usd(sums.cost, 4)]
@@ -94,7 +100,7 @@ async fn keys(look: &Look<'_>, claims: &mut Claims, rows: &str) {
     let sql = format!(
         "SELECT coalesce((SELECT name FROM api_keys WHERE id = key_id), 'deleted'), \
          (SELECT u.username FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.id = key_id), {SUMS} \
-         FROM request_log WHERE {rows} GROUP BY key_id ORDER BY sum(cost_nanos) DESC, 3 DESC"
+         FROM {EVERY} WHERE {rows} GROUP BY key_id ORDER BY sum(cost_nanos) DESC, 3 DESC"
     );
     let found = look.rows(&sql).await;
     let all: i64 = found.iter().map(|row| row.number(2)).sum();
@@ -150,7 +156,7 @@ pub async fn tiles(look: &Look<'_>, claims: &mut Claims, span: Span, whose: &str
 }
 
 pub async fn sums(look: &Look<'_>, span: Span, whose: &str) -> Sums {
-    let rows = look.rows(&format!("SELECT {SUMS} FROM request_log WHERE {} AND {whose}", span.sql())).await;
+    let rows = look.rows(&format!("SELECT {SUMS} FROM {EVERY} WHERE {} AND {whose}", span.sql())).await;
     Sums::of(&rows[0], 0)
 }
 
@@ -193,15 +199,15 @@ async fn percentiles(look: &Look<'_>, claims: &mut Claims, name: &str, column: &
 
 async fn errors(look: &Look<'_>, claims: &mut Claims, rows: &str) {
     let bad = format!("{rows} AND NOT ({GOOD})");
-    let all = look.number(&format!("SELECT count(*) FROM request_log WHERE {bad}")).await;
-    let sql = format!("SELECT ending, status, count(*) FROM request_log WHERE {bad} GROUP BY ending, status ORDER BY 3 DESC");
+    let all = look.number(&format!("SELECT coalesce(sum(n), 0) FROM {EVERY} WHERE {bad}")).await;
+    let sql = format!("SELECT ending, status, sum(n) FROM {EVERY} WHERE {bad} GROUP BY ending, status ORDER BY 3 DESC");
     let kinds = look.rows(&sql).await;
     let told = kinds.iter().map(|row| {
         let many = row.number(2);
         vec![look.say(&format!("ending-{}", row.text(0))), row.text(1), number(many), share(many, all)]
     });
     let told: Vec<_> = told.collect();
-    let any = look.number(&format!("SELECT count(*) FROM request_log WHERE {rows}")).await > 0;
+    let any = look.number(&format!("SELECT coalesce(sum(n), 0) FROM {EVERY} WHERE {rows}")).await > 0;
     if !any {
         return;
     }
@@ -209,22 +215,31 @@ async fn errors(look: &Look<'_>, claims: &mut Claims, rows: &str) {
     claims.ordered("section[aria-labelledby=errors] table", &["Result", "Status", "Requests", "Share"], &["Requests"], told);
 }
 
-async fn channels(look: &Look<'_>, claims: &mut Claims, rows: &str) {
+/// Channels; how much of what they were asked they answered goes by their attempts, also where another answered in the end.
+async fn channels(look: &Look<'_>, claims: &mut Claims, span: Span, rows: &str) {
     let label = "CASE WHEN channel_id IS NULL THEN 'None answered' \
         ELSE coalesce((SELECT name FROM channels WHERE id = channel_id), 'deleted') END";
-    let sql =
-        format!("SELECT {label}, {SUMS} FROM request_log WHERE {rows} GROUP BY channel_id ORDER BY sum(cost_nanos) DESC, 2 DESC");
+    let sql = format!(
+        "SELECT {label}, {SUMS}, channel_id FROM {EVERY} WHERE {rows} GROUP BY channel_id ORDER BY sum(cost_nanos) DESC, 2 DESC"
+    );
     let found = look.rows(&sql).await;
     let all: i64 = found.iter().map(|row| row.number(1)).sum();
-    let told = found.iter().map(|row| {
+    let mut attempts = super::channels::attempts(look, span).await;
+    let mut told: Vec<Vec<String>> = Vec::new();
+    for row in &found {
         let sums = Sums::of(row, 1);
         let mean = duration(sums.took / sums.requests);
-        let good = share(sums.good, sums.requests);
-        vec![row.text(0), number(sums.requests), share(sums.requests, all), good, mean, usd(sums.cost, 4)]
-    });
+        let good = row.some(8).and_then(|id| attempts.remove(&id)).unwrap_or_else(|| share(sums.good, sums.requests));
+        told.push(vec![row.text(0), number(sums.requests), share(sums.requests, all), good, mean, usd(sums.cost, 4)]);
+    }
+    for (id, good) in attempts {
+        let name = format!("SELECT coalesce((SELECT name FROM channels WHERE id = {id}), 'deleted')");
+        let name = look.rows(&name).await.remove(0).text(0);
+        told.push(vec![name, number(0), share(0, all), good, super::format::none(), usd(0, 4)]);
+    }
     let heads = ["Channel", "Requests", SHARE, "Success rate", "Mean duration", "Cost"];
-    claims.ordered("section[aria-labelledby=channels] table", &heads, &["Cost", "Requests"], told.collect());
-    let total = look.rows(&format!("SELECT {SUMS} FROM request_log WHERE {rows}")).await;
+    claims.ordered("section[aria-labelledby=channels] table", &heads, &["Cost", "Requests"], told);
+    let total = look.rows(&format!("SELECT {SUMS} FROM {EVERY} WHERE {rows}")).await;
     let total = Sums::of(&total[0], 0);
     if total.requests > 0 {
         let (good, mean) = (share(total.good, total.requests), duration(total.took / total.requests));
@@ -242,7 +257,7 @@ async fn protocols(look: &Look<'_>, claims: &mut Claims, rows: &str) {
         )
     };
     let (client, upstream) = (name("protocol"), name("upstream_protocol"));
-    let sql = format!("SELECT {client}, {upstream}, {SUMS} FROM request_log WHERE {rows} GROUP BY 1, 2 ORDER BY 3 DESC");
+    let sql = format!("SELECT {client}, {upstream}, {SUMS} FROM {EVERY} WHERE {rows} GROUP BY 1, 2 ORDER BY 3 DESC");
     let found = look.rows(&sql).await;
     let all: i64 = found.iter().map(|row| row.number(2)).sum();
     let told = found.iter().take(ROWS).map(|row| {
@@ -256,7 +271,7 @@ async fn protocols(look: &Look<'_>, claims: &mut Claims, rows: &str) {
 
 async fn users(look: &Look<'_>, claims: &mut Claims, rows: &str) {
     let sql = format!(
-        "SELECT coalesce((SELECT username FROM users WHERE id = user_id AND deleted_at IS NULL), 'deleted'), {SUMS} FROM request_log \
+        "SELECT coalesce((SELECT username FROM users WHERE id = user_id AND deleted_at IS NULL), 'deleted'), {SUMS} FROM {EVERY} \
          WHERE {rows} GROUP BY user_id ORDER BY sum(cost_nanos) DESC"
     );
     let found = look.rows(&sql).await;

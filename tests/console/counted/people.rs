@@ -2,7 +2,7 @@
 
 use super::claims::Claims;
 use super::format::{count, number, share, usd};
-use super::overview::{self, SUMS, Sums};
+use super::overview::{self, EVERY, SUMS, Sums};
 use super::range::Span;
 use super::{Look, charts, keys, logs, money};
 use crate::history::midnight;
@@ -57,8 +57,7 @@ pub async fn one(look: &Look<'_>) -> Claims {
     claims.table("section[aria-labelledby=keys] table", &["Key", "Tokens today", "Spent", "Last used"], told.collect());
     claims.text("section[aria-labelledby=keys] .sub", count(found.len() as i64, "key", "keys"));
     let rows = format!("{} AND {whose}", span.sql());
-    let models =
-        format!("SELECT model, {SUMS} FROM request_log WHERE {rows} GROUP BY model ORDER BY sum(cost_nanos) DESC, 2 DESC");
+    let models = format!("SELECT model, {SUMS} FROM {EVERY} WHERE {rows} GROUP BY model ORDER BY sum(cost_nanos) DESC, 2 DESC");
     let told = look.rows(&models).await.into_iter().map(|row| {
         let sums = Sums::of(&row, 1);
         vec![row.text(0), number(sums.requests), share(sums.good, sums.requests), usd(sums.cost, 4)]

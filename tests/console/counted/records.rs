@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::claims::Claims;
 use super::format::{count, number, share, usd};
-use super::overview::{SUMS, Sums, TOKENS};
+use super::overview::{EVERY, SUMS, Sums, TOKENS};
 use super::range::Span;
 use super::{Cells, Look};
 use crate::history::midnight;
@@ -32,10 +32,11 @@ pub async fn rankings(look: &Look<'_>) -> Claims {
     let (measured, share_of): (String, fn(&Sums) -> i64) = match sort.as_str() {
         "cost" => ("sum(cost_nanos)".to_owned(), |sums| sums.cost),
         "tokens" => (format!("sum({TOKENS})"), Sums::tokens),
-        _ => ("count(*)".to_owned(), |sums| sums.requests),
+        _ => ("sum(n)".to_owned(), |sums| sums.requests),
     };
-    let totals = Sums::of(&look.rows(&format!("SELECT {SUMS} FROM request_log {rows}")).await[0], 0);
-    let sql = format!("SELECT {group}, max({name}), {SUMS} FROM request_log {rows} GROUP BY {group} ORDER BY {measured} DESC, 1");
+    let totals = Sums::of(&look.rows(&format!("SELECT {SUMS} FROM {EVERY} {rows}")).await[0], 0);
+    let sql = format!("SELECT {group}, max({name}), {SUMS} FROM {EVERY} {rows} GROUP BY {group} ORDER BY {measured} DESC, 1");
+    let attempts = if by == "channels" { super::channels::attempts(look, span).await } else { BTreeMap::new() };
     let mut told = Vec::new();
     let (mut bars, mut ranked) = (Vec::new(), Vec::new());
     for (at, row) in look.rows(&sql).await.iter().enumerate() {
@@ -44,7 +45,11 @@ pub async fn rankings(look: &Look<'_>) -> Claims {
         let missing = if by == "channels" && row.text(0) == "0" { "None answered" } else { "deleted" };
         let name = row.0[1].clone().unwrap_or_else(|| missing.to_owned());
         let mut cells = vec![number(at as i64 + 1), name, share(share_of(&sums), share_of(&totals))];
-        cells.extend(figures(&sums));
+        let mut figures = figures(&sums);
+        if let Some(good) = row.text(0).parse().ok().and_then(|id: i64| attempts.get(&id)) {
+            figures[1].clone_from(good);
+        }
+        cells.extend(figures);
         told.push(cells);
         bars.push(share_of(&sums) as f64 / share_of(&totals) as f64 * 100.0);
     }
@@ -71,7 +76,7 @@ async fn lines(look: &Look<'_>, span: Span, (group, measured): (&str, &str), ran
     let (from, to) = ((span.from + HOUR - 1) / HOUR * HOUR, if ends_now { span.to + HOUR } else { span.to / HOUR * HOUR });
     let (first, last) = (span.from / step, (span.to - 1) / step);
     let sql = format!(
-        "SELECT {group}, ts / {step} - {first}, CAST({measured} AS BIGINT) FROM request_log \
+        "SELECT {group}, ts / {step} - {first}, CAST({measured} AS BIGINT) FROM {EVERY} \
          WHERE ts >= {from} AND ts < {to} GROUP BY 1, 2 ORDER BY 2"
     );
     let found = look.rows(&sql).await;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::overview::EVERY;
 use super::range::custom;
 use super::{Reader, ZONE};
 use crate::browser::Browser;
@@ -45,7 +46,7 @@ async fn says_what_it_draws(reader: &Reader, browser: &Browser) {
     let pointed = browser.run(POINTED).await;
     let (from, to) = (pointed["x"].as_i64().unwrap() * 1_000, pointed["next"].as_i64().unwrap() * 1_000);
     let sums = format!(
-        "SELECT count(*), coalesce(sum(cost_nanos), 0) FROM request_log WHERE user_id = {} AND ts >= {from} AND ts < {to}",
+        "SELECT coalesce(sum(n), 0), coalesce(sum(cost_nanos), 0) FROM {EVERY} WHERE user_id = {} AND ts >= {from} AND ts < {to}",
         reader.me
     );
     let sums = reader.look("/console", "/console").rows(&sums).await.remove(0);
