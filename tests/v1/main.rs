@@ -18,6 +18,7 @@ mod database;
 mod reply;
 
 mod bodies;
+mod client_habits;
 mod conversion;
 mod failures;
 mod fidelity;
