@@ -48,6 +48,7 @@ pub async fn look(desk: &Desk, caller: Caller) -> Result<Caller, Stopped<Refused
         policy: settings.balance_policy,
         budget: caller.key.budget,
         daily_tokens: caller.key.daily_tokens,
+        day_hold: 0,
         day_start: caller.day_start,
     });
     let ask = user_gate::Ask {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{ServerHandle, Service as _};
 use actix_web::http::KeepAlive;
 use actix_web::http::header::ACCEPT;
 use actix_web::web::{Data, ServiceConfig};
@@ -166,7 +166,16 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let Parts { config, cellar, services, in_flight, capacity, instance, .. } = parts;
     let chores = rt::spawn(chores::run(services.clone(), doors.upstreams.get_ref().clone(), cellar.cache.reader().clone()));
     let late = doors.door.late.clone();
-    let mut server = HttpServer::new(move || App::new().wrap(careful_headers()).configure(|config| doors.open(config)))
+    let app = move || {
+        App::new()
+            .wrap(careful_headers())
+            .wrap_fn(|mut request, routes| {
+                edge::normalise_path(&mut request);
+                routes.call(request)
+            })
+            .configure(|config| doors.open(config))
+    };
+    let mut server = HttpServer::new(app)
         .tcp_nodelay(true)
         .h1_allow_half_closed(false)
         .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))

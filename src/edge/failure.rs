@@ -172,6 +172,11 @@ fn told(why: &Why) -> Told {
     }
 }
 
+/// The status of a refusal.
+pub(super) fn status_of(refused: &Refused) -> u16 {
+    refused_told(refused, String::new()).fault.status
+}
+
 fn refused_told(refused: &Refused, message: String) -> Told {
     match refused {
         Refused::NoKey | Refused::UnknownKey => Told::refusal(Fault::UNAUTHENTICATED, message),

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponseBuilder};
 use actors::vocabulary::Family;
 
 use crate::config::TrustedProxies;
+use crate::secrets::RELAY_KEY_PREFIX;
 use crate::upstream::may_go_upstream;
 
 /// Longest client id kept as a label.
@@ -42,14 +43,34 @@ impl Default for RequestId {
     }
 }
 
-/// The first present of `Authorization: Bearer`, `x-api-key`, `api-key`.
+/// Headers that clients send their key in, in the order that decides between strangers' keys.
+const KEY_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+
+/// The key a request came with. Clients send several when they are signed in elsewhere, too: the one that looks like ours
+/// goes first, else the order of [`KEY_HEADERS`] decides.
 pub(super) fn credential(headers: &HeaderMap) -> Option<&str> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = text(header::AUTHORIZATION.as_str()).and_then(|value| {
-        let (scheme, key) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(key)
-    });
-    bearer.or_else(|| text("x-api-key")).or_else(|| text("api-key"))
+    let mut first = None;
+    for name in KEY_HEADERS {
+        for value in headers.get_all(name).filter_map(|value| value.to_str().ok()) {
+            let Some(key) = (if name == "authorization" { bearer(value) } else { Some(value.trim()) }) else { continue };
+            if key.starts_with(RELAY_KEY_PREFIX) {
+                return Some(key);
+            }
+            if !key.is_empty() {
+                first = first.or(Some(key));
+            }
+        }
+    }
+    first
+}
+
+/// The key in an `Authorization` header, also where a client forgot the scheme.
+fn bearer(value: &str) -> Option<&str> {
+    let value = value.trim();
+    match value.split_once(' ') {
+        Some((scheme, key)) => scheme.eq_ignore_ascii_case("bearer").then(|| key.trim()),
+        None => (!value.eq_ignore_ascii_case("bearer")).then_some(value),
+    }
 }
 
 /// The client's own id, as a label.
@@ -80,4 +101,45 @@ pub(super) fn client_address(request: &HttpRequest, proxies: &TrustedProxies) ->
     let forwarded = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
     let forwarded = forwarded.collect::<Vec<_>>().join(",");
     request.peer_addr().map(|peer| proxies.client(peer.ip(), &forwarded))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn chosen(sent: &[(&str, &str)]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in sent {
+            headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
+        }
+        credential(&headers).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_key_is_found_wherever_clients_put_it() {
+        for name in ["x-api-key", "api-key", "x-goog-api-key", "authorization"] {
+            assert_eq!(chosen(&[(name, "sk-1")]).as_deref(), Some("sk-1"), "{name}");
+        }
+        for value in ["Bearer sk-1", "bearer sk-1", "BEARER   sk-1 "] {
+            assert_eq!(chosen(&[("authorization", value)]).as_deref(), Some("sk-1"), "{value}");
+        }
+        for value in ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz"] {
+            assert_eq!(chosen(&[("authorization", value)]), None, "{value}");
+            assert_eq!(chosen(&[("authorization", value), ("x-api-key", "sk-2")]).as_deref(), Some("sk-2"), "{value}");
+        }
+    }
+
+    #[test]
+    fn of_several_keys_the_one_that_looks_like_ours_counts() {
+        let ours = "sk-relay-AAAA-secret";
+        for (name, value) in [("x-api-key", ours), ("x-goog-api-key", ours), ("authorization", "Bearer sk-relay-AAAA-secret")] {
+            for foreign in [("authorization", "Bearer sk-ant-oat01-x"), ("x-api-key", "sk-ant-api03-x"), ("api-key", "k")] {
+                assert_eq!(chosen(&[foreign, (name, value)]).as_deref(), Some(ours), "{name} beside {foreign:?}");
+            }
+        }
+        let two = [("x-api-key", "imported"), ("authorization", "Bearer other")];
+        assert_eq!(chosen(&two).as_deref(), Some("other"), "among strangers the order of headers decides");
+    }
 }

@@ -2,11 +2,13 @@
 //!
 //! Reads requests, hands them to the road, sends what comes back. Every route also works without `/v1`.
 
+mod balance;
 mod body;
 mod cause;
 mod failure;
 mod head;
 mod models;
+mod path;
 mod recording;
 mod respond;
 mod unpack;
@@ -17,12 +19,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use actix_cors::Cors;
+use actix_web::dev::{Service as _, ServiceRequest};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use actors::vocabulary::{Family, Protocol};
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use futures_util::future::{Either, ready};
 use head::{RequestId, client_address};
 
 use crate::admission::{Caller, Head, Inbound, Refused, Stopped, look, recognise};
@@ -33,6 +39,8 @@ use crate::translation::{Ask, Fault, structure};
 
 use body::{Announced, BadBody};
 use failure::Told;
+
+pub use path::normalise as normalise_path;
 
 /// Response headers that browsers' scripts may read.
 const EXPOSED: [&str; 5] = ["x-request-id", "request-id", "retry-after", "x-should-retry", "x-relay-error-origin"];
@@ -74,6 +82,7 @@ impl Drop for UnderWay {
 pub fn routes(config: &mut ServiceConfig, road: &Road, door: &Door) {
     config.app_data(Data::new(road.clone())).app_data(Data::new(door.clone()));
     below("/v1", config, road);
+    balance::routes(config);
     config.service(web::scope("/v1").default_service(web::to(unknown_path)));
 }
 
@@ -88,14 +97,14 @@ fn below(prefix: &str, config: &mut ServiceConfig, road: &Road) {
         let post = web::post().to(move |request, payload, road, door| serve(protocol, request, payload, road, door));
         config.service(resource(&path, road).route(post).default_service(web::to(wrong_method)));
     }
-    config.service(
-        resource(&format!("{prefix}/models"), road).route(web::get().to(models::list)).default_service(web::to(wrong_method)),
-    );
-    let one = format!("{prefix}/models/{{id:.+}}");
-    config.service(resource(&one, road).route(web::get().to(models::one)).default_service(web::to(wrong_method)));
-    config.service(
-        resource(&format!("{prefix}/usage"), road).route(web::get().to(usage::usage)).default_service(web::to(wrong_method)),
-    );
+    let mut get = |path: &str, handler: actix_web::Route| {
+        config.service(resource(&format!("{prefix}/{path}"), road).route(handler).default_service(web::to(wrong_method)));
+    };
+    get("models", web::get().to(models::list));
+    get("models/{id:.+}", web::get().to(models::one));
+    get("usage", web::get().to(usage::usage));
+    get("dashboard/billing/subscription", web::get().to(balance::subscription));
+    get("dashboard/billing/usage", web::get().to(balance::usage));
 }
 
 /// A route that browsers may call from the origins that the settings allow.
@@ -112,14 +121,37 @@ fn resource(
     > + use<>,
 > {
     let settings = road.desk.cellar.cache.reader().clone();
-    let allowed = move |origin: &actix_web::http::header::HeaderValue, _: &actix_web::dev::RequestHead| {
+    let is_allowed = move |origin: &HeaderValue| {
         let snapshot = settings.load();
         let mut origins = snapshot.settings.cors_origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
         origins.any(|listed| listed == "*" || origin.as_bytes() == listed.as_bytes())
     };
-    let cors =
-        Cors::default().allowed_origin_fn(allowed).allow_any_method().allow_any_header().expose_headers(EXPOSED).max_age(3600);
-    web::resource(path).wrap(cors)
+    let allowed = is_allowed.clone();
+    let cors = Cors::default()
+        .allowed_origin_fn(move |origin, _| allowed(origin))
+        .allow_any_method()
+        .allow_any_header()
+        .expose_headers(EXPOSED)
+        .max_age(3600);
+    web::resource(path).wrap(cors).wrap_fn(move |request, routes| match strange_origin(&request, &is_allowed) {
+        Some(origin) => Either::Left(ready(Ok(request.into_response(cors_refusal(&origin)).map_into_right_body()))),
+        None => Either::Right(routes.call(request)),
+    })
+}
+
+/// The origin of a browser's preflight request that the settings do not allow.
+fn strange_origin(request: &ServiceRequest, is_allowed: impl Fn(&HeaderValue) -> bool) -> Option<String> {
+    if request.method() != Method::OPTIONS || !request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+        return None;
+    }
+    let origin = request.headers().get(header::ORIGIN).filter(|origin| !is_allowed(origin))?;
+    Some(String::from_utf8_lossy(origin.as_bytes()).into_owned())
+}
+
+fn cors_refusal(origin: &str) -> HttpResponse {
+    let message =
+        format!("pages of {origin} may not call this gateway: an admin can allow that origin in the setting corsOrigins");
+    Told::refusal(Fault::INVALID, message).respond(Family::OpenAi, &RequestId::new())
 }
 
 /// One relayed request.
@@ -254,11 +286,28 @@ fn family_of(request: &HttpRequest) -> Family {
 
 async fn unknown_path(request: HttpRequest) -> HttpResponse {
     let fault = Fault { openai_code: "unknown_url", ..Fault::NOT_FOUND };
-    let message = format!("{} {} is not a route of this gateway", request.method(), request.path());
+    let mut message = format!("{} {} is not a route of this gateway", request.method(), request.path());
+    if let Some(route) = path::meant(request.path()) {
+        message.push_str(&format!("; did you mean /v1{route}? Check the base URL your client is set to"));
+    }
     Told::refusal(fault, message).respond(family_of(&request), &RequestId::new())
 }
 
 async fn wrong_method(request: HttpRequest) -> HttpResponse {
+    let upgrade = request.headers().get(header::UPGRADE).and_then(|value| value.to_str().ok());
+    if upgrade.is_some_and(|to| to.eq_ignore_ascii_case("websocket")) && request.path().ends_with("/responses") {
+        return no_web_socket(&request);
+    }
     let message = format!("{} is not allowed for {}", request.method(), request.path());
     Told::refusal(Fault::WRONG_METHOD, message).respond(family_of(&request), &RequestId::new())
+}
+
+/// Codex tries a web socket first and turns to HTTP at once on this status alone.
+fn no_web_socket(request: &HttpRequest) -> HttpResponse {
+    let message = "web sockets are not served here; send the request with POST";
+    let mut response = Told::refusal(Fault::NO_WEB_SOCKET, message).respond(family_of(request), &RequestId::new());
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("HTTP/1.1"));
+    response
 }

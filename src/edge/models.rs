@@ -2,6 +2,7 @@
 
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
+use actors::settings_cache::Snapshot;
 use actors::vocabulary::{Family, KeyRecord, Protocol};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,8 +13,8 @@ use crate::admission::{Stopped, identify_usable};
 use crate::relay::Road;
 use crate::translation::Fault;
 
-/// When models of which nothing else is known are said to have been made: 2025-01-01.
-const CREATED: i64 = 1_735_689_600;
+/// When models that the catalogue lacks are said to have been made, epoch milliseconds: 2025-01-01.
+const CREATED_MS: i64 = 1_735_689_600_000;
 /// Models on a page of Anthropic's shape, unless asked for otherwise; and at most.
 const PAGE: (usize, usize) = (20, 1000);
 
@@ -38,10 +39,11 @@ pub(super) async fn list(
         Ok(key) => key,
         Err(refused) => return failure::answer(Stopped { why: refused.into(), pending: None }, family, &id),
     };
-    let names = road.desk.cellar.cache.reader().load().callable_models(&key);
+    let snapshot = road.desk.cellar.cache.reader().keep();
+    let names = snapshot.callable_models(&key);
     let body = match family {
-        Family::OpenAi => openai_list(&names),
-        Family::Claude => claude_list(&names, &wanted),
+        Family::OpenAi => openai_list(&snapshot, &names),
+        Family::Claude => claude_list(&snapshot, &names, &wanted),
     };
     let mut response = HttpResponse::Ok();
     id.write(family, &mut response);
@@ -66,7 +68,7 @@ pub(super) async fn one(request: HttpRequest, road: Data<Road>, door: Data<Door>
     }
     let mut response = HttpResponse::Ok();
     id.write(family, &mut response);
-    response.json(entry(family, &model))
+    response.json(entry(family, &snapshot, &model))
 }
 
 /// The key, which must be usable; models cost nothing else.
@@ -88,10 +90,19 @@ fn shape(request: &HttpRequest, wanted: &Wanted) -> Family {
     }
 }
 
-fn entry(family: Family, model: &str) -> Value {
+fn entry(family: Family, snapshot: &Snapshot, model: &str) -> Value {
+    let row = snapshot.catalogued(model);
+    let created_ms = row.map_or(CREATED_MS, |row| row.created_at);
     match family {
-        Family::OpenAi => json!({"id": model, "object": "model", "created": CREATED, "owned_by": "api-proxy"}),
-        Family::Claude => json!({"type": "model", "id": model, "display_name": model, "created_at": "2025-01-01T00:00:00Z"}),
+        Family::OpenAi => {
+            let owner = if snapshot.provider_of(model) == Some(Family::Claude) { "anthropic" } else { "openai" };
+            json!({"id": model, "object": "model", "created": created_ms / 1_000, "owned_by": owner})
+        }
+        Family::Claude => {
+            let name = row.map(|row| row.display_name.as_str()).filter(|name| !name.is_empty()).unwrap_or(model);
+            let created = jiff::Timestamp::from_millisecond(created_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+            json!({"type": "model", "id": model, "display_name": name, "created_at": format!("{created:.0}")})
+        }
     }
 }
 
@@ -106,12 +117,12 @@ fn with_ends(mut list: Value, page: &[String], has_more: bool) -> Value {
     list
 }
 
-fn openai_list(names: &[String]) -> Value {
-    let data: Vec<Value> = names.iter().map(|name| entry(Family::OpenAi, name)).collect();
+fn openai_list(snapshot: &Snapshot, names: &[String]) -> Value {
+    let data: Vec<Value> = names.iter().map(|name| entry(Family::OpenAi, snapshot, name)).collect();
     with_ends(json!({"object": "list", "data": data}), names, false)
 }
 
-fn claude_list(names: &[String], wanted: &Wanted) -> Value {
+fn claude_list(snapshot: &Snapshot, names: &[String], wanted: &Wanted) -> Value {
     let limit = wanted.limit.unwrap_or(PAGE.0).clamp(1, PAGE.1);
     let place = |id: &Option<String>| id.as_ref().and_then(|id| names.iter().position(|name| name == id));
     let start = place(&wanted.after_id).map_or(0, |after| after + 1);
@@ -119,6 +130,6 @@ fn claude_list(names: &[String], wanted: &Wanted) -> Value {
     let window = names.get(start..end.max(start)).unwrap_or_default();
     let backwards = wanted.before_id.is_some() && wanted.after_id.is_none();
     let page = if backwards { &window[window.len().saturating_sub(limit)..] } else { &window[..limit.min(window.len())] };
-    let data: Vec<Value> = page.iter().map(|name| entry(Family::Claude, name)).collect();
+    let data: Vec<Value> = page.iter().map(|name| entry(Family::Claude, snapshot, name)).collect();
     with_ends(json!({"data": data}), page, window.len() > page.len())
 }

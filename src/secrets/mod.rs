@@ -7,6 +7,6 @@ mod tokens;
 
 pub use sealer::{Place, Sealer, Unsealable};
 pub use tokens::{
-    NewKey, NoRandomness, digest, hex, new_admin_token, new_card_code, new_relay_key, new_session_token, random_base62,
-    read_card_code,
+    NewKey, NoRandomness, RELAY_KEY_PREFIX, digest, hex, new_admin_token, new_card_code, new_relay_key, new_session_token,
+    random_base62, read_card_code,
 };

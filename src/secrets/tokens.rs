@@ -37,6 +37,9 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [nibble(byte >> 4), nibble(byte & 15)]).collect()
 }
 
+/// How the text of a relay key begins.
+pub const RELAY_KEY_PREFIX: &str = "sk-relay-";
+
 /// A relay key: `sk-relay-XXXX-<43 secret characters>`.
 ///
 /// # Errors

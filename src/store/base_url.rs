@@ -14,7 +14,7 @@ pub enum BadBaseUrl {
     /// Neither `http` nor `https`.
     #[error("only http and https")]
     Scheme,
-    /// It carries a user name, password, query or fragment.
+    /// It carries a user name, password, query or fragment. An empty fragment (a `#` at the end) is allowed.
     #[error("no user name, password, query or fragment")]
     Extras,
     /// It has characters that parsers of URLs skip or take for others.
@@ -22,18 +22,39 @@ pub enum BadBaseUrl {
     Characters,
 }
 
-/// The form the road uses: `scheme://host[:port]/path/v<digits>`, no trailing slash; `/v1` is inserted
-/// where no version stands at the end.
+/// What clients append to a base URL. Where one stands at the end, the whole address of a route was pasted.
+const ENDPOINTS: [&str; 6] = ["/chat/completions", "/messages/count_tokens", "/messages", "/responses", "/embeddings", "/models"];
+
+/// The form that requests are sent to: `scheme://host[:port]/path/v<digits>`, no trailing slash; `/v1` is inserted where
+/// no version stands at the end. Three spellings are taken as they stand: an address that ends in a route
+/// (`…/inference/chat/completions`, the route is cut off), one that ends in `#`, and Gemini's `/v1beta/openai`.
 ///
 /// # Errors
 /// Says what is wrong with the URL.
 pub fn normalise(given: &str) -> Result<String, BadBaseUrl> {
     let url = parse(given)?;
     let path = url.path().trim_end_matches('/');
-    let last = path.rsplit('/').next().unwrap_or_default();
-    let versioned = last.strip_prefix('v').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()));
-    let version = if versioned { "" } else { "/v1" };
+    let pasted = ENDPOINTS.iter().find_map(|endpoint| path.strip_suffix(endpoint));
+    let path = pasted.unwrap_or(path).trim_end_matches('/');
+    let is_whole = pasted.is_some() || url.fragment().is_some() || ends_in_version(path);
+    let version = if is_whole { "" } else { "/v1" };
     Ok(format!("{}{path}{version}", url.origin().ascii_serialization()))
+}
+
+/// Whether a path ends in `v<digits>`, also with `alpha` or `beta` behind it, or in such a version and `openai`: Gemini's
+/// documented address is `/v1beta/openai` (ai.google.dev/gemini-api/docs/openai).
+fn ends_in_version(path: &str) -> bool {
+    let mut segments = path.rsplit('/');
+    let last = segments.next().unwrap_or_default();
+    is_version(last) || (last == "openai" && segments.next().is_some_and(is_version))
+}
+
+fn is_version(segment: &str) -> bool {
+    let Some(rest) = segment.strip_prefix('v') else { return false };
+    let stage = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number = rest.len() > stage.len();
+    let stage = stage.trim_end_matches(|c: char| c.is_ascii_digit());
+    number && matches!(stage, "" | "alpha" | "beta")
 }
 
 /// Whether the URL names a private, loopback, link-local, metadata or otherwise internal host literally.
@@ -75,10 +96,14 @@ fn parse(given: &str) -> Result<Url, BadBaseUrl> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(BadBaseUrl::Scheme);
     }
-    if has_user_info(given) || url.query().is_some() || url.fragment().is_some() {
+    if has_user_info(given) || url.query().is_some() || has_fragment(&url) {
         return Err(BadBaseUrl::Extras);
     }
     if url.host_str().is_none_or(str::is_empty) { Err(BadBaseUrl::Syntax) } else { Ok(url) }
+}
+
+fn has_fragment(url: &Url) -> bool {
+    url.fragment().is_some_and(|fragment| !fragment.is_empty())
 }
 
 #[cfg(test)]
@@ -97,6 +122,41 @@ mod tests {
             ("https://h/vision", "https://h/vision/v1"),
             ("https://h:443/v12", "https://h/v12"),
             ("HTTP://[::1]:80/", "http://[::1]/v1"),
+        ] {
+            assert_eq!(normalise(given).as_deref(), Ok(expected), "{given}");
+        }
+    }
+
+    #[test]
+    fn addresses_without_a_version_can_be_written() {
+        for (given, expected) in [
+            ("https://g.example/v1beta/openai/", "https://g.example/v1beta/openai"),
+            ("https://g.example/v1alpha2", "https://g.example/v1alpha2"),
+            ("https://g.example/inference#", "https://g.example/inference"),
+            ("https://g.example/#", "https://g.example"),
+            ("https://g.example/v1#", "https://g.example/v1"),
+            ("https://g.example/openai", "https://g.example/openai/v1"),
+            ("https://g.example/v1gamma", "https://g.example/v1gamma/v1"),
+            ("https://g.example/vbeta", "https://g.example/vbeta/v1"),
+        ] {
+            assert_eq!(normalise(given).as_deref(), Ok(expected), "{given}");
+        }
+    }
+
+    #[test]
+    fn a_pasted_route_is_the_address_before_it() {
+        for (given, expected) in [
+            ("https://h/v1/chat/completions", "https://h/v1"),
+            ("https://h/v1/chat/completions/", "https://h/v1"),
+            ("https://h/api/paas/v4/chat/completions", "https://h/api/paas/v4"),
+            ("https://h/v1/messages", "https://h/v1"),
+            ("https://h/v1/messages/count_tokens", "https://h/v1"),
+            ("https://h/anthropic/v1/messages/", "https://h/anthropic/v1"),
+            ("https://h/v1/responses", "https://h/v1"),
+            ("https://h/v1/embeddings", "https://h/v1"),
+            ("https://h/v1/models", "https://h/v1"),
+            ("https://h/inference/chat/completions", "https://h/inference"),
+            ("https://h/v1/submessages", "https://h/v1/submessages/v1"),
         ] {
             assert_eq!(normalise(given).as_deref(), Ok(expected), "{given}");
         }

@@ -17,7 +17,7 @@ const CHANNELS: &str = "SELECT * FROM channels WHERE enabled AND api_key_sealed 
 const MAPPINGS: &str = "SELECT id, provider, target_provider, upstream_model FROM model_mappings WHERE enabled ORDER BY id";
 const INBOUNDS: &str = "SELECT mapping_id, model FROM model_mapping_inbounds ORDER BY mapping_id, model";
 const MAPPED_CHANNELS: &str = "SELECT mapping_id, channel_id FROM model_mapping_channels ORDER BY mapping_id, channel_id";
-const MODELS: &str = "SELECT provider, model, display_name, visible, enabled FROM catalogue_models ORDER BY id";
+const MODELS: &str = "SELECT provider, model, display_name, visible, enabled, created_at FROM catalogue_models ORDER BY id";
 const PRICES: &str = "SELECT provider, channel_id, model, input_price, output_price, cache_read_price, \
     cache_creation_price, cache_creation_1h_price FROM model_prices ORDER BY id";
 
@@ -111,6 +111,7 @@ struct ModelRow {
     display_name: String,
     visible: bool,
     enabled: bool,
+    created_at: i64,
 }
 
 impl ModelRow {
@@ -121,6 +122,7 @@ impl ModelRow {
             display_name: self.display_name,
             visible: self.visible,
             enabled: self.enabled,
+            created_at: self.created_at,
         })
     }
 }

@@ -44,6 +44,8 @@ faults! {
     TOO_LARGE = 413 "request_too_large" "invalid_request_error" "request_too_large";
     /// The body's encoding is unknown.
     UNSUPPORTED = 415 "request_too_large" "invalid_request_error" "unsupported_media_type";
+    /// A web socket was asked for.
+    NO_WEB_SOCKET = 426 "invalid_request_error" "invalid_request_error" "upgrade_required";
     /// A limit is reached.
     LIMITED = 429 "rate_limit_error" "rate_limit_error" "rate_limit_exceeded";
     /// Something in the gateway broke.

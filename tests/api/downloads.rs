@@ -29,7 +29,8 @@ impl Caller {
             "{}",
             reply.text
         );
-        reply.text
+        // Excel reads a file without a byte order mark in the system's code page.
+        reply.text.strip_prefix('\u{feff}').expect("a byte order mark").to_owned()
     }
 }
 

@@ -20,6 +20,7 @@ mod reply;
 mod absurd;
 mod bodies;
 mod capacity;
+mod client_habits;
 mod conversion;
 mod doors;
 mod failures;

@@ -6,6 +6,7 @@
 mod actor;
 mod keys;
 mod offers;
+mod similar;
 mod snapshot;
 #[cfg(test)]
 mod tests;

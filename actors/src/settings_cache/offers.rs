@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::snapshot::{Mapping, Snapshot};
+use super::snapshot::{CatalogueModel, Mapping, Snapshot};
 use crate::vocabulary::model::name_variants;
-use crate::vocabulary::{Channel, ChannelScope, KeyRecord, Protocol, Tariff};
+use crate::vocabulary::{Channel, ChannelScope, Family, KeyRecord, Protocol, Tariff};
 
 /// A channel that may serve the request, and what it would cost there.
 #[derive(Clone, Debug)]
@@ -48,16 +48,25 @@ pub enum NoOffer {
     NoChannel,
 }
 
+/// The known name that serves a request.
+struct MatchedName<'a> {
+    name: &'a str,
+    /// Whether it was asked for by this name or one of its variants.
+    is_exact: bool,
+}
+
 impl Snapshot {
     /// The channels that may serve `model` to this key in this protocol.
     ///
     /// # Errors
     /// Says which rule left nobody over.
     pub fn offers(&self, protocol: Protocol, model: &str, key: &KeyRecord) -> Result<Vec<Offer>, NoOffer> {
-        let Some(name) = self.matching_name(protocol, model) else {
+        let Some(MatchedName { name, is_exact }) = self.matching_name(protocol, model) else {
             return Err(NoOffer::UnknownModel);
         };
-        if !key.allows_model(model, name) {
+        // A name that was only similar must not open by its own spelling what the list keeps shut.
+        let asked = if is_exact { model } else { name };
+        if !key.allows_model(asked, name) {
             return Err(NoOffer::KeyForbidsModel);
         }
         let family = protocol.family();
@@ -82,10 +91,10 @@ impl Snapshot {
     pub fn fallback(&self, protocol: Protocol, key: &KeyRecord) -> Option<Offer> {
         let settings = &self.settings;
         let (enabled, channel, model) = match protocol.family() {
-            crate::vocabulary::Family::Claude => {
+            Family::Claude => {
                 (settings.claude_fallback_enabled, settings.claude_fallback_channel_id, &settings.claude_fallback_model)
             }
-            crate::vocabulary::Family::OpenAi => {
+            Family::OpenAi => {
                 (settings.openai_fallback_enabled, settings.openai_fallback_channel_id, &settings.openai_fallback_model)
             }
         };
@@ -94,14 +103,25 @@ impl Snapshot {
         self.offer(protocol, Arc::clone(channel), model, key).ok()
     }
 
+    /// What is known of a model by the name it is asked for: the catalogue's row, of either provider.
+    pub fn catalogued(&self, name: &str) -> Option<&CatalogueModel> {
+        [Family::Claude, Family::OpenAi].iter().find_map(|family| self.model(*family, name))
+    }
+
+    /// The provider of the channels that serve `name`; `None` where nobody does.
+    pub fn provider_of(&self, name: &str) -> Option<Family> {
+        let row = self.catalogued(name).map(|row| row.provider);
+        let target = || self.mappings.values().find_map(|by_name| by_name.get(name)?.first()).map(|mapping| mapping.target);
+        let lists = |channel: &&Arc<Channel>| channel.lists(name);
+        row.or_else(target).or_else(|| self.channels.iter().find(lists).map(|channel| channel.family))
+    }
+
     /// The names this key may ask for in `GET /v1/models`: visible, enabled, and served by somebody.
     pub fn callable_models(&self, key: &KeyRecord) -> Vec<String> {
         let mut names: BTreeSet<&String> = self.known.iter().collect();
         names.retain(|name| {
-            let hidden = [crate::vocabulary::Family::Claude, crate::vocabulary::Family::OpenAi]
-                .iter()
-                .filter_map(|family| self.model(*family, name))
-                .any(|row| !row.visible);
+            let hidden =
+                [Family::Claude, Family::OpenAi].iter().filter_map(|family| self.model(*family, name)).any(|row| !row.visible);
             let servable = [Protocol::Messages, Protocol::ChatCompletions, Protocol::Responses, Protocol::Embeddings]
                 .iter()
                 .any(|protocol| self.offers(*protocol, name, key).is_ok());
@@ -110,13 +130,17 @@ impl Snapshot {
         names.into_iter().cloned().collect()
     }
 
-    /// The first of the model's name variants that a mapping or a channel's name rules know.
-    fn matching_name<'m>(&self, protocol: Protocol, model: &'m str) -> Option<&'m str> {
-        let serving =
-            name_variants(model).find(|name| !self.mappings_of(protocol, name).is_empty() || self.known.contains(*name));
-        serving.or_else(|| {
-            Some(model).filter(|_| self.settings.allow_unpriced_models && self.channels.iter().any(|c| c.serves_all()))
-        })
+    /// The first of the model's name variants that a mapping or a channel's name rules know; else any name that may be
+    /// served without a price; else the only known name that is spelt alike.
+    fn matching_name<'a>(&'a self, protocol: Protocol, model: &'a str) -> Option<MatchedName<'a>> {
+        let is_served = |name: &&str| !self.mappings_of(protocol, name).is_empty() || self.known.contains(*name);
+        let serves_any = || self.settings.allow_unpriced_models && self.channels.iter().any(|channel| channel.serves_all());
+        let exact = name_variants(model).find(is_served).or_else(|| Some(model).filter(|_| serves_any()));
+        if let Some(name) = exact {
+            return Some(MatchedName { name, is_exact: true });
+        }
+        let similar = name_variants(model).find_map(|name| self.similar.only_one_like(name));
+        similar.map(|name| MatchedName { name, is_exact: false })
     }
 
     fn mappings_of(&self, protocol: Protocol, name: &str) -> &[Arc<Mapping>] {

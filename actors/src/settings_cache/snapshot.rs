@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::similar::SimilarNames;
 use crate::vocabulary::{Channel, ChannelId, Family, Multiplier, PriceList, Settings, Tariff};
 
 /// A row of the model catalogue.
@@ -18,6 +19,8 @@ pub struct CatalogueModel {
     pub visible: bool,
     /// Callable at all.
     pub enabled: bool,
+    /// When the row was made, epoch milliseconds.
+    pub created_at: i64,
 }
 
 /// An enabled mapping: clients of `provider` that ask for `inbound` get `upstream` from `target` channels.
@@ -80,6 +83,7 @@ pub struct Snapshot {
     pub(super) models: HashMap<(Family, String), CatalogueModel>,
     pub(super) prices: HashMap<(PriceScope, String), PriceList>,
     pub(super) known: HashSet<String>,
+    pub(super) similar: SimilarNames,
 }
 
 impl Snapshot {
@@ -104,6 +108,7 @@ impl Snapshot {
             mappings,
             models: catalogue.models.into_iter().map(|row| ((row.provider, row.model.clone()), row)).collect(),
             prices: catalogue.prices.into_iter().map(|row| ((row.scope, row.model), row.prices)).collect(),
+            similar: SimilarNames::of(known.iter()),
             known,
         }
     }

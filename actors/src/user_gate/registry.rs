@@ -16,7 +16,7 @@ use super::view::{GateState, Traffic};
 use crate::ports::{Account, CatalogueSource, Clock, Faults, StorageIll};
 use crate::supervision::{Crashed, Loss, VitalSigns, Vitals};
 use crate::usage_ledger::Backlog;
-use crate::vocabulary::{KeyId, Limits, UserId};
+use crate::vocabulary::{Limits, UserId};
 
 /// How often a request asks again when a gate crashed, died or retired under it.
 const ASKS: usize = 8;
@@ -138,7 +138,7 @@ impl UserGates {
                 books()
             }
         };
-        known.map_or(Ok(()), |books| books.look(ask, self.shelf.clock.now_ms()))
+        known.map_or(Ok(()), |books| books.look(ask, self.shelf.clock.monotonic_ms()))
     }
 
     /// Reads a user's quota again, if their gate is open.

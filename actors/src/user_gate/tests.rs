@@ -91,7 +91,7 @@ fn a_look_refuses_what_no_body_could_save_and_charges_nothing() {
     for _ in 0..5 {
         assert_eq!(books.look(&head, 0), Ok(()));
     }
-    let before = books.observe(0);
+    let before = books.observe(&SetClock::default());
     assert_eq!((before.requests, before.tokens, before.slots), (0, 0, 0));
     let hold = granted(&books, &Ask { tokens: 10, user_limits: full, ..ask(KEY, 1, 100, BalancePolicy::Strict) }).unwrap();
     assert!(matches!(books.look(&head, 0), Err(Refusal::Rpm { limit: 1, .. })));

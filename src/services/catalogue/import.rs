@@ -1,7 +1,7 @@
 //! Imports prices: a plain list of rows, or the price file of the LiteLLM project. All or nothing.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use actors::ports::Changed;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::price_file::{self, Skipped, read};
-use super::prices::{NewPrice, Price, checked_figures, refused};
+use super::prices::{NewPrice, Price, checked_figures, family_of, refused};
 use super::reach::Reach;
 use crate::services::error::NOT_JSON;
 use crate::services::values::check;
@@ -158,19 +158,21 @@ fn not_too_many(rows: &[NewPrice]) -> Served<()> {
 }
 
 async fn checked(services: &Services, given: Vec<NewPrice>) -> Served<Vec<PriceRow>> {
-    let channels: BTreeSet<i64> = if given.iter().any(|row| row.channel_id.is_some()) {
-        channels::all(&services.db).await?.into_iter().map(|row| row.id).collect()
+    let channels: BTreeMap<i64, String> = if given.iter().any(|row| row.channel_id.is_some()) {
+        channels::all(&services.db).await?.into_iter().map(|row| (row.id, row.kind)).collect()
     } else {
-        BTreeSet::new()
+        BTreeMap::new()
     };
     let mut seen = BTreeSet::new();
     let mut rows = Vec::with_capacity(given.len());
     for (index, new) in given.into_iter().enumerate() {
         let at = |detail: &dyn std::fmt::Display| check::bad(&format!("rows[{index}]"), detail);
-        let row = checked_figures(services, new).map_err(|error| at(&error))?;
-        if row.channel_id.is_some_and(|id| !channels.contains(&id)) {
-            return Err(at(&"there is no such channel"));
-        }
+        let family = match new.channel_id.map(|id| channels.get(&id)) {
+            Some(None) => return Err(at(&"there is no such channel")),
+            Some(Some(kind)) => Some(family_of("channelId", kind)?),
+            None => None,
+        };
+        let row = checked_figures(services, new, family).map_err(|error| at(&error))?;
         if !seen.insert(place(&row)) {
             return Err(at(&"the model is there twice"));
         }

@@ -1,7 +1,7 @@
 //! Prices per million tokens.
 
 use actors::ports::Changed;
-use actors::vocabulary::{ChannelId, Nanos};
+use actors::vocabulary::{ChannelId, Family, Nanos};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -76,12 +76,31 @@ pub struct NewPrice {
     pub input_price_per_m_tok: Usd,
     /// Output.
     pub output_price_per_m_tok: Usd,
-    /// Input read from the provider's cache (default 0).
+    /// Input read from the provider's cache (default: the input price).
     pub cache_read_price_per_m_tok: Option<Usd>,
-    /// Input written to the five-minute cache (default 0).
+    /// Input written to the five-minute cache (default: 1.25 times the input price for Claude, the input price for OpenAI).
     pub cache_creation_price_per_m_tok: Option<Usd>,
-    /// Input written to the one-hour cache; absent = as for five minutes.
+    /// Input written to the one-hour cache (default: twice the input price for Claude, the input price for OpenAI).
     pub cache_creation1h_price_per_m_tok: Option<Usd>,
+}
+
+/// Cache prices that were left out, from the input price, in nanos per million tokens. Anthropic's own factors
+/// (docs.claude.com, "Prompt caching", Pricing); OpenAI charges writes as input. Reads cost what input does until somebody
+/// names their discount.
+struct CacheDefaults {
+    read: i64,
+    write: i64,
+    write_1h: i64,
+}
+
+impl CacheDefaults {
+    fn of(provider: Family, input: i64) -> Self {
+        let times = |quarters: i64| (input.saturating_mul(quarters).saturating_add(2) / 4).min(DEAREST);
+        match provider {
+            Family::Claude => Self { read: input, write: times(5), write_1h: times(8) },
+            Family::OpenAi => Self { read: input, write: input, write_1h: input },
+        }
+    }
 }
 
 impl From<&Price> for NewPrice {
@@ -113,11 +132,11 @@ pub struct PricePatch {
     pub input_price_per_m_tok: Patch<Usd>,
     /// Output; null = 0.
     pub output_price_per_m_tok: Patch<Usd>,
-    /// Cache reads; null = 0.
+    /// Cache reads; null = the default for this input price.
     pub cache_read_price_per_m_tok: Patch<Usd>,
-    /// Five-minute cache writes; null = 0.
+    /// Five-minute cache writes; null = the default for this input price.
     pub cache_creation_price_per_m_tok: Patch<Usd>,
-    /// One-hour cache writes; null = as for five minutes.
+    /// One-hour cache writes; null = the default for this input price.
     pub cache_creation1h_price_per_m_tok: Patch<Usd>,
 }
 
@@ -173,19 +192,29 @@ pub async fn update(services: &Services, actor: &Actor, id: i64, patch: PricePat
     row.provider = patch.provider.try_map(|word| provider("provider", &word))?.over_option(row.provider);
     row.channel_id = patch.channel_id.over_option(row.channel_id);
     either(row.provider.as_deref(), row.channel_id)?;
-    if given_channel {
-        channel_exists(services, row.channel_id).await?;
-    }
+    let family = match (&row.provider, row.channel_id) {
+        (_, Some(channel)) if given_channel => channel_family(services, channel).await?,
+        (_, Some(channel)) => channel_family(services, channel).await.unwrap_or(Family::OpenAi),
+        (provider, None) => provider.as_deref().map_or(Ok(Family::OpenAi), |word| family_of("provider", word))?,
+    };
     if let Some(name) = patch.model {
         row.model = model_name("model", &name)?;
     }
-    let set = |field, patch: Patch<Usd>, current| Ok(patch.try_map(|usd| price(field, usd))?.over(current, 0)) as Served<i64>;
-    row.input_price = set("inputPricePerMTok", patch.input_price_per_m_tok, row.input_price)?;
-    row.output_price = set("outputPricePerMTok", patch.output_price_per_m_tok, row.output_price)?;
-    row.cache_read_price = set("cacheReadPricePerMTok", patch.cache_read_price_per_m_tok, row.cache_read_price)?;
-    row.cache_creation_price = set("cacheCreationPricePerMTok", patch.cache_creation_price_per_m_tok, row.cache_creation_price)?;
+    let set = |field, patch: Patch<Usd>, current, default| {
+        Ok(patch.try_map(|usd| price(field, usd))?.over(current, default)) as Served<i64>
+    };
+    row.input_price = set("inputPricePerMTok", patch.input_price_per_m_tok, row.input_price, 0)?;
+    row.output_price = set("outputPricePerMTok", patch.output_price_per_m_tok, row.output_price, 0)?;
+    let default = CacheDefaults::of(family, row.input_price);
+    row.cache_read_price = set("cacheReadPricePerMTok", patch.cache_read_price_per_m_tok, row.cache_read_price, default.read)?;
+    row.cache_creation_price =
+        set("cacheCreationPricePerMTok", patch.cache_creation_price_per_m_tok, row.cache_creation_price, default.write)?;
     let one_hour = patch.cache_creation1h_price_per_m_tok.try_map(|usd| price("cacheCreation1hPricePerMTok", usd))?;
-    row.cache_creation_1h_price = one_hour.over_option(row.cache_creation_1h_price);
+    row.cache_creation_1h_price = match one_hour {
+        Patch::Absent => row.cache_creation_1h_price,
+        Patch::Null => Some(default.write_1h),
+        Patch::Value(price) => Some(price),
+    };
     row.updated_at = services.now();
     let made = Price::from(row.clone());
     let deed = Deed::new("price.update", id).before(&Price::from(old)).after(&made);
@@ -214,29 +243,41 @@ pub async fn delete(services: &Services, actor: &Actor, id: i64) -> Served<()> {
 /// A new row, checked.
 pub(super) async fn checked(services: &Services, new: NewPrice) -> Served<PriceRow> {
     either(new.provider.as_deref(), new.channel_id)?;
-    channel_exists(services, new.channel_id).await?;
-    checked_figures(services, new)
+    let family = match new.channel_id {
+        Some(channel) => Some(channel_family(services, channel).await?),
+        None => None,
+    };
+    checked_figures(services, new, family)
 }
 
-/// The same without asking the database for the channel.
-pub(in crate::services) fn checked_figures(services: &Services, new: NewPrice) -> Served<PriceRow> {
+/// The same without asking the database for the channel, whose `family` is known.
+pub(in crate::services) fn checked_figures(services: &Services, new: NewPrice, family: Option<Family>) -> Served<PriceRow> {
     either(new.provider.as_deref(), new.channel_id)?;
     let now = services.now();
-    let optional = |field, usd: Option<Usd>| usd.map_or(Ok(0), |usd| price(field, usd));
-    let one_hour = new.cache_creation1h_price_per_m_tok.map(|usd| price("cacheCreation1hPricePerMTok", usd));
+    let provider = new.provider.map(|word| provider("provider", &word)).transpose()?;
+    let named = provider.as_deref().map(|word| family_of("provider", word)).transpose()?;
+    let input_price = price("inputPricePerMTok", new.input_price_per_m_tok)?;
+    let default = CacheDefaults::of(family.or(named).unwrap_or(Family::OpenAi), input_price);
+    let or = |field, usd: Option<Usd>, default| usd.map_or(Ok(default), |usd| price(field, usd));
+    let one_hour = or("cacheCreation1hPricePerMTok", new.cache_creation1h_price_per_m_tok, default.write_1h)?;
     Ok(PriceRow {
         id: services.id(),
-        provider: new.provider.map(|word| provider("provider", &word)).transpose()?,
+        provider,
         channel_id: new.channel_id,
         model: model_name("model", &new.model)?,
-        input_price: price("inputPricePerMTok", new.input_price_per_m_tok)?,
+        input_price,
         output_price: price("outputPricePerMTok", new.output_price_per_m_tok)?,
-        cache_read_price: optional("cacheReadPricePerMTok", new.cache_read_price_per_m_tok)?,
-        cache_creation_price: optional("cacheCreationPricePerMTok", new.cache_creation_price_per_m_tok)?,
-        cache_creation_1h_price: one_hour.transpose()?,
+        cache_read_price: or("cacheReadPricePerMTok", new.cache_read_price_per_m_tok, default.read)?,
+        cache_creation_price: or("cacheCreationPricePerMTok", new.cache_creation_price_per_m_tok, default.write)?,
+        cache_creation_1h_price: Some(one_hour),
         created_at: now,
         updated_at: now,
     })
+}
+
+/// `claude` or `openai`.
+pub(in crate::services) fn family_of(field: &str, word: &str) -> Served<Family> {
+    word.parse().map_err(|_| check::bad(field, "claude or openai"))
 }
 
 async fn find(services: &Services, id: i64) -> Served<PriceRow> {
@@ -251,10 +292,10 @@ fn either(provider: Option<&str>, channel: Option<i64>) -> Served<()> {
     }
 }
 
-async fn channel_exists(services: &Services, channel: Option<i64>) -> Served<()> {
-    let Some(id) = channel else { return Ok(()) };
-    let found = channels::find(&services.db, ChannelId(id)).await?;
-    found.map(|_| ()).ok_or_else(|| check::bad("channelId", "there is no such channel"))
+async fn channel_family(services: &Services, channel: i64) -> Served<Family> {
+    let found = channels::find(&services.db, ChannelId(channel)).await?;
+    let row = found.ok_or_else(|| check::bad("channelId", "there is no such channel"))?;
+    family_of("channelId", &row.kind)
 }
 
 /// A price that can be kept, in nanos.

@@ -206,7 +206,11 @@ impl Plan {
                 cache_creation_price_per_m_tok: Some(config.cache_creation_price_per_m_tok),
                 cache_creation1h_price_per_m_tok: config.cache_creation1h_price_per_m_tok,
             };
-            let row = prices::checked_figures(services, new).map_err(|error| at(&error))?;
+            let one_hour_as_five_minutes = new.cache_creation1h_price_per_m_tok.is_none();
+            let mut row = prices::checked_figures(services, new, None).map_err(|error| at(&error))?;
+            if one_hour_as_five_minutes {
+                row.cache_creation_1h_price = None;
+            }
             if !seen.insert(place(&row)) {
                 return Err(at(&"the model is there twice"));
             }

@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 
 use crate::services::{Served, ServiceError};
 
-/// The line with the columns' names.
+/// The line with the columns' names, behind a byte order mark: without one, Excel reads the file in the system's code page.
 pub(super) fn header(columns: &[&str]) -> String {
-    format!("{}\r\n", columns.join(","))
+    format!("\u{feff}{}\r\n", columns.join(","))
 }
 
 /// The line of one row, a JSON object. Lists and objects are cells of JSON; numbers stay as they are.
