@@ -20,6 +20,7 @@ pub(super) fn of(why: &Why) -> Cause {
         Why::NoRoute(NoRoute::Unanswered) => Cause::of("gateway_busy"),
         Why::Failed(failed) => of_failure(failed),
         Why::Unrecorded => Cause::of("unrecorded"),
+        Why::Stopping => Cause::of("gateway_stopping"),
     }
 }
 
@@ -31,9 +32,12 @@ fn of_refusal(refused: &Refused) -> Cause {
         Refused::Maintenance(_) => Cause::of("maintenance"),
         Refused::Bad(BadAsk::NotJson(_)) => Cause::of("not_json"),
         Refused::Bad(BadAsk::NotAnObject) => Cause::of("not_an_object"),
+        Refused::Bad(BadAsk::TooMuch { field, .. }) => Cause::about("too_much", field),
         Refused::Bad(BadAsk::Field { field, .. }) => Cause::about("bad_field", field),
         Refused::NoOffer { model, why } => Cause::about(no_offer(*why), model),
         Refused::Gate(refusal) => of_gate(refusal),
+        Refused::Unrecordable => Cause::of("unrecordable"),
+        Refused::Overloaded(_) => Cause::of("overloaded"),
         Refused::StorageIll => Cause::of("storage"),
     }
 }
@@ -66,6 +70,7 @@ fn of_gate(refusal: &Refusal) -> Cause {
         Refusal::BalanceTooSmall => Cause::of("balance_too_small"),
         Refusal::BudgetUsedUp => Cause::of("budget_used_up"),
         Refusal::DailyQuota { limit } => Cause::about("daily_quota", limit),
+        Refusal::DailyHeld { limit } => Cause::about("daily_held", limit),
         Refusal::Rpm { limit, .. } => Cause::about("requests_per_minute", limit),
         Refusal::Tpm { limit, .. } => Cause::about("tokens_per_minute", limit),
         Refusal::NoSlot { limit } => Cause::about("no_slot", limit),
@@ -83,6 +88,7 @@ fn of_failure(failed: &Failed) -> Cause {
         Failed::CannotCarry(what) => Cause::about("cannot_carry", &what.field),
         Failed::Deadline => Cause::of("deadline"),
         Failed::Unanswered => Cause::of("gateway_busy"),
+        Failed::Overloaded(_) => Cause::of("overloaded"),
     }
 }
 
@@ -93,5 +99,6 @@ pub(super) fn of_body(bad: &BadBody) -> Cause {
         BadBody::UnknownEncoding => Cause::of("unknown_encoding"),
         BadBody::TooSlow => Cause::of("body_too_slow"),
         BadBody::Broken => Cause::of("body_broken"),
+        BadBody::Overloaded(_) => Cause::of("overloaded"),
     }
 }

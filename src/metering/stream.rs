@@ -332,6 +332,7 @@ fn cause_of(end: &End) -> Cause {
         End::Broken(Broken::Network) => "upstream_broke",
         End::Broken(Broken::TooLong) => "upstream_event_too_long",
         End::Exhausted => "balance_ran_out",
+        End::Late => "gateway_stopping",
     })
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::http::header::{self, HeaderMap};
 use actors::settings_cache::Offer;
 use actors::usage_ledger::PendingReceipt;
-use actors::vocabulary::{Attempt, Price, Protocol};
+use actors::vocabulary::{Attempt, Cause, Price, Protocol};
 use awc::error::SendRequestError;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -148,6 +148,7 @@ fn note_stale(pending: &mut PendingReceipt, offer: &Offer, stale: Stale) {
         started_ms,
         duration_ms: ms(stale.took),
         error: Some(STALE.to_owned()),
+        cause: Some(Cause::of("attempt_stale")),
     });
 }
 

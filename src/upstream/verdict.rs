@@ -116,7 +116,9 @@ impl Miss {
             Self::Network(why) => Cause::about("attempt_no_connection", why),
             Self::Status { status, .. } => Cause::about("attempt_status", status),
             Self::NoSuchModel(_) => Cause::of("attempt_lacks_model"),
-            Self::NoAnswer(why) => no_answer(why),
+            Self::Forbidden => Cause::about("attempt_status", 403),
+            Self::NoAnswer(why) | Self::Declined(why) => no_answer(why),
+            Self::Overloaded(_) => Cause::of("overloaded"),
             Self::Unusable => Cause::of("attempt_unusable"),
             Self::CannotCarry(what) => Cause::about("attempt_cannot_carry", &what.field),
         }

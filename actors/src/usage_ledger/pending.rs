@@ -30,6 +30,7 @@ pub(super) fn forgiven(receipt: &Receipt) -> Receipt {
         ending: Ending::Refused,
         status: UNAVAILABLE,
         error: Some(UNRECORDED.to_owned()),
+        cause: Some(Cause::of("unrecorded")),
         ..receipt.clone()
     }
 }
@@ -301,6 +302,7 @@ impl PendingReceipt {
         if !self.bookkeeper.closing.load(Ordering::Acquire) {
             return (Ending::ClientLeft, CLIENT_CLOSED_REQUEST, None);
         }
+        self.note(|receipt| receipt.cause = Some(Cause::of("gateway_stopping")));
         self.billable &= self.receipt.as_deref().is_some_and(|receipt| receipt.timings.first_output_ms.is_some());
         (Ending::TimedOut, SERVICE_UNAVAILABLE, Some("the gateway was stopped before the answer was complete".to_owned()))
     }

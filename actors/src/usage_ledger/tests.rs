@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::recovery::recover;
 use super::settling::settle;
 use crate::ports::{BookingFailed, Entry, Journal, LedgerStore, Room, SetAside, SystemClock};
-use crate::vocabulary::{Ending, KeyId, Nanos, Protocol, Receipt, ReceiptId, Timings, Usage, UserId};
+use crate::vocabulary::{Counted, Ending, KeyId, Nanos, Protocol, Receipt, ReceiptId, Timings, Usage, UserId};
 
 fn receipt(id: i64) -> Receipt {
     Receipt {
@@ -38,6 +38,7 @@ fn receipt(id: i64) -> Receipt {
         timings: Timings::default(),
         attempts: Vec::new(),
         error: None,
+        cause: None,
         client_ip: None,
         details: None,
     }
@@ -66,6 +67,16 @@ impl LedgerStore for Store {
         }
         self.booked.lock().unwrap().extend(receipts.iter().map(|receipt| receipt.id.0));
         Ok(receipts.len())
+    }
+
+    async fn count(&self, counted: &[Counted]) -> Result<(), BookingFailed> {
+        if self.is_away {
+            return Err(BookingFailed::Unavailable("away".to_owned()));
+        }
+        if counted.iter().any(|count| self.refuses.contains(&count.first.id.0)) {
+            return Err(BookingFailed::Refused("out of range".to_owned()));
+        }
+        Ok(())
     }
 }
 
@@ -145,7 +156,7 @@ fn ids(refused: &[SetAside]) -> Vec<i64> {
 async fn the_receipts_at_fault_are_found_and_all_others_booked() {
     let store = Store { refuses: [3, 700].into(), panics_over: [41].into(), ..Store::default() };
     let receipts: Vec<Receipt> = (0..1_000).map(receipt).collect();
-    let settled = settle(&store, &receipts, 5).await.unwrap();
+    let settled = settle(&store, &receipts, &[], 5).await.unwrap();
     assert_eq!(settled.booked, 997);
     assert_eq!(ids(&settled.refused), [3, 41, 700]);
     assert_eq!(settled.refused[0].reason, "out of range");
@@ -156,7 +167,7 @@ async fn the_receipts_at_fault_are_found_and_all_others_booked() {
 #[actix::test]
 async fn a_database_that_is_away_refuses_nobody() {
     let store = Store { is_away: true, refuses: [1].into(), ..Store::default() };
-    assert_eq!(settle(&store, &[receipt(1), receipt(2)], 5).await.unwrap_err(), "away");
+    assert_eq!(settle(&store, &[receipt(1), receipt(2)], &[], 5).await.unwrap_err(), "away");
     assert_eq!(*store.transactions.lock().unwrap(), 1);
 }
 
@@ -181,7 +192,7 @@ async fn a_start_without_a_database_that_takes_anything_leaves_all_for_later() {
     assert_eq!((recovered.set_aside, recovered.left), (0, 2));
     let closed = journal.read(9).unwrap().into_iter().filter_map(|entry| match entry {
         Entry::Closed(receipt) => Some(receipt.id.0),
-        Entry::Opened(_) => None,
+        Entry::Opened(_) | Entry::Counted(_) => None,
     });
     assert_eq!(closed.collect::<Vec<_>>(), [2, 1], "what was under way has ended");
 }
