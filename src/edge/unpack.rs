@@ -15,8 +15,8 @@ use crate::capacity::{Footprint, INLINE_BYTES};
 
 /// What comes out of the first step…
 const FIRST_STEP: usize = 16 << 10;
-/// …and at most of one: steps double.
-const LONGEST_STEP: usize = 4 << 20;
+/// …and at most of one. Steps double, as the room for what comes out then does: few copies of it are made.
+const LONGEST_STEP: usize = 16 << 20;
 /// Less than this, packed, takes its first step on the thread it is on.
 const UNPACKED_IN_PLACE: usize = 1 << 10;
 /// Brotli's buffer.

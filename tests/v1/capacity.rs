@@ -50,78 +50,82 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// A small Messages request with other fields.
+fn body(fields: Value) -> Value {
+    let mut body = json!({"model": CLAUDE, "max_tokens": 16, "messages": [{"role": "user", "content": "hi"}]});
+    body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    body
+}
+
+fn said(content: Value) -> Value {
+    body(json!({"messages": [{"role": "user", "content": content}]}))
+}
+
+fn text(text: &str) -> Value {
+    json!({"type": "text", "text": text})
+}
+
+fn tool(name: &str, schema: Value) -> Value {
+    json!({"name": name, "description": "A tool.", "input_schema": schema})
+}
+
+fn object() -> Value {
+    json!({"type": "object", "properties": {"a": {"type": "string"}}})
+}
+
+/// A call and its result.
+fn call(at: usize, input: &Value, result: &Value) -> [Value; 2] {
+    let id = format!("toolu_{at}");
+    [
+        json!({"role": "assistant", "content": [{"type": "tool_use", "id": id, "name": "t", "input": input}]}),
+        json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": result}]}),
+    ]
+}
+
+/// A conversation with these calls.
+fn called(calls: Vec<[Value; 2]>) -> Value {
+    let question = json!({"role": "user", "content": "hi"});
+    let messages: Vec<Value> = std::iter::once(question).chain(calls.into_iter().flatten()).collect();
+    body(json!({"tools": [tool("t", object())], "messages": messages}))
+}
+
+/// An image of one pixel.
+fn image() -> Value {
+    let pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": pixel}})
+}
+
 /// Bodies of a Messages request that are legal and large, each in another way.
 fn large_bodies() -> Vec<(&'static str, Value)> {
-    let body = |fields: Value| {
-        let mut body = json!({"model": CLAUDE, "max_tokens": 16, "messages": [{"role": "user", "content": "hi"}]});
-        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        body
-    };
-    let said = |content: Value| body(json!({"messages": [{"role": "user", "content": content}]}));
-    let text = |text: &str| json!({"type": "text", "text": text});
-    let tool = |name: &str, schema: Value| json!({"name": name, "description": "A tool.", "input_schema": schema});
-    let object = json!({"type": "object", "properties": {"a": {"type": "string"}}});
-    let deep = |levels: usize| (0..levels).fold(object.clone(), |inner, _| json!({"type": "object", "properties": {"p": inner}}));
-    let pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
-    let image = json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": pixel}});
-    let document =
-        |data: String| json!({"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": data}});
-    let called = |input: &Value| {
-        json!({"tools": [tool("t", object.clone())], "messages": [
-            {"role": "user", "content": "hi"},
-            {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "t", "input": input}]},
-            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "done"}]},
-        ]})
-    };
+    let with_tool = |schema: Value| body(json!({"tools": [tool("t", schema)]}));
+    let deep = (0..50).fold(object(), |inner, _| json!({"type": "object", "properties": {"p": inner}}));
+    let nest = (0..100).fold(json!(1), |inner, _| json!([inner]));
     let keys: Value = (0..5_000).map(|at| (format!("k{at}"), json!(at))).collect();
-    let turns = |count: usize| -> Vec<Value> {
-        let turn = |at: usize| json!({"role": if at.is_multiple_of(2) { "user" } else { "assistant" }, "content": "a few words"});
-        (0..count).map(turn).collect()
-    };
-    let calls = |count: usize| -> Vec<Value> {
-        let turn = |at: usize| {
-            [
-                json!({"role": "assistant", "content": [{"type": "tool_use", "id": format!("toolu_{at}"), "name": "t", "input": {"a": "b"}}]}),
-                json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": format!("toolu_{at}"), "content": "done"}]}),
-            ]
-        };
-        std::iter::once(json!({"role": "user", "content": "hi"})).chain((0..count).flat_map(turn)).collect()
-    };
+    let speaker = |at: usize| if at.is_multiple_of(2) { "user" } else { "assistant" };
+    let turns: Vec<Value> = (0..2_001).map(|at| json!({"role": speaker(at), "content": "a few words"})).collect();
+    let tools: Vec<Value> = (0..500).map(|at| tool(&format!("tool_{at}"), object())).collect();
+    let described = json!({"name": "t", "description": "x".repeat(500_000), "input_schema": object()});
+    let pdf = json!({"type": "base64", "media_type": "application/pdf", "data": "QUFB".repeat(250_000)});
+    let (small, done, numbers) = (json!({"a": "b"}), json!("done"), json!({"list": (0..50_000).collect::<Vec<_>>()}));
     vec![
-        ("many messages", body(json!({"messages": turns(2_001)}))),
+        ("many messages", body(json!({"messages": turns}))),
         ("many parts", said(vec![text("x"); 4_000].into())),
-        (
-            "many tools",
-            body(json!({"tools": (0..500).map(|at| tool(&format!("tool_{at}"), object.clone())).collect::<Vec<_>>()})),
-        ),
+        ("many tools", body(json!({"tools": tools}))),
         ("one long text", said("words and more words ".repeat(50_000).into())),
         ("many long texts", said(vec![text(&"x".repeat(50_000)); 20].into())),
         ("escapes", said("\"\\\n\t\u{1}".repeat(50_000).into())),
         ("many bytes a character", said("\u{1f40b}\u{4e2d}é".repeat(30_000).into())),
-        ("deep schema", body(json!({"tools": [tool("t", deep(50))]}))),
-        ("deep input", body(called(&(0..100).fold(json!(1), |inner, _| json!([inner]))))),
-        ("huge schema", body(json!({"tools": [tool("t", json!({"type": "object", "properties": keys}))]}))),
-        (
-            "enum of words",
-            body(json!({"tools": [tool("t", json!({"type": "object", "properties": {"e": {"enum": vec!["word"; 20_000]}}}))]})),
-        ),
-        (
-            "long descriptions",
-            body(json!({"tools": [json!({"name": "t", "description": "x".repeat(500_000), "input_schema": object})]})),
-        ),
-        ("many images", said(vec![image; 500].into())),
-        ("a large document", said(json!([document("QUFB".repeat(250_000)), text("read it")]))),
-        ("many tool results", body(json!({"tools": [tool("t", object.clone())], "messages": calls(700)}))),
-        (
-            "a long result",
-            body(json!({"tools": [tool("t", object.clone())], "messages": [
-                {"role": "user", "content": "hi"},
-                {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "t", "input": {}}]},
-                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": vec![text("line"); 3_000]}]},
-            ]})),
-        ),
-        ("numbers", body(called(&json!({"list": (0..50_000).collect::<Vec<_>>()})))),
-        ("small keys", body(called(&keys))),
+        ("deep schema", with_tool(deep)),
+        ("deep input", called(vec![call(0, &nest, &done)])),
+        ("huge schema", with_tool(json!({"type": "object", "properties": keys.clone()}))),
+        ("enum of words", with_tool(json!({"type": "object", "properties": {"e": {"enum": vec!["word"; 20_000]}}}))),
+        ("long descriptions", body(json!({"tools": [described]}))),
+        ("many images", said(vec![image(); 500].into())),
+        ("a large document", said(json!([{"type": "document", "source": pdf}, text("read it")]))),
+        ("many tool results", called((0..700).map(|at| call(at, &small, &done)).collect())),
+        ("a long result", called(vec![call(0, &small, &vec![text("line"); 3_000].into())])),
+        ("numbers", called(vec![call(0, &numbers, &done)])),
+        ("small keys", called(vec![call(0, &keys, &done)])),
         ("a system of many parts", body(json!({"system": vec![text("x"); 4_000]}))),
         ("a long system", body(json!({"system": "x".repeat(1_000_000)}))),
     ]
