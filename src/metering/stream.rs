@@ -169,8 +169,12 @@ impl MeteredStream {
                 Look::GoOn => {}
                 Look::UsedUp => return self.finish(out, End::Exhausted).await,
                 Look::Short if !out.is_empty() => return out.bytes(),
-                Look::Short if self.money_comes(began + self.keep_alive).await => continue,
-                Look::Short => return self.speech.keep_alive(),
+                Look::Short => {
+                    if self.money_comes(began + self.keep_alive).await {
+                        continue;
+                    }
+                    return self.speech.keep_alive();
+                }
             }
             if !out.is_empty() {
                 // What is here already goes out in the same piece.

@@ -3,7 +3,7 @@
 use actors::vocabulary::Protocol;
 use api_proxy::mock_upstream::{Gate, Reply as Scripted, Usage};
 use api_proxy::store::logs::LogRow;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::app::{CLAUDE, GPT, TestApp, eventually, spawn_app};
 use crate::caller::{Asking, Caller};
@@ -16,68 +16,41 @@ const TALKING: [Protocol; 3] = [Protocol::Messages, Protocol::ChatCompletions, P
 
 /// Requests that hide 90,000 bytes, as 30,000 tokens of input, each in another way.
 fn hiding(caller: &Caller) -> Vec<(&'static str, Asking)> {
-    let text = "some words ".repeat(8_182);
-    let solid = "aWords/".repeat(12_858);
-    let [messages, chat, responses] = TALKING.map(|protocol| caller.speaking(protocol).asks("hello"));
-    let schema =
-        |name: &str| json!({"type": "object", "properties": {name: {"type": "string", "description": text}}, (name): text});
-    let names: serde_json::Map<String, Value> = (0..9_000).map(|at| (format!("name_{at:05}"), json!({}))).collect();
+    let (text, solid) = ("some words ".repeat(8_182), "aWords/".repeat(12_858));
+    let names: Map<String, Value> = (0..9_000).map(|at| (format!("name_{at:05}"), json!({}))).collect();
+    let schema = |name: &str| json!({"type": "object", "properties": {"x": {"description": text}}, (name): text});
+    let tool = |schema: Value| json!([{"name": "t", "input_schema": schema}]);
     let user = |part: Value| json!([{"role": "user", "content": [part]}]);
     let document = |source: Value| user(json!({"type": "document", "source": source}));
-    let mut ways = vec![
-        (
-            "property names",
-            chat.clone()
-                .field("tools", json!([{"type": "function", "function": {"name": "t", "parameters": {"properties": names}}}])),
-        ),
-        ("numbers", messages.clone().field("tools", json!([{"name": "t", "input_schema": {"enum": vec![12_345_678; 10_000]}}]))),
-        (
-            "plain document",
-            messages.clone().field("messages", document(json!({"type": "text", "media_type": "text/plain", "data": text}))),
-        ),
-        (
-            "document of parts",
-            messages.clone().field("messages", document(json!({"type": "content", "content": [{"type": "text", "text": text}]}))),
-        ),
-        (
-            "solid document",
-            messages.clone().field("messages", document(json!({"type": "text", "media_type": "text/plain", "data": solid}))),
-        ),
-        ("system", messages.clone().field("system", text.clone())),
-        ("signature", messages.clone().field("messages", user(json!({"type": "text", "text": "x", "signature": solid})))),
-        (
-            "tool input",
-            messages
-                .clone()
-                .field("messages", user(json!({"type": "tool_use", "id": "t", "name": "t", "input": {"data": solid}}))),
-        ),
-        ("metadata", chat.clone().field("metadata", json!({"url": text}))),
-        (
-            "schema",
-            chat.clone().field(
-                "response_format",
-                json!({"type": "json_schema", "json_schema": {"name": "s", "schema": schema("file_id")}}),
-            ),
-        ),
-        ("instructions", responses.clone().field("instructions", text.clone())),
-        (
-            "text format",
-            responses
-                .clone()
-                .field("text", json!({"format": {"type": "json_schema", "name": "s", "schema": schema("image_url")}})),
-        ),
-        (
-            "encrypted",
-            responses
-                .clone()
-                .field("input", json!([{"type": "reasoning", "id": "r", "summary": [], "encrypted_content": solid}])),
-        ),
-        ("unknown field", responses.clone().field("something", json!({"data": solid}))),
+    let format = |name: &str| json!({"type": "json_schema", "name": "s", "schema": schema(name)});
+    let in_messages = [
+        ("property names", "tools", tool(json!({"properties": names}))),
+        ("numbers", "tools", tool(json!({"enum": vec![12_345_678; 10_000]}))),
+        ("data", "tools", tool(schema("data"))),
+        ("url", "tools", tool(schema("url"))),
+        ("file id", "tools", tool(schema("file_id"))),
+        ("plain document", "messages", document(json!({"type": "text", "media_type": "text/plain", "data": text}))),
+        ("solid document", "messages", document(json!({"type": "text", "media_type": "text/plain", "data": solid}))),
+        ("document of parts", "messages", document(json!({"type": "content", "content": [{"type": "text", "text": text}]}))),
+        ("signature", "messages", user(json!({"type": "text", "text": "x", "signature": solid}))),
+        ("tool input", "messages", user(json!({"type": "tool_use", "id": "t", "name": "t", "input": {"data": solid}}))),
+        ("system", "system", json!(text)),
     ];
-    for name in ["data", "url", "signature", "file_id"] {
-        ways.push((name, messages.clone().field("tools", json!([{"name": "t", "input_schema": schema(name)}]))));
-    }
-    ways
+    let in_chat = [
+        ("metadata", "metadata", json!({"url": text})),
+        ("schema", "response_format", json!({"type": "json_schema", "json_schema": format("signature")})),
+    ];
+    let in_responses = [
+        ("instructions", "instructions", json!(text)),
+        ("text format", "text", json!({"format": format("image_url")})),
+        ("encrypted", "input", json!([{"type": "reasoning", "id": "r", "summary": [], "encrypted_content": solid}])),
+        ("unknown field", "something", json!({"data": solid})),
+    ];
+    let [messages, chat, responses] = TALKING.map(|protocol| caller.speaking(protocol).asks("hello"));
+    let ways = in_messages.into_iter().map(|way| (&messages, way));
+    let ways =
+        ways.chain(in_chat.into_iter().map(|way| (&chat, way))).chain(in_responses.into_iter().map(|way| (&responses, way)));
+    ways.map(|(asking, (way, field, value))| (way, asking.clone().field(field, value))).collect()
 }
 
 /// Asks thirty times at once, and lets everybody go when each is answered, waits, or is at the provider.
