@@ -22,6 +22,8 @@ const MOST_AT_ONCE: usize = 16 << 10;
 const WIND_UP: Duration = Duration::from_millis(50);
 /// What is said of a stream that the upstream ended with an error.
 const TOLD: &str = "the upstream ended the stream with an error event";
+/// What is said of an answer that the upstream broke off in the middle.
+const BROKE_OFF: &str = "the upstream broke the answer off with an error";
 /// How long events may follow an error event (`error`, then `response.failed`).
 const AFTERMATH: Duration = Duration::from_millis(500);
 
@@ -80,6 +82,10 @@ enum End {
     Told,
     Missing,
     Broken(Broken),
+    /// An error that the client would have taken for an answer's end.
+    Fault,
+    /// An end with nothing before it that could be read.
+    Unreadable,
     Exhausted,
 }
 
@@ -123,7 +129,11 @@ impl MeteredStream {
         let mut out = Out::default();
         loop {
             while let Some((frame, meaning)) = self.held.pop_front() {
-                self.tell(&frame, meaning, &mut out);
+                match meaning {
+                    Meaning::Fault => return self.finish(out, End::Fault).await,
+                    Meaning::End if self.events.tap().is_unreadable() => return self.finish(out, End::Unreadable).await,
+                    _ => self.tell(&frame, meaning, &mut out),
+                }
                 match meaning {
                     Meaning::End => return self.finish(out, End::Complete).await,
                     Meaning::Error => {
@@ -199,6 +209,8 @@ impl MeteredStream {
             End::Complete | End::Missing => {
                 self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, "the upstream closed the stream before its end")
             }
+            End::Fault => self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, BROKE_OFF),
+            End::Unreadable => self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, "the upstream's answer could not be read"),
             End::Broken(Broken::Idle) => self.failure(Ending::TimedOut, Fault::TIMEOUT, &Broken::Idle.to_string()),
             End::Broken(broken) => self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, &broken.to_string()),
             End::Exhausted => {

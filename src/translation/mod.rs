@@ -9,8 +9,10 @@ pub mod conversion;
 pub mod count;
 pub mod errors;
 pub mod faults;
+mod gather;
 pub mod hub;
 mod json;
+mod lenient;
 pub mod messages;
 pub mod native;
 #[cfg(test)]
@@ -22,6 +24,7 @@ pub mod tap;
 
 pub use ask::{Ask, BadAsk};
 pub use conversion::{Circumstances, Conversion, Converted, convert};
+pub use gather::Gatherer;
 pub use faults::Fault;
 pub use speech::{Heard, Speech};
 pub use sse::{Frame, Framer};
