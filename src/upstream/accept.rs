@@ -34,7 +34,7 @@ pub(super) struct Asked<'a> {
 pub(super) struct Accepted {
     pub(super) said: Said,
     pub(super) speech: Speech,
-    /// What it is, where the upstream's label may say something else.
+    /// What it is, where the upstream's label says something else.
     pub(super) content_type: Option<&'static str>,
 }
 
@@ -50,6 +50,8 @@ pub(super) async fn accept(
     let empty_is_failure = inbound.caller.snapshot.settings.proxy_treat_empty_output_as_failure;
     let have_a_price = offer.tariff.prices.is_some_and(|prices| prices.cache_creation != Price::default());
     let tap = UsageTap::new(protocol).splitting_cache_writes(have_a_price);
+    let label = label(&response);
+    let unlike = |wanted: &'static str| Some(wanted).filter(|wanted| !label.starts_with(wanted));
     let opened = open(&mut response, opened_by(clocks, streams)).await?;
     match opened.form {
         Form::Empty => Err(Miss::NoAnswer("answered with nothing".to_owned())),
@@ -57,7 +59,7 @@ pub(super) async fn accept(
             let events = Events::new(response, opened.head, tap, clocks.idle);
             let said =
                 until_commit(events, empty_is_failure, clocks.commit_by, &mut inbound.caller.pending, asked).await?;
-            Ok(Accepted { said, speech, content_type: Some("text/event-stream") })
+            Ok(Accepted { said, speech, content_type: unlike("text/event-stream") })
         }
         Form::Events if matches!(protocol, Protocol::Embeddings | Protocol::CountTokens) => {
             Err(Miss::NoAnswer("answered with a stream that nobody asked for".to_owned()))
@@ -77,9 +79,15 @@ pub(super) async fn accept(
                 other => Speech::Converted(other.reformed(|| within(inbound, offer))),
             };
             let heard = speech.hear(body).ok_or_else(no_answer)?;
-            Ok(Accepted { said: Said::Whole(heard, tap), speech, content_type: Some("application/json") })
+            Ok(Accepted { said: Said::Whole(heard, tap), speech, content_type: unlike("application/json") })
         }
     }
+}
+
+/// The content type as the upstream has it, in small letters.
+fn label(response: &Response) -> String {
+    let header = response.headers().get(actix_web::http::header::CONTENT_TYPE);
+    header.and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase()
 }
 
 /// Until when the first bytes must be there.
