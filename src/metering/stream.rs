@@ -10,7 +10,7 @@ use actors::vocabulary::{Ending, Nanos, Protocol, Tariff, Usage};
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
-use super::Memory;
+use super::{Memory, meter};
 use crate::translation::{Fault, Frame, Meaning, Speech, faults};
 use crate::upstream::{Broken, Events, Next};
 
@@ -171,14 +171,13 @@ impl MeteredStream {
     /// Notes what was used so far; asks for more money before the output passes the hold.
     async fn look_at_the_hold(&mut self) -> Option<End> {
         let Stage::Running(pending) = &mut self.stage else { return None };
-        let (usage, estimated) = self.events.tap().reading(self.input_tokens);
-        pending.used(usage, estimated);
+        let usage = meter(pending, self.events.tap(), self.input_tokens);
         let delivered = self.events.tap().delivered();
         if delivered < self.look_at || !self.protocol.is_billed() {
             return None;
         }
-        self.look_at = delivered + LOOK_EVERY;
-        let ahead = Usage { output: usage.output.max(delivered) + LOOK_EVERY, ..usage };
+        self.look_at = delivered.saturating_add(LOOK_EVERY);
+        let ahead = Usage { output: usage.output.max(delivered).saturating_add(LOOK_EVERY), ..usage };
         let hold = pending.hold()?;
         let missing = self.tariff.cost(&ahead).minus(hold.money());
         if missing <= Nanos::ZERO {
@@ -225,8 +224,7 @@ impl MeteredStream {
         }
         self.memory.keep(&mut self.speech);
         let Stage::Running(mut pending) = std::mem::replace(&mut self.stage, Stage::Ended) else { return out.bytes() };
-        let (usage, estimated) = self.events.tap().reading(self.input_tokens);
-        pending.used(usage, estimated);
+        meter(&mut pending, self.events.tap(), self.input_tokens);
         match pending.close(ending, self.status, error).await {
             Ok(()) => out.bytes(),
             Err(ill) => {
