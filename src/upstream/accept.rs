@@ -46,7 +46,9 @@ pub(super) async fn accept(
     speech: Speech,
 ) -> Result<Accepted, Miss> {
     let Asked { offer, clocks, .. } = asked;
-    let (protocol, streams) = (offer.protocol, inbound.ask.stream);
+    let protocol = offer.protocol;
+    let can_stream = !matches!(protocol, Protocol::Embeddings | Protocol::CountTokens);
+    let streams = inbound.ask.stream && can_stream;
     let empty_is_failure = inbound.caller.snapshot.settings.proxy_treat_empty_output_as_failure;
     let have_a_price = offer.tariff.prices.is_some_and(|prices| prices.cache_creation != Price::default());
     let tap = UsageTap::new(protocol).splitting_cache_writes(have_a_price);
@@ -61,7 +63,7 @@ pub(super) async fn accept(
                 until_commit(events, empty_is_failure, clocks.commit_by, &mut inbound.caller.pending, asked).await?;
             Ok(Accepted { said, speech, content_type: unlike("text/event-stream") })
         }
-        Form::Events if matches!(protocol, Protocol::Embeddings | Protocol::CountTokens) => {
+        Form::Events if !can_stream => {
             Err(Miss::NoAnswer("answered with a stream that nobody asked for".to_owned()))
         }
         Form::Events => {

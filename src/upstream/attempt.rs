@@ -11,11 +11,13 @@ use futures_util::StreamExt;
 use tokio::time::Instant;
 
 use super::accept::{Asked, accept};
+use super::account_faults::account_fault;
 use super::events::Events;
 use super::request;
 use super::request::Ready;
 use super::verdict::{Answered, Miss, is_about_the_model, retry_after};
 use super::wire::{Response, Wire};
+use super::words::own_words;
 use crate::admission::Inbound;
 use crate::routing::RecentItems;
 use crate::translation::hub::LeftOut;
@@ -102,22 +104,24 @@ pub(super) async fn attempt(
             speech = accepted.speech;
             accepted.said
         }
-        404 => {
-            let body = error_body(response).await;
-            let is_about_the_model = is_about_the_model(&body, &offer.upstream_model);
-            let body = declined(&speech, status, &mut headers, body);
-            if is_about_the_model {
-                return Err(Miss::NoSuchModel(Answered { status, headers, body }));
-            }
-            Said::Declined(body)
-        }
-        401..=403 | 408 | 429 | 500..=599 => {
+        400..=599 => {
             let retry_after = retry_after(&headers);
-            error_body(response).await;
-            return Err(Miss::Status { status, retry_after });
+            let body = error_body(response).await;
+            let words = || own_words(&body, &offer.channel);
+            let account = if status < 500 { account_fault(&body, &inbound.body) } else { None };
+            if let Some(fault) = account {
+                return Err(Miss::Account { status, fault, words: words() });
+            }
+            match status {
+                401..=403 | 408 | 429 | 500..=599 => return Err(Miss::Status { status, retry_after, words: words() }),
+                404 if is_about_the_model(&body, &offer.upstream_model) => {
+                    let body = declined(&speech, status, &mut headers, body);
+                    return Err(Miss::NoSuchModel(Answered { status, headers, body }));
+                }
+                // The caller's own error, which clients know by its words.
+                _ => Said::Declined(declined(&speech, status, &mut headers, body)),
+            }
         }
-        // The caller's own error, which clients know by its words.
-        400..=499 => Said::Declined(declined(&speech, status, &mut headers, error_body(response).await)),
         _ => return Err(Miss::NoAnswer(format!("answered with status {status}"))),
     };
     Ok(Answer { status, headers, said, head_ms, speech, left_out })

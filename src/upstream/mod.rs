@@ -3,6 +3,7 @@
 //! Mints [`Arrival`]: an answer past the commit point. Before it, failover is free; after it, there is none.
 
 mod accept;
+mod account_faults;
 mod address;
 mod attempt;
 mod events;

@@ -147,13 +147,12 @@ impl UsageTap {
         self.text_bytes += answer.content.bytes + answer.output.bytes;
         self.text_bytes += choices.iter().map(|choice| choice.message.bytes).sum::<usize>();
         self.produced = self.text_bytes > 0 || self.usage().output > 0 || self.protocol == Protocol::Embeddings;
-        let is_broken = |reason: &Option<_>| reason.as_deref().is_some_and(|reason| ended(reason) == Ended::Interrupted);
         let is_answer = match self.protocol {
-            Protocol::Messages => answer.content.is_list && !is_broken(&answer.stop_reason),
+            Protocol::Messages => answer.content.is_list && !is_broken(answer.stop_reason.as_deref()),
             Protocol::ChatCompletions => {
-                !choices.is_empty() && choices.iter().all(|choice| !choice.error && !is_broken(&choice.finish_reason))
+                !choices.is_empty() && choices.iter().all(|choice| !choice.error && !is_broken(choice.finish_reason.as_deref()))
             }
-            Protocol::Responses => answer.output.is_list && !is_broken(&answer.status),
+            Protocol::Responses => answer.output.is_list && !is_broken(answer.status.as_deref()),
             Protocol::Embeddings => answer.data,
             Protocol::CountTokens => answer.input_tokens.is_some(),
         };
@@ -225,7 +224,7 @@ impl UsageTap {
             "message_delta" => {
                 let reason = event.delta.as_ref().and_then(|delta| delta.stop_reason.as_deref());
                 self.stopped |= reason.is_some();
-                if reason.is_some_and(|reason| ended(reason) == Ended::Interrupted) { Meaning::Fault } else { Meaning::Content }
+                if is_broken(reason) { Meaning::Fault } else { Meaning::Content }
             }
             _ => Meaning::Opening,
         }
@@ -260,7 +259,7 @@ impl UsageTap {
         self.produced |= calls;
         // Some providers write an empty one in every chunk.
         let reason = choice.finish_reason.as_deref().filter(|reason| !reason.is_empty());
-        if choice.error || reason.is_some_and(|reason| ended(reason) == Ended::Interrupted) {
+        if choice.error || is_broken(reason) {
             return Meaning::Fault;
         }
         self.stopped |= reason.is_some();
@@ -269,9 +268,7 @@ impl UsageTap {
 
     fn responses_event(&mut self, event: ResponsesEvent<'_>, named: &str) -> Meaning {
         let is_bare_error = event.error && event.response.is_none();
-        let failed = |response: &ResponseHolder<'_>| {
-            response.error || response.status.as_deref().is_some_and(|status| ended(status) == Ended::Interrupted)
-        };
+        let failed = |response: &ResponseHolder<'_>| response.error || is_broken(response.status.as_deref());
         let has_failed = event.response.as_ref().is_some_and(failed);
         let kind = event.kind.as_deref().filter(|kind| !kind.is_empty()).unwrap_or(named);
         let is_last = matches!(kind, "response.completed" | "response.incomplete" | "response.done");
@@ -317,6 +314,11 @@ impl UsageTap {
     fn take(&mut self, raw: &RawUsage) {
         self.figures.take(raw);
     }
+}
+
+/// Whether a stop reason, or a status, says that the answer was broken off.
+fn is_broken(reason: Option<&str>) -> bool {
+    reason.is_some_and(|reason| ended(reason) == Ended::Interrupted)
 }
 
 #[cfg(test)]
