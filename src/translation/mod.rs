@@ -24,8 +24,8 @@ pub mod tap;
 
 pub use ask::{Ask, BadAsk};
 pub use conversion::{Circumstances, Conversion, Converted, convert};
-pub use gather::Gatherer;
 pub use faults::Fault;
+pub use gather::Gatherer;
 pub use speech::{Heard, Speech};
 pub use sse::{Frame, Framer};
 pub use tap::{Meaning, UsageTap};

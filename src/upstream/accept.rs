@@ -59,13 +59,10 @@ pub(super) async fn accept(
         Form::Empty => Err(Miss::NoAnswer("answered with nothing".to_owned())),
         Form::Events if streams => {
             let events = Events::new(response, opened.head, tap, clocks.idle);
-            let said =
-                until_commit(events, empty_is_failure, clocks.commit_by, &mut inbound.caller.pending, asked).await?;
+            let said = until_commit(events, empty_is_failure, clocks.commit_by, &mut inbound.caller.pending, asked).await?;
             Ok(Accepted { said, speech, content_type: unlike("text/event-stream") })
         }
-        Form::Events if !can_stream => {
-            Err(Miss::NoAnswer("answered with a stream that nobody asked for".to_owned()))
-        }
+        Form::Events if !can_stream => Err(Miss::NoAnswer("answered with a stream that nobody asked for".to_owned())),
         Form::Events => {
             let conversion = speech.reformed(|| within(inbound, offer));
             let events = Events::new(response, opened.head, tap, clocks.idle);

@@ -197,17 +197,41 @@ mod tests {
     #[test]
     fn the_makers_words_are_known() {
         let told = [
-            (r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits."}}"#, NoCredit),
-            (r#"{"type":"error","error":{"type":"invalid_request_error","message":"This organization has been disabled."}}"#, Disabled),
-            (r#"{"error":{"message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","code":"insufficient_quota"}}"#, NoCredit),
-            (r#"{"error":{"message":"Access denied, please make sure your account is in good standing.","type":"Arrearage","code":"Arrearage"}}"#, NoCredit),
+            (
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits."}}"#,
+                NoCredit,
+            ),
+            (
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"This organization has been disabled."}}"#,
+                Disabled,
+            ),
+            (
+                r#"{"error":{"message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","code":"insufficient_quota"}}"#,
+                NoCredit,
+            ),
+            (
+                r#"{"error":{"message":"Access denied, please make sure your account is in good standing.","type":"Arrearage","code":"Arrearage"}}"#,
+                NoCredit,
+            ),
             (r#"{"error":{"message":"Insufficient Balance","type":"unknown_error","code":"invalid_request_error"}}"#, NoCredit),
             (r#"{"error":{"code":"1113","message":"余额不足或无可用资源包,请充值。"}}"#, NoCredit),
             (r#"{"code":30001,"message":"Sorry, your account balance is insufficient","data":null}"#, NoCredit),
-            (r#"{"error":{"message":"Your account org-1 is suspended, please check your plan and billing details","type":"exceeded_current_quota_error"}}"#, NoCredit),
-            (r#"{"code":"The caller does not have permission","error":"Your newly created team doesn't have any credits or licenses yet."}"#, NoCredit),
-            (r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#, Key),
-            (r#"{"error":{"message":"Organization has been restricted.","type":"invalid_request_error","code":"organization_restricted"}}"#, Disabled),
+            (
+                r#"{"error":{"message":"Your account org-1 is suspended, please check your plan and billing details","type":"exceeded_current_quota_error"}}"#,
+                NoCredit,
+            ),
+            (
+                r#"{"code":"The caller does not have permission","error":"Your newly created team doesn't have any credits or licenses yet."}"#,
+                NoCredit,
+            ),
+            (
+                r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#,
+                Key,
+            ),
+            (
+                r#"{"error":{"message":"Organization has been restricted.","type":"invalid_request_error","code":"organization_restricted"}}"#,
+                Disabled,
+            ),
         ];
         for (body, fault) in told {
             assert_eq!(judged(body), Some(fault), "{body}");
