@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap};
 use actors::settings_cache::Offer;
-use actors::vocabulary::Protocol;
+use actors::usage_ledger::PendingReceipt;
+use actors::vocabulary::{Attempt, Protocol};
 use awc::error::SendRequestError;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -12,11 +13,12 @@ use tokio::time::Instant;
 
 use super::accept::{Asked, accept};
 use super::account_faults::account_fault;
+use super::complaint::Complaint;
 use super::events::Events;
 use super::request;
 use super::request::Ready;
-use super::verdict::{Answered, Miss, is_about_the_model, retry_after};
-use super::wire::{Response, Wire};
+use super::verdict::{Answered, Miss, retry_after};
+use super::wire::{Response, Sent, Stale, Wire};
 use super::words::own_words;
 use crate::admission::Inbound;
 use crate::routing::RecentItems;
@@ -25,6 +27,8 @@ use crate::translation::{Frame, Heard, Meaning, Speech, UsageTap, count};
 
 /// Most of an error body kept.
 const MOST_ERROR_BYTES: usize = 1 << 20;
+/// What is said of a kept connection that its server had closed.
+const STALE: &str = "the server had closed the connection kept from before; asked again on a new one";
 /// Longest wait for an error body.
 const ERROR_BODY_DEADLINE: Duration = Duration::from_secs(5);
 /// A body from this size on may break its connection by itself.
@@ -84,8 +88,12 @@ pub(super) async fn attempt(
     let Ready { outgoing, mut speech, left_out } = request::ready(inbound, offer, items)?;
     let asked = Instant::now();
     let patience = clocks.answer_by.saturating_duration_since(asked);
-    let sent = wire.send(&outgoing, patience).await;
-    let response = sent.map_err(|error| unanswered(&error, outgoing.body.len()))?;
+    let Sent { stale, answered } = wire.send(&outgoing, patience).await;
+    let response = answered.map_err(|error| unanswered(&error, outgoing.body.len()));
+    if let Some(stale) = stale {
+        note_stale(&mut inbound.caller.pending, offer, stale);
+    }
+    let response = response?;
     let head_ms = i64::try_from(asked.elapsed().as_millis()).unwrap_or(i64::MAX);
     let (status, mut headers) = (response.status().as_u16(), response.headers().clone());
     let said = match status {
@@ -96,7 +104,7 @@ pub(super) async fn attempt(
             }
             let at = pending.elapsed_ms();
             pending.note(|receipt| receipt.timings.head_ms = Some(at));
-            let asked = Asked { offer, clocks, input_tokens };
+            let asked = Asked { offer, clocks, input_tokens, request: inbound.body.clone() };
             let accepted = accept(response, inbound, &asked, speech).await?;
             if let Some(content_type) = accepted.content_type {
                 headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
@@ -113,8 +121,9 @@ pub(super) async fn attempt(
                 return Err(Miss::Account { status, fault, words: words() });
             }
             match status {
+                403 if !Complaint::read(&body).is_about_the_account() => return Err(Miss::Forbidden(words())),
                 401..=403 | 408 | 429 | 500..=599 => return Err(Miss::Status { status, retry_after, words: words() }),
-                404 if is_about_the_model(&body, &offer.upstream_model) => {
+                404 if Complaint::read(&body).is_about_the_model(&offer.upstream_model) => {
                     let body = declined(&speech, status, &mut headers, body);
                     return Err(Miss::NoSuchModel(Answered { status, headers, body }));
                 }
@@ -125,6 +134,21 @@ pub(super) async fn attempt(
         _ => return Err(Miss::NoAnswer(format!("answered with status {status}"))),
     };
     Ok(Answer { status, headers, said, head_ms, speech, left_out })
+}
+
+/// Records the try on a kept connection that its server had closed, beside the one that followed on a new one.
+fn note_stale(pending: &mut PendingReceipt, offer: &Offer, stale: Stale) {
+    let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let started_ms = pending.elapsed_ms().saturating_sub(ms(stale.began.elapsed()));
+    pending.attempted(Attempt {
+        channel_id: offer.channel.id,
+        channel_name: offer.channel.name.clone(),
+        upstream_model: offer.upstream_model.to_string(),
+        status: None,
+        started_ms,
+        duration_ms: ms(stale.took),
+        error: Some(STALE.to_owned()),
+    });
 }
 
 /// The upstream's refusal in the client's shape, and with its type.

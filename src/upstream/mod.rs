@@ -6,6 +6,7 @@ mod accept;
 mod account_faults;
 mod address;
 mod attempt;
+mod complaint;
 mod events;
 mod failover;
 mod form;

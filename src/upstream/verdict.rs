@@ -40,10 +40,14 @@ pub enum Miss {
         /// The upstream's own words.
         words: Option<String>,
     },
+    /// It refuses with 403, for reasons that may lie in what was asked (moderation, somebody else's file, a firewall).
+    Forbidden(Option<String>),
     /// It does not have the model.
     NoSuchModel(Answered),
     /// An answer that is none: nothing, garbage, an error event first.
     NoAnswer(String),
+    /// An answer that is none for reasons that may lie in what was asked: no output, an error of the caller's own.
+    Declined(String),
     /// It cannot be asked at all as it is configured.
     Unusable,
     /// Its protocol has no place for something that was asked: it was not asked.
@@ -69,7 +73,8 @@ impl Miss {
             Self::Status { retry_after, .. } => Verdict::Failed { retry_after: *retry_after },
             Self::Account { fault, .. } => Verdict::Unusable { why: fault.word() },
             Self::NoSuchModel(_) => Verdict::NoSuchModel,
-            Self::BrokeWhileSending | Self::CannotCarry(_) => Verdict::Nothing,
+            // No caller can choose what a channel is judged by.
+            Self::BrokeWhileSending | Self::Forbidden(_) | Self::Declined(_) | Self::CannotCarry(_) => Verdict::Nothing,
             Self::Network(_) | Self::TimedOut(_) | Self::NoAnswer(_) | Self::Unusable => Verdict::Failed { retry_after: None },
         }
     }
@@ -78,11 +83,11 @@ impl Miss {
     pub(super) fn moves_on(&self, settings: &Settings) -> bool {
         match self {
             Self::Status { status: 429, .. } => settings.proxy_retry_429,
-            Self::Status { status: 401..=403, .. } | Self::Account { .. } => true,
+            Self::Status { status: 401..=403, .. } | Self::Account { .. } | Self::Forbidden(_) => true,
             Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) => true,
             Self::Status { .. } => settings.proxy_retry_5xx,
             Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) => settings.proxy_retry_network,
-            Self::NoAnswer(_) => settings.proxy_retry_5xx,
+            Self::NoAnswer(_) | Self::Declined(_) => settings.proxy_retry_5xx,
         }
     }
 
@@ -90,8 +95,8 @@ impl Miss {
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Status { status, retry_after, .. } => retry_after.is_none() && !matches!(status, 401..=403),
-            Self::Account { .. } | Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) => false,
-            Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) | Self::NoAnswer(_) => true,
+            Self::Account { .. } | Self::Forbidden(_) | Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) => false,
+            Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) | Self::NoAnswer(_) | Self::Declined(_) => true,
         }
     }
 
@@ -99,6 +104,7 @@ impl Miss {
     pub(super) fn status(&self) -> Option<u16> {
         match self {
             Self::Status { status, .. } | Self::Account { status, .. } => Some(*status),
+            Self::Forbidden(_) => Some(403),
             Self::NoSuchModel(_) => Some(404),
             _ => None,
         }
@@ -114,8 +120,9 @@ impl Miss {
             Self::Account { status, fault, words } => {
                 with_words(format!("answered with status {status}: {}", fault.sentence()), words.as_deref())
             }
+            Self::Forbidden(words) => with_words("answered with status 403".to_owned(), words.as_deref()),
             Self::NoSuchModel(_) => "does not have the model".to_owned(),
-            Self::NoAnswer(why) => why.clone(),
+            Self::NoAnswer(why) | Self::Declined(why) => why.clone(),
             Self::Unusable => "its address, key or headers cannot be used".to_owned(),
             Self::CannotCarry(what) => format!("its protocol has no place for {}", what.field),
         }
@@ -142,10 +149,4 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         }
     };
     Some(pause.min(LONGEST_RETRY_AFTER))
-}
-
-/// Whether an upstream's 404 says that it does not have the model (and not, say, a response id).
-pub(super) fn is_about_the_model(body: &[u8], model: &str) -> bool {
-    let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
-    text.contains("model_not_found") || text.contains(model) || text.contains("model:")
 }

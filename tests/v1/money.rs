@@ -127,7 +127,7 @@ on_both! {
         let caller = app.makes_caller(user, json!({})).await;
         let gate = Gate::new();
         app.provider().always(Scripted::text("hi").usage(Usage::new(10, 1_500)).wait_for(gate.clone()));
-        let asked: Vec<_> = (0..50).map(|_| caller.asks("hello").max_tokens(32_000).spawn()).collect();
+        let asked: Vec<_> = (0..50).map(|_| caller.asks("hello").max_tokens(32_000).spawn_streamed()).collect();
         waiting(&app, 47).await;
         app.provider().wait_until_in_flight(3).await.unwrap();
         let (held, owed) = (held(&app), 3 * (10 * 1_000 + 1_500 * 5_000));
