@@ -196,6 +196,11 @@ impl StreamReader {
             self.open[at].content = match &delta {
                 Delta { text: Some(_), .. } => Content::Text,
                 Delta { thinking: Some(_), .. } => Content::Thought { text: String::new(), signature: String::new() },
+                Delta { partial_json: Some(_), .. } => {
+                    // A call whose name could not be read.
+                    self.lost_name = true;
+                    return;
+                }
                 _ => return,
             };
         }

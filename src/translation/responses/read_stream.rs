@@ -55,6 +55,8 @@ pub struct StreamReader {
     items: OpenItems,
     started: bool,
     ended: bool,
+    /// The number of the next item, where its event names none.
+    added: usize,
     /// Whether fields were passed over that may have been the answer.
     lost: bool,
 }
@@ -62,7 +64,7 @@ pub struct StreamReader {
 impl StreamReader {
     /// For an answer to a request whose tools have these names.
     pub fn new(names: Arc<ToolNames>) -> Self {
-        Self { items: OpenItems::new(names), started: false, ended: false, lost: false }
+        Self { items: OpenItems::new(names), started: false, ended: false, added: 0, lost: false }
     }
 
     /// Reads one frame. Frames of other kinds, and `[DONE]`, say nothing.
@@ -101,7 +103,11 @@ impl StreamReader {
     }
 
     fn known_event(&mut self, kind: &str, event: WireEvent<'_>, out: &mut Vec<Event>) {
-        let place = event.output_index.unwrap_or_else(|| self.items.latest());
+        let next = if kind == "response.output_item.added" { Some(self.added) } else { None };
+        let place = event.output_index.or(next).unwrap_or_else(|| self.items.latest());
+        if next.is_some() {
+            self.added = place + 1;
+        }
         let content = event.content_index.unwrap_or(0);
         let delta = event.delta.as_deref().unwrap_or_default();
         let items = &mut self.items;

@@ -37,7 +37,6 @@ impl Figures {
         for (name, amount) in [
             ("cache_read_input_tokens", &raw.cache_read_input_tokens),
             ("cached_tokens", &raw.cached_tokens),
-            ("num_cached_tokens", &raw.num_cached_tokens),
         ] {
             self.cached = self.cached.max(self.tokens(name, amount).unwrap_or(0));
         }

@@ -194,7 +194,6 @@ pub(super) struct RawUsage {
     pub(super) prompt_cache_hit_tokens: Amount,
     pub(super) prompt_cache_miss_tokens: Amount,
     pub(super) cached_tokens: Amount,
-    pub(super) num_cached_tokens: Amount,
     pub(super) reasoning_tokens: Amount,
     #[serde(deserialize_with = "lenient::object")]
     pub(super) prompt_tokens_details: Option<Details>,
