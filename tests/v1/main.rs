@@ -22,6 +22,7 @@ mod bodies;
 mod conversion;
 mod failures;
 mod fidelity;
+mod forms;
 mod limits;
 mod models;
 mod money;

@@ -60,7 +60,18 @@ fn same_type(one: &Value, other: &Value) -> bool {
 
 /// The value with each place in turn holding each other type; and what stood there.
 fn odd(value: &Value) -> Vec<(String, Value, Value)> {
-    let others = [json!(null), json!(false), json!(true), json!(7), json!(1.5), json!("odd"), json!([]), json!(["odd"]), json!({}), json!({"odd": 1})];
+    let others = [
+        json!(null),
+        json!(false),
+        json!(true),
+        json!(7),
+        json!(1.5),
+        json!("odd"),
+        json!([]),
+        json!(["odd"]),
+        json!({}),
+        json!({"odd": 1}),
+    ];
     let mut found = Vec::new();
     places(value, "", &mut found);
     let mut all = Vec::new();

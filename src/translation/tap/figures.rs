@@ -34,10 +34,7 @@ impl Figures {
         self.output = self.output.max(output);
         self.total = self.total.max(self.tokens("total_tokens", &raw.total_tokens));
         self.cached = self.cached.max(hit.unwrap_or(0));
-        for (name, amount) in [
-            ("cache_read_input_tokens", &raw.cache_read_input_tokens),
-            ("cached_tokens", &raw.cached_tokens),
-        ] {
+        for (name, amount) in [("cache_read_input_tokens", &raw.cache_read_input_tokens), ("cached_tokens", &raw.cached_tokens)] {
             self.cached = self.cached.max(self.tokens(name, amount).unwrap_or(0));
         }
         self.written =
