@@ -70,7 +70,7 @@ impl Providers {
 
 fn verdict(probed: &Probed) -> Verdict {
     match probed.status {
-        Some(200..=299) => Verdict::Answered { head_ms: probed.latency_ms.unwrap_or(0) },
+        Some(200..=299) if probed.reachable => Verdict::Answered { head_ms: probed.latency_ms.unwrap_or(0) },
         Some(429) => Verdict::Throttled { retry_after: None },
         Some(400 | 404 | 413 | 422) => Verdict::Nothing,
         Some(_) | None => Verdict::Failed { retry_after: None },

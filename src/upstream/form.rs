@@ -75,6 +75,11 @@ fn form_of(head: &[u8]) -> Option<Form> {
     }
 }
 
+/// Whether a body is a stream of events.
+pub(super) fn is_events(body: &[u8]) -> bool {
+    form_of(body) == Some(Form::Events)
+}
+
 fn unmarked(head: Bytes) -> Bytes {
     if head.starts_with(BYTE_ORDER_MARK) { head.slice(BYTE_ORDER_MARK.len()..) } else { head }
 }
