@@ -70,7 +70,7 @@ impl Providers {
 
 fn verdict(probed: &Probed) -> Verdict {
     match probed.status {
-        Some(200..=299) => Verdict::Answered { head_ms: probed.latency_ms.unwrap_or(0) },
+        Some(200..=299) if probed.reachable => Verdict::Answered { head_ms: probed.latency_ms.unwrap_or(0) },
         Some(429) => Verdict::Throttled { retry_after: None },
         Some(400 | 404 | 413 | 422) => Verdict::Nothing,
         Some(_) | None => Verdict::Failed { retry_after: None },
@@ -118,6 +118,7 @@ fn shown(state: actors::channel_health::ChannelState) -> ChannelState {
         circuit,
         opened_at: state.opened_ms,
         resting_until: state.resting_until_ms.max(open_until),
+        resting_why: state.resting_why.map(str::to_owned),
         in_flight: state.in_flight,
         requests: state.requests,
         failures: state.failures,

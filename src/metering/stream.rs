@@ -29,6 +29,8 @@ const WIND_UP: Duration = Duration::from_millis(50);
 const TOLD: &str = "the upstream ended the stream with an error event";
 /// What is said of a stream that the end of the process cut.
 const LATE: &str = "the gateway is being restarted";
+/// What is said of an answer that the upstream broke off in the middle.
+const BROKE_OFF: &str = "the upstream broke the answer off with an error";
 /// How long events may follow an error event (`error`, then `response.failed`).
 const AFTERMATH: Duration = Duration::from_millis(500);
 
@@ -104,6 +106,10 @@ enum End {
     Told,
     Missing,
     Broken(Broken),
+    /// An error that the client would have taken for an answer's end.
+    Fault,
+    /// An end with nothing before it that could be read.
+    Unreadable,
     Exhausted,
     /// The process stops, and can wait no longer.
     Late,
@@ -153,7 +159,11 @@ impl MeteredStream {
         let began = Instant::now();
         loop {
             while let Some((frame, meaning)) = self.held.pop_front() {
-                self.tell(&frame, meaning, &mut out);
+                match meaning {
+                    Meaning::Fault => return self.finish(out, End::Fault).await,
+                    Meaning::End if self.events.tap().is_unreadable() => return self.finish(out, End::Unreadable).await,
+                    _ => self.tell(&frame, meaning, &mut out),
+                }
                 match meaning {
                     Meaning::End => return self.finish(out, End::Complete).await,
                     Meaning::Error => {
@@ -260,6 +270,8 @@ impl MeteredStream {
             End::Complete | End::Missing => {
                 self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, "the upstream closed the stream before its end")
             }
+            End::Fault => self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, BROKE_OFF),
+            End::Unreadable => self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, "the upstream's answer could not be read"),
             End::Broken(Broken::Idle) => self.failure(Ending::TimedOut, Fault::TIMEOUT, &Broken::Idle.to_string()),
             End::Broken(broken) => self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, &broken.to_string()),
             End::Late => self.failure(Ending::TimedOut, Fault::UNAVAILABLE, LATE),
@@ -332,6 +344,8 @@ fn cause_of(end: &End) -> Cause {
     Cause::of(match end {
         End::Told => "upstream_error_event",
         End::Complete | End::Missing => "upstream_closed_early",
+        End::Fault => "upstream_broke_off",
+        End::Unreadable => "upstream_unreadable",
         End::Broken(Broken::Idle) => "upstream_silent",
         End::Broken(Broken::Network) => "upstream_broke",
         End::Broken(Broken::TooLong) => "upstream_event_too_long",

@@ -7,7 +7,8 @@ use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 
 use super::faults::{self, Fault};
-use super::hub::{Answer, CannotCarry, Event, LeftOut, Reply, Request, ToolNames, Written, replay};
+use super::gather::{Gatherer, Reader};
+use super::hub::{Answer, CannotCarry, Event, Halves, LeftOut, Reply, Request, ToolNames, Written, replay};
 use super::sse::Frame;
 use super::{chat, errors, json, messages, responses};
 
@@ -92,6 +93,7 @@ pub struct Conversion {
     names: Arc<ToolNames>,
     reader: Reader,
     writer: Writer,
+    halves: Halves,
     /// The items of a whole answer that a Responses client may refer to later.
     items: Vec<(String, Value)>,
     /// Bytes of the stream's events so far.
@@ -100,6 +102,24 @@ pub struct Conversion {
 }
 
 impl Conversion {
+    /// Within one protocol: an upstream that streams what was to be whole, or the other way round. `model` is the client's
+    /// name for it.
+    pub fn within(protocol: Protocol, way: &Circumstances<'_>) -> Self {
+        let reply = Reply {
+            model: way.asked.to_owned(),
+            request_id: way.request_id.to_owned(),
+            created: way.created,
+            include_usage: way.include_usage,
+            ..Reply::default()
+        };
+        Self::new(&Circumstances { client: protocol, upstream: protocol, ..way.clone() }, reply, ToolNames::default())
+    }
+
+    /// For a stream that is to become a whole answer.
+    pub fn gatherer(&self) -> Gatherer {
+        Gatherer::new(Reader::new(self.upstream, Arc::clone(&self.names)))
+    }
+
     fn new(way: &Circumstances<'_>, reply: Reply, names: ToolNames) -> Self {
         let names = Arc::new(names);
         Self {
@@ -108,6 +128,7 @@ impl Conversion {
             stream: way.stream,
             reader: Reader::new(way.upstream, Arc::clone(&names)),
             writer: Writer::new(way.client, reply.clone()),
+            halves: Halves::default(),
             items: Vec::new(),
             reply,
             names,
@@ -211,7 +232,7 @@ impl Conversion {
     }
 
     fn tell(&mut self, events: Vec<Event>, usage: &Usage, out: &mut BytesMut) {
-        for event in events {
+        for event in self.halves.joined(events) {
             if self.over {
                 return;
             }
@@ -222,40 +243,6 @@ impl Conversion {
             }
             self.writer.event(&event, usage, out);
             self.over = event == Event::End;
-        }
-    }
-}
-
-/// One reader of streams per protocol.
-#[derive(Debug)]
-enum Reader {
-    Messages(messages::StreamReader),
-    Chat(chat::StreamReader),
-    Responses(responses::StreamReader),
-}
-
-impl Reader {
-    fn new(protocol: Protocol, names: Arc<ToolNames>) -> Self {
-        match protocol {
-            Protocol::Messages | Protocol::CountTokens => Self::Messages(messages::StreamReader::new(names)),
-            Protocol::ChatCompletions | Protocol::Embeddings => Self::Chat(chat::StreamReader::new(names)),
-            Protocol::Responses => Self::Responses(responses::StreamReader::new(names)),
-        }
-    }
-
-    fn event(&mut self, frame: &Frame, out: &mut Vec<Event>) {
-        match self {
-            Self::Messages(reader) => reader.event(frame, out),
-            Self::Chat(reader) => reader.event(frame, out),
-            Self::Responses(reader) => reader.event(frame, out),
-        }
-    }
-
-    fn finish(&mut self, out: &mut Vec<Event>) {
-        match self {
-            Self::Messages(reader) => reader.finish(out),
-            Self::Chat(reader) => reader.finish(out),
-            Self::Responses(reader) => reader.finish(out),
         }
     }
 }

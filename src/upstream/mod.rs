@@ -2,16 +2,20 @@
 //!
 //! Mints [`Arrival`]: an answer past the commit point. Before it, failover is free; after it, there is none.
 
+mod accept;
+mod account_faults;
 mod attempt;
 mod clients;
 mod complaint;
 mod events;
 mod failover;
+mod form;
 mod peer;
 mod probe;
 mod request;
 mod verdict;
 mod wire;
+mod words;
 
 pub use attempt::{Answer, Said};
 pub use events::{Broken, Events, Next};

@@ -8,13 +8,14 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::attempt::error_body;
+use super::form::is_events;
 use super::request;
 use super::wire::Wire;
+use super::words::own_words;
+use crate::translation::UsageTap;
 
 /// Longest wait for a probe's answer.
 const PROBE_DEADLINE: Duration = Duration::from_secs(30);
-/// Most of an upstream's own error message repeated.
-const MOST_MESSAGE_CHARS: usize = 300;
 /// Models taken from a provider's list.
 const MOST_MODELS: usize = 5_000;
 
@@ -55,7 +56,8 @@ pub async fn probe(wire: &Wire, channel: &Channel, model: &str) -> Probed {
         Ok(response) => {
             let status = response.status().as_u16();
             let body = error_body(response).await;
-            let reachable = (200..300).contains(&status);
+            // A page or an error with status 200 is no answer here either.
+            let reachable = (200..300).contains(&status) && (UsageTap::new(protocol).whole(&body) || is_events(&body));
             let error = (!reachable).then(|| complaint(status, &body, channel));
             Probed { reachable, latency_ms, status: Some(status), error }
         }
@@ -89,20 +91,9 @@ pub async fn list_models(wire: &Wire, channel: &Channel) -> Result<Vec<String>, 
 
 /// The upstream's status and message; its key never appears, even if the upstream repeats it.
 fn complaint(status: u16, body: &[u8], channel: &Channel) -> String {
-    #[derive(serde::Deserialize)]
-    struct Wrapped {
-        error: Inner,
-    }
-    #[derive(serde::Deserialize)]
-    struct Inner {
-        message: String,
-    }
-    let message = serde_json::from_slice::<Wrapped>(body).map(|wrapped| wrapped.error.message).unwrap_or_default();
-    let message = message.replace(channel.api_key.expose(), "…");
-    let message: String = message.chars().filter(|char| !char.is_control()).take(MOST_MESSAGE_CHARS).collect();
-    if message.is_empty() {
-        format!("answered with status {status}")
-    } else {
-        format!("answered with status {status}: {message}")
+    match own_words(body, channel) {
+        Some(words) => format!("answered with status {status}: {words}"),
+        None if (200..300).contains(&status) => format!("answered with status {status} and something that is no answer"),
+        None => format!("answered with status {status}"),
     }
 }

@@ -7,6 +7,7 @@ use actors::channel_health::Verdict;
 use actors::vocabulary::{Cause, Settings};
 use bytes::Bytes;
 
+use super::account_faults::AccountFault;
 use crate::capacity::Overloaded;
 use crate::translation::hub::CannotCarry;
 
@@ -28,9 +29,20 @@ pub enum Miss {
         status: u16,
         /// How long it wants to be left alone.
         retry_after: Option<Duration>,
+        /// The upstream's own words.
+        words: Option<String>,
+    },
+    /// The operator's account there cannot be used.
+    Account {
+        /// The status it was told by.
+        status: u16,
+        /// What is wrong.
+        fault: AccountFault,
+        /// The upstream's own words.
+        words: Option<String>,
     },
     /// It refuses with 403, for reasons that may lie in what was asked (moderation, somebody else's file, a firewall).
-    Forbidden,
+    Forbidden(Option<String>),
     /// It does not have the model.
     NoSuchModel(Answered),
     /// An answer that is none: nothing, garbage, an error event first.
@@ -60,11 +72,12 @@ impl Miss {
     /// What the attempt shows of the channel.
     pub(super) fn verdict(&self) -> Verdict {
         match self {
-            Self::Status { status: 429, retry_after } => Verdict::Throttled { retry_after: *retry_after },
+            Self::Status { status: 429, retry_after, .. } => Verdict::Throttled { retry_after: *retry_after },
             Self::Status { retry_after, .. } => Verdict::Failed { retry_after: *retry_after },
+            Self::Account { fault, .. } => Verdict::Unusable { why: fault.word() },
             Self::NoSuchModel(_) => Verdict::NoSuchModel,
             // No caller can choose what a channel is judged by.
-            Self::BrokeWhileSending | Self::Forbidden | Self::Declined(_) | Self::CannotCarry(_) | Self::Overloaded(_) => {
+            Self::BrokeWhileSending | Self::Forbidden(_) | Self::Declined(_) | Self::CannotCarry(_) | Self::Overloaded(_) => {
                 Verdict::Nothing
             }
             Self::Network(_) | Self::TimedOut(_) | Self::NoAnswer(_) | Self::Unusable => Verdict::Failed { retry_after: None },
@@ -75,7 +88,7 @@ impl Miss {
     pub(super) fn moves_on(&self, settings: &Settings) -> bool {
         match self {
             Self::Status { status: 429, .. } => settings.proxy_retry_429,
-            Self::Status { status: 401..=403, .. } | Self::Forbidden => true,
+            Self::Status { status: 401..=403, .. } | Self::Account { .. } | Self::Forbidden(_) => true,
             Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) => true,
             Self::Status { .. } => settings.proxy_retry_5xx,
             Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) => settings.proxy_retry_network,
@@ -87,8 +100,9 @@ impl Miss {
     /// Whether the same channel may be tried again.
     pub(super) fn may_pass(&self) -> bool {
         match self {
-            Self::Status { status, retry_after } => retry_after.is_none() && !matches!(status, 401..=403),
-            Self::Forbidden | Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) | Self::Overloaded(_) => false,
+            Self::Status { status, retry_after, .. } => retry_after.is_none() && !matches!(status, 401..=403),
+            Self::Account { .. } | Self::Forbidden(_) | Self::NoSuchModel(_) | Self::Unusable => false,
+            Self::CannotCarry(_) | Self::Overloaded(_) => false,
             Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) | Self::NoAnswer(_) | Self::Declined(_) => true,
         }
     }
@@ -96,8 +110,8 @@ impl Miss {
     /// The upstream's status, if it sent one.
     pub(super) fn status(&self) -> Option<u16> {
         match self {
-            Self::Status { status, .. } => Some(*status),
-            Self::Forbidden => Some(403),
+            Self::Status { status, .. } | Self::Account { status, .. } => Some(*status),
+            Self::Forbidden(_) => Some(403),
             Self::NoSuchModel(_) => Some(404),
             _ => None,
         }
@@ -114,9 +128,10 @@ impl Miss {
             Self::TimedOut(what) => Cause::about("attempt_timed_out", what),
             Self::Network(why) if why == "the answer broke off" => Cause::of("attempt_broke_off"),
             Self::Network(why) => Cause::about("attempt_no_connection", why),
-            Self::Status { status, .. } => Cause::about("attempt_status", status),
+            Self::Status { status, words, .. } => Cause::about("attempt_status", said(*status, words.as_deref())),
+            Self::Account { status, fault, words } => Cause::about(fault.cause(), said(*status, words.as_deref())),
             Self::NoSuchModel(_) => Cause::of("attempt_lacks_model"),
-            Self::Forbidden => Cause::about("attempt_status", 403),
+            Self::Forbidden(words) => Cause::about("attempt_status", said(403, words.as_deref())),
             Self::NoAnswer(why) | Self::Declined(why) => no_answer(why),
             Self::Overloaded(_) => Cause::of("overloaded"),
             Self::Unusable => Cause::of("attempt_unusable"),
@@ -130,8 +145,11 @@ impl Miss {
             Self::Network(why) => format!("no connection: {why}"),
             Self::BrokeWhileSending => "the connection broke while the request was sent".to_owned(),
             Self::TimedOut(what) => format!("timed out: {what}"),
-            Self::Status { status, .. } => format!("answered with status {status}"),
-            Self::Forbidden => "answered with status 403".to_owned(),
+            Self::Status { status, words, .. } => with_words(format!("answered with status {status}"), words.as_deref()),
+            Self::Account { status, fault, words } => {
+                with_words(format!("answered with status {status}: {}", fault.sentence()), words.as_deref())
+            }
+            Self::Forbidden(words) => with_words("answered with status 403".to_owned(), words.as_deref()),
             Self::NoSuchModel(_) => "does not have the model".to_owned(),
             Self::NoAnswer(why) | Self::Declined(why) => why.clone(),
             Self::Unusable => "its address, key or headers cannot be used".to_owned(),
@@ -141,20 +159,40 @@ impl Miss {
     }
 }
 
-/// `why` is an attempt's own sentence; one that has no word yet is shown as it stands.
+/// `why` is an attempt's own sentence, perhaps with the upstream's words behind it; one that has no word yet is shown as it stands.
 fn no_answer(why: &str) -> Cause {
-    match why {
-        "answered with nothing" => Cause::of("attempt_empty"),
-        "answered with something that is not JSON" => Cause::of("attempt_not_json"),
-        "answered with something that is no answer" => Cause::of("attempt_not_an_answer"),
-        "answered without any output" => Cause::of("attempt_no_output"),
-        "answered with an error event" => Cause::of("attempt_error_event"),
-        "answered with a stream that nobody asked for" => Cause::of("attempt_unasked_stream"),
-        "answered with more than 64 MiB" => Cause::of("attempt_too_long"),
-        "closed the stream before any content" => Cause::of("attempt_closed_early"),
-        "could not be counted" => Cause::of("attempt_not_counted"),
-        other => Cause::about("attempt_no_answer", other),
+    let word = match why {
+        "answered with nothing" => "attempt_empty",
+        "answered with something that is not JSON" => "attempt_not_json",
+        "answered with something that is no answer" => "attempt_not_an_answer",
+        "answered without any output" => "attempt_no_output",
+        "answered with an error event" => "attempt_error_event",
+        "answered with an event that cannot be used" => "attempt_unusable_event",
+        "answered with a stream that nobody asked for" => "attempt_unasked_stream",
+        "answered with more than 64 MiB" => "attempt_too_long",
+        "closed the stream before any content" => "attempt_closed_early",
+        "closed the stream before its end" => "attempt_closed_before_end",
+        "could not be read" => "attempt_not_read",
+        _ => "",
+    };
+    if !word.is_empty() {
+        return Cause::of(word);
     }
+    match why.split_once(": ") {
+        Some(("answered with something that is no answer", words)) => Cause::about("attempt_not_an_answer_said", words),
+        Some(("answered with an error event", words)) => Cause::about("attempt_error_event_said", words),
+        Some(("answered with an event that cannot be used", words)) => Cause::about("attempt_unusable_event_said", words),
+        _ => Cause::about("attempt_no_answer", why),
+    }
+}
+
+/// A status, and what was said with it.
+fn said(status: u16, words: Option<&str>) -> String {
+    with_words(status.to_string(), words)
+}
+
+fn with_words(sentence: String, words: Option<&str>) -> String {
+    words.map_or_else(|| sentence.clone(), |words| format!("{sentence}: {words}"))
 }
 
 /// `Retry-After` in seconds or as a date (RFC 9110 §10.2.3); OpenAI's and Anthropic's SDKs also read

@@ -26,6 +26,7 @@ mod doors;
 mod failures;
 mod fidelity;
 mod figures;
+mod forms;
 mod limits;
 mod models;
 mod money;

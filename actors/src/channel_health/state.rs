@@ -18,6 +18,8 @@ const CONVERSATIONS: usize = 50_000;
 const RESTING_MODELS: usize = 1_000;
 /// Longest rest a channel can ask for.
 const LONGEST_REST_MS: i64 = 3_600_000;
+/// How long a channel rests whose account cannot be used. Then it is asked again: somebody may have paid.
+const ACCOUNT_REST: Duration = Duration::from_secs(300);
 /// How long a model rests on a channel that said it has no such model.
 const MODEL_REST_MS: i64 = 60_000;
 
@@ -56,6 +58,11 @@ pub enum Verdict {
         /// What the channel asked for.
         retry_after: Option<Duration>,
     },
+    /// The operator's account there cannot be used until somebody sees to it.
+    Unusable {
+        /// What is wrong with it, in one word.
+        why: &'static str,
+    },
     /// It does not have that model.
     NoSuchModel,
     /// Nothing can be said: the caller's fault, or the client left.
@@ -73,6 +80,8 @@ pub struct ChannelState {
     pub opened_ms: Option<i64>,
     /// End of the rest it asked for itself (`Retry-After`), epoch milliseconds.
     pub resting_until_ms: Option<i64>,
+    /// Why it rests, where its account is the cause.
+    pub resting_why: Option<&'static str>,
     /// Attempts under way.
     pub in_flight: u32,
     /// Attempts in the last 60 seconds.
@@ -93,6 +102,8 @@ pub struct ChannelState {
 struct Patient {
     breaker: Breaker,
     resting_until: i64,
+    /// What is wrong with its account.
+    why: Option<&'static str>,
     models: HashMap<Arc<str>, i64>,
     in_flight: Arc<AtomicU32>,
     head_ms: Option<i64>,
@@ -202,6 +213,7 @@ impl Health {
         match verdict {
             Verdict::Answered { head_ms } => {
                 patient.breaker.succeeded(now_ms, decides);
+                patient.why = None;
                 patient.models.remove(model);
                 patient.last_success = Some(now_ms);
                 patient.head_ms = Some(patient.head_ms.map_or(head_ms, |before| (before * 7 + head_ms) / 8));
@@ -214,6 +226,12 @@ impl Health {
             Verdict::Throttled { retry_after } => {
                 patient.breaker.undecided(decides);
                 patient.rest(retry_after, now_ms);
+            }
+            Verdict::Unusable { why } => {
+                patient.breaker.failed(rules, now_ms, decides);
+                patient.last_failure = Some(now_ms);
+                patient.why = Some(why);
+                patient.rest(Some(ACCOUNT_REST), now_ms);
             }
             Verdict::NoSuchModel => {
                 patient.breaker.undecided(decides);
@@ -236,6 +254,7 @@ impl Health {
         if let Some(patient) = self.patients.get_mut(&channel) {
             patient.breaker.close();
             patient.resting_until = 0;
+            patient.why = None;
             patient.models.clear();
         }
     }
@@ -256,6 +275,7 @@ impl Health {
                 },
                 opened_ms: patient.breaker.opened_ms(rules).map(shown),
                 resting_until_ms: Some(patient.resting_until).filter(|until| *until > now_ms && rules.enabled).map(shown),
+                resting_why: patient.why,
                 in_flight: patient.in_flight.load(Ordering::Acquire),
                 requests,
                 failures,

@@ -6,10 +6,11 @@
 
 mod answer;
 mod carriage;
-#[cfg(test)]
 mod collect;
 mod event;
+mod halves;
 mod names;
+mod reasons;
 mod replay;
 mod reply;
 mod request;
@@ -22,10 +23,11 @@ mod written;
 
 pub use answer::{Answer, Block, Call, Stop, Thought};
 pub use carriage::{CannotCarry, LeftOut};
-#[cfg(test)]
 pub use collect::Collector;
 pub use event::{Event, Opening};
+pub use halves::Halves;
 pub use names::{ToolName, ToolNames, call_id};
+pub use reasons::{Ended, ended};
 pub use replay::replay;
 pub use reply::Reply;
 pub use request::{

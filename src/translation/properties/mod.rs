@@ -2,5 +2,6 @@
 
 mod generate;
 mod legal;
+mod odd;
 mod requests;
 mod streams;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actors::vocabulary::Protocol;
+use actors::vocabulary::{Protocol, Usage};
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 
@@ -57,21 +57,26 @@ fn conversion(client: Protocol, upstream: Protocol, stream: bool) -> Conversion 
     convert(asked(client, stream).as_bytes(), &way, &|_| None).unwrap().conversion
 }
 
-fn reply() -> Reply {
+pub fn reply() -> Reply {
     let (model, request_id) = ("up".to_owned(), "req_up".to_owned());
     Reply { model, request_id, created: 1_600_000_000, include_usage: true, echo: serde_json::Map::new() }
 }
 
 /// The stream an upstream would send.
 fn upstream_stream(protocol: Protocol, answer: &Answer) -> Bytes {
+    upstream_stream_with(protocol, answer, &usage())
+}
+
+/// The stream an upstream would send, with this usage.
+pub fn upstream_stream_with(protocol: Protocol, answer: &Answer, usage: &Usage) -> Bytes {
     let mut out = BytesMut::new();
     let (mut claude, mut open_ai, mut codex) =
         (messages::StreamWriter::new(reply()), chat::StreamWriter::new(reply()), responses::StreamWriter::new(reply()));
     for event in replay(answer) {
         match protocol {
-            Protocol::Messages => claude.event(&event, &usage(), &mut out),
-            Protocol::ChatCompletions => open_ai.event(&event, &usage(), &mut out),
-            _ => codex.event(&event, &usage(), &mut out),
+            Protocol::Messages => claude.event(&event, usage, &mut out),
+            Protocol::ChatCompletions => open_ai.event(&event, usage, &mut out),
+            _ => codex.event(&event, usage, &mut out),
         }
     }
     out.freeze()

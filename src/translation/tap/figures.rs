@@ -1,246 +1,168 @@
-//! The figures of a usage object: read one by one, and believed up to a bound.
+//! What a provider has said of usage so far, as it said it, and what that comes to.
 
-use std::fmt;
-use std::marker::PhantomData;
+use actors::vocabulary::Usage;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use super::wire::{CacheCreation, Details, RawUsage};
+use crate::translation::lenient::Amount;
 
-/// The largest figure that is believed: a thousand times the longest context there is. What is above, below zero or no
-/// whole number says that the provider's counting is broken, and none of its figures is a bill.
-pub(super) const MOST_TOKENS: i64 = 1_000_000_000;
-/// Longest piece of a figure that is quoted.
-const QUOTED: usize = 24;
-
-/// An object, or whatever else a provider writes in its place, which is then as good as nothing.
-pub(super) struct Lenient<T>(pub(super) Option<T>);
-
-impl<T> Default for Lenient<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<T> Lenient<T> {
-    pub(super) fn get(&self) -> Option<&T> {
-        self.0.as_ref()
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyValue(PhantomData))
-    }
-}
-
-struct AnyValue<T>(PhantomData<T>);
-
-/// The values that are no object.
-macro_rules! nothing {
-    ($($visit:ident: $of:ty),+) => {$(
-        fn $visit<E>(self, _: $of) -> Result<Self::Value, E> {
-            Ok(Lenient(None))
-        }
-    )+};
-}
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for AnyValue<T> {
-    type Value = Lenient<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    nothing!(visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str);
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Lenient(None))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Lenient(None))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(|value| Lenient(Some(value)))
-    }
-}
-
-/// A figure as it stands in the provider's bytes: a number may be too large for any type of ours.
-type RawFigure<'a> = Option<&'a RawValue>;
-
-/// All three vendors' usage objects in one.
-#[derive(serde::Deserialize)]
-pub(super) struct RawUsage<'a> {
-    #[serde(borrow)]
-    input_tokens: RawFigure<'a>,
-    #[serde(borrow)]
-    output_tokens: RawFigure<'a>,
-    #[serde(borrow)]
-    cache_read_input_tokens: RawFigure<'a>,
-    #[serde(borrow)]
-    cache_creation_input_tokens: RawFigure<'a>,
-    #[serde(borrow, default)]
-    cache_creation: Lenient<CacheCreation<'a>>,
-    #[serde(borrow)]
-    prompt_tokens: RawFigure<'a>,
-    #[serde(borrow)]
-    completion_tokens: RawFigure<'a>,
-    #[serde(borrow, default)]
-    prompt_tokens_details: Lenient<Details<'a>>,
-    #[serde(borrow, default)]
-    input_tokens_details: Lenient<Details<'a>>,
-    #[serde(borrow, default)]
-    completion_tokens_details: Lenient<Details<'a>>,
-    #[serde(borrow, default)]
-    output_tokens_details: Lenient<Details<'a>>,
-}
-
-#[derive(serde::Deserialize)]
-struct CacheCreation<'a> {
-    #[serde(borrow)]
-    ephemeral_5m_input_tokens: RawFigure<'a>,
-    #[serde(borrow)]
-    ephemeral_1h_input_tokens: RawFigure<'a>,
-}
-
-#[derive(serde::Deserialize)]
-struct Details<'a> {
-    #[serde(borrow)]
-    cached_tokens: RawFigure<'a>,
-    #[serde(borrow)]
-    cache_write_tokens: RawFigure<'a>,
-    #[serde(borrow)]
-    reasoning_tokens: RawFigure<'a>,
-    #[serde(borrow)]
-    thinking_tokens: RawFigure<'a>,
-}
-
-/// The figures that were named and can be believed.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// Figures as they stand on the wire. All are cumulative, so none ever falls: some providers repeat zeros at the end.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Figures {
-    pub(super) input: Option<i64>,
-    pub(super) output: Option<i64>,
-    /// Cached input, inside `input` (OpenAI) or beside it (Anthropic).
-    pub(super) cache_read: Option<i64>,
-    /// All that was written to a cache, where that is not told by its lifetime.
-    pub(super) cache_creation: Option<i64>,
-    pub(super) cache_creation_5m: Option<i64>,
-    pub(super) cache_creation_1h: Option<i64>,
-    pub(super) splits_creation: bool,
-    pub(super) reasoning: Option<i64>,
+    input: Option<i64>,
+    output: Option<i64>,
+    total: Option<i64>,
+    cached: i64,
+    /// Cache writes in one figure.
+    written: i64,
+    /// Of them five minutes and one hour, as last said.
+    lifetimes: (i64, i64),
+    reasoning: i64,
+    /// The first figure that nobody can believe, by name and value.
+    absurd: Option<String>,
 }
 
-impl RawUsage<'_> {
-    /// The figures of Anthropic's object.
-    ///
-    /// # Errors
-    /// The first figure that nobody can believe.
-    pub(super) fn messages(&self) -> Result<Figures, String> {
-        let split = self.cache_creation.get();
-        let thinking = self.output_tokens_details.get().and_then(|details| details.thinking_tokens);
-        Ok(Figures {
-            input: figure("input_tokens", self.input_tokens)?,
-            output: figure("output_tokens", self.output_tokens)?,
-            cache_read: figure("cache_read_input_tokens", self.cache_read_input_tokens)?,
-            cache_creation: figure("cache_creation_input_tokens", self.cache_creation_input_tokens)?,
-            cache_creation_5m: figure("ephemeral_5m_input_tokens", split.and_then(|split| split.ephemeral_5m_input_tokens))?,
-            cache_creation_1h: figure("ephemeral_1h_input_tokens", split.and_then(|split| split.ephemeral_1h_input_tokens))?,
-            splits_creation: split.is_some(),
-            reasoning: figure("thinking_tokens", thinking)?,
-        })
+impl Figures {
+    /// Takes a usage object in.
+    pub(super) fn take(&mut self, raw: &RawUsage) {
+        let details = [&raw.prompt_tokens_details, &raw.input_tokens_details];
+        let of_output = [&raw.completion_tokens_details, &raw.output_tokens_details];
+        let hit = self.tokens("prompt_cache_hit_tokens", &raw.prompt_cache_hit_tokens);
+        let miss = self.tokens("prompt_cache_miss_tokens", &raw.prompt_cache_miss_tokens);
+        let input = self.first([("prompt_tokens", &raw.prompt_tokens), ("input_tokens", &raw.input_tokens)]);
+        let output = self.first([("completion_tokens", &raw.completion_tokens), ("output_tokens", &raw.output_tokens)]);
+        self.input = self.input.max(input.or_else(|| Some(hit? + miss?)));
+        self.output = self.output.max(output);
+        self.total = self.total.max(self.tokens("total_tokens", &raw.total_tokens));
+        self.cached = self.cached.max(hit.unwrap_or(0));
+        for (name, amount) in [("cache_read_input_tokens", &raw.cache_read_input_tokens), ("cached_tokens", &raw.cached_tokens)] {
+            self.cached = self.cached.max(self.tokens(name, amount).unwrap_or(0));
+        }
+        self.written =
+            self.written.max(self.tokens("cache_creation_input_tokens", &raw.cache_creation_input_tokens).unwrap_or(0));
+        self.reasoning = self.reasoning.max(self.tokens("reasoning_tokens", &raw.reasoning_tokens).unwrap_or(0));
+        details.into_iter().flatten().for_each(|details| self.take_details(details));
+        of_output.into_iter().flatten().for_each(|details| self.take_output_details(details));
+        if let Some(split) = &raw.cache_creation {
+            self.split(split);
+        }
     }
 
-    /// The figures of OpenAI's object, whose names differ between its two protocols.
-    ///
-    /// # Errors
-    /// The first figure that nobody can believe.
-    pub(super) fn openai(&self) -> Result<Figures, String> {
-        let input_details = self.prompt_tokens_details.get().or(self.input_tokens_details.get());
-        let output_details = self.completion_tokens_details.get().or(self.output_tokens_details.get());
-        let (prompt, input) = (figure("prompt_tokens", self.prompt_tokens)?, figure("input_tokens", self.input_tokens)?);
-        let completion = figure("completion_tokens", self.completion_tokens)?;
-        Ok(Figures {
-            input: prompt.or(input),
-            output: completion.or(figure("output_tokens", self.output_tokens)?),
-            cache_read: figure("cached_tokens", input_details.and_then(|details| details.cached_tokens))?,
-            cache_creation: figure("cache_write_tokens", input_details.and_then(|details| details.cache_write_tokens))?,
-            reasoning: figure("reasoning_tokens", output_details.and_then(|details| details.reasoning_tokens))?,
-            ..Figures::default()
-        })
+    fn take_details(&mut self, details: &Details) {
+        self.cached = self.cached.max(self.tokens("cached_tokens", &details.cached_tokens).unwrap_or(0));
+        for (name, amount) in [
+            ("cache_write_tokens", &details.cache_write_tokens),
+            ("cache_creation_input_tokens", &details.cache_creation_input_tokens),
+        ] {
+            self.written = self.written.max(self.tokens(name, amount).unwrap_or(0));
+        }
+    }
+
+    fn take_output_details(&mut self, details: &Details) {
+        for (name, amount) in [("reasoning_tokens", &details.reasoning_tokens), ("thinking_tokens", &details.thinking_tokens)] {
+            self.reasoning = self.reasoning.max(self.tokens(name, amount).unwrap_or(0));
+        }
+    }
+
+    /// A split replaces the one before, both halves at once: what it does not name is none. One of zeros says nothing.
+    fn split(&mut self, split: &CacheCreation) {
+        let five = self.tokens("ephemeral_5m_input_tokens", &split.ephemeral_5m_input_tokens).unwrap_or(0);
+        let hour = self.tokens("ephemeral_1h_input_tokens", &split.ephemeral_1h_input_tokens).unwrap_or(0);
+        if five + hour > 0 {
+            self.lifetimes = (five, hour);
+            self.written = self.written.max(five + hour);
+        }
+    }
+
+    /// The first that is named.
+    fn first(&mut self, amounts: [(&str, &Amount); 2]) -> Option<i64> {
+        amounts.into_iter().filter_map(|(name, amount)| self.tokens(name, amount)).reduce(|first, _| first)
+    }
+
+    fn tokens(&mut self, name: &str, amount: &Amount) -> Option<i64> {
+        match amount {
+            Amount::Tokens(tokens) => Some(*tokens),
+            Amount::Unnamed => None,
+            Amount::Absurd(written) => {
+                self.absurd.get_or_insert_with(|| format!("{name} {written}"));
+                None
+            }
+        }
+    }
+
+    /// The first figure that nobody can believe, by name and value. It says that the provider's counting is broken, and none of
+    /// its figures is a bill.
+    pub(super) fn absurd(&self) -> Option<&str> {
+        self.absurd.as_deref()
+    }
+
+    /// Whether the provider named what was used.
+    pub(super) fn are_known(&self) -> bool {
+        self.input.is_some() || self.output.is_some()
+    }
+
+    /// Usage in Anthropic's sense: what was read from the cache and written to it stands beside the input.
+    pub(super) fn beside(&self) -> Usage {
+        let (five, hour) = self.lifetimes;
+        let cache_creation_1h = hour.min(self.written);
+        let named = (five + hour).min(self.written);
+        Usage {
+            input: self.input.unwrap_or(0),
+            output: self.output.unwrap_or(0),
+            cache_read: self.cached,
+            // What the split leaves over has the shorter lifetime, which is the default.
+            cache_creation_5m: self.written - named + (named - cache_creation_1h),
+            cache_creation_1h,
+            reasoning: self.reasoning,
+        }
+    }
+
+    /// Usage in OpenAI's sense: what was cached is part of the input, reasoning part of the output, but where the total
+    /// says that a provider counts them beside it. `splits_writes`: whether cache writes have a price of their own; else
+    /// they stay input.
+    pub(super) fn inside(&self, splits_writes: bool) -> Usage {
+        let (input, output) = (self.input.unwrap_or(0), self.output.unwrap_or(0));
+        let kept_apart = self.kept_apart();
+        let (cached, written) = (self.cached, self.written);
+        let beside = if kept_apart.cache { 0 } else { cached };
+        let fresh = match (splits_writes, kept_apart.cache) {
+            (true, true) => input,
+            (true, false) => input - beside - written,
+            (false, true) => input + written,
+            (false, false) => input - beside,
+        };
+        Usage {
+            input: fresh.max(0),
+            output: output + if kept_apart.reasoning { self.reasoning } else { kept_apart.unnamed },
+            cache_read: cached,
+            cache_creation_5m: if splits_writes { written } else { 0 },
+            cache_creation_1h: 0,
+            reasoning: self.reasoning.max(kept_apart.unnamed),
+        }
+    }
+
+    /// What stands beside the input and the output rather than inside.
+    fn kept_apart(&self) -> Apart {
+        let (Some(input), Some(output)) = (self.input, self.output) else { return Apart::default() };
+        let cache = self.cached + self.written;
+        let gap = self.total.unwrap_or(0) - input - output;
+        let is = |part: i64| part > 0 && gap == part;
+        // No part is larger than its whole; a total that counts it apart names it exactly.
+        let both = is(cache + self.reasoning) && cache > 0 && self.reasoning > 0;
+        let apart = Apart {
+            reasoning: self.reasoning > output || is(self.reasoning) || both,
+            cache: self.cached > input || (is(cache) && !is(self.reasoning)) || both,
+            unnamed: 0,
+        };
+        // Gemini counts thinking in the total alone.
+        let is_unnamed = gap > 0 && self.reasoning == 0 && !apart.cache;
+        Apart { unnamed: if is_unnamed { gap } else { 0 }, ..apart }
     }
 }
 
-/// One figure: a whole number, also with a zero fraction (`100.0`) or as text (`"100"`). What is no figure at all (null, a
-/// list, an object, true) was not named.
-fn figure(name: &str, raw: RawFigure<'_>) -> Result<Option<i64>, String> {
-    let Some(raw) = raw.map(|raw| raw.get().trim()) else { return Ok(None) };
-    let text = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(raw).trim();
-    if text.is_empty() || (text.len() == raw.len() && text.starts_with(['{', '[', 't', 'f', 'n'])) {
-        return Ok(None);
-    }
-    let whole = |number: f64| (number.fract() == 0.0 && (0.0..=MOST_TOKENS as f64).contains(&number)).then_some(number as i64);
-    let number = text.parse::<i64>().ok().or_else(|| text.parse::<f64>().ok().and_then(whole));
-    match number.filter(|number| (0..=MOST_TOKENS).contains(number)) {
-        Some(number) => Ok(Some(number)),
-        None => {
-            let quoted: String = text.chars().filter(char::is_ascii_graphic).take(QUOTED).collect();
-            Err(format!("{name} {quoted}"))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(json: &str) -> Result<Option<i64>, String> {
-        let usage = format!(r#"{{"output_tokens":{json}}}"#);
-        serde_json::from_str::<RawUsage<'_>>(&usage).unwrap().openai().map(|figures| figures.output)
-    }
-
-    #[test]
-    fn whole_numbers_are_read_however_they_are_written() {
-        for (json, number) in [("0", 0), ("-0", 0), ("7", 7), ("100.0", 100), ("1e2", 100), (r#""100""#, 100), (r#"" 5 ""#, 5)] {
-            assert_eq!(read(json), Ok(Some(number)), "{json}");
-        }
-        assert_eq!(read("1000000000"), Ok(Some(MOST_TOKENS)));
-    }
-
-    #[test]
-    fn what_is_no_figure_was_not_named() {
-        for json in ["null", "[]", "[5]", "{}", "true", "false", r#""""#] {
-            assert_eq!(read(json), Ok(None), "{json}");
-        }
-    }
-
-    #[test]
-    fn what_nobody_can_have_used_is_not_believed() {
-        let endless = format!("1{}", "0".repeat(400));
-        let absurd = [
-            "-1",
-            "1000000001",
-            "9007199254740992",
-            "9223372036854775807",
-            "9223372036854775808",
-            "1e300",
-            "1.5",
-            "1e400",
-            &endless,
-        ];
-        for json in absurd.into_iter().chain([r#""NaN""#, r#""inf""#, r#""many""#, r#""-1""#, r#""1e300""#]) {
-            assert!(read(json).is_err(), "{json}");
-        }
-        assert_eq!(read(r#""<b>\u0000 many tokens, so many tokens""#), Err(r"output_tokens <b>\u0000manytokens,soma".to_owned()));
-    }
-
-    #[test]
-    fn an_object_that_is_none_costs_itself_alone() {
-        let usage = r#"{"prompt_tokens":3,"prompt_tokens_details":[],"completion_tokens_details":"none","completion_tokens":4}"#;
-        let figures = serde_json::from_str::<RawUsage<'_>>(usage).unwrap().openai().unwrap();
-        assert_eq!((figures.input, figures.output, figures.reasoning), (Some(3), Some(4), None));
-        assert!(serde_json::from_str::<Lenient<RawUsage<'_>>>("[1,[2]]").unwrap().get().is_none());
-    }
+#[derive(Clone, Copy, Debug, Default)]
+struct Apart {
+    reasoning: bool,
+    cache: bool,
+    /// Tokens that the total has and nothing else names.
+    unnamed: i64,
 }
