@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::ports::StorageIll;
+use actors::vocabulary::Protocol;
 
 use crate::admission::{self, Desk, Inbound, Refused, Stopped};
 use crate::metering::{self, Answer};
@@ -59,7 +60,7 @@ pub type Failure = Stopped<Why>;
 pub async fn relay(road: &Road, inbound: Inbound) -> Result<Answer, Failure> {
     let health = &road.desk.cellar.health;
     let admitted = admission::admit(&road.desk, inbound).await.map_err(widen)?;
-    let route = routing::plan(health, &road.origins, admitted).await.map_err(widen)?;
+    let route = routing::plan(health, &road.origins, &road.items, admitted).await.map_err(widen)?;
     let arrival = upstream::call(&road.wire, health, &road.items, route).await.map_err(widen)?;
     remember(road, &arrival);
     metering::answer(arrival, &road.items, road.keep_alive).await.map_err(unrecorded)
@@ -74,9 +75,10 @@ fn unrecorded(ill: StorageIll) -> Failure {
     Stopped { why: Why::Unrecorded, pending: None }
 }
 
-/// Notes which channel made a response, so that a later request can go on from it.
+/// Notes which channel holds an answer, so that a later request can go on from it.
 fn remember(road: &Road, arrival: &Arrival) {
-    if !arrival.offer.native {
+    let has_memory = arrival.inbound.caller.protocol == Protocol::Responses || arrival.inbound.ask.is_threaded;
+    if !arrival.offer.native || !has_memory {
         return;
     }
     if let Some(response) = arrival.response_id() {

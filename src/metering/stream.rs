@@ -20,6 +20,9 @@ const LOOK_EVERY: i64 = 64;
 const MOST_AT_ONCE: usize = 16 << 10;
 /// How long the connection may take to end after the last event, so that it can be used again.
 const WIND_UP: Duration = Duration::from_millis(50);
+/// How long the figures of an answer are waited for that was cut at a stop sequence. What the upstream goes on to say until
+/// then is billed, since it bills it, too.
+const AFTER_CUT: Duration = Duration::from_secs(3);
 /// What is said of a stream that the upstream ended with an error.
 const TOLD: &str = "the upstream ended the stream with an error event";
 /// How long events may follow an error event (`error`, then `response.failed`).
@@ -78,6 +81,8 @@ enum End {
     Complete,
     /// The upstream's own error event is already out.
     Told,
+    /// At a stop sequence that the gateway looks for.
+    Cut,
     Missing,
     Broken(Broken),
     Exhausted,
@@ -122,9 +127,20 @@ impl MeteredStream {
     async fn run(&mut self) -> Bytes {
         let mut out = Out::default();
         loop {
+            if self.speech.is_cut() {
+                if !out.is_empty() {
+                    return out.bytes();
+                }
+                self.figures_of_the_rest().await;
+                return self.finish(out, End::Cut).await;
+            }
             while let Some((frame, meaning)) = self.held.pop_front() {
                 self.tell(&frame, meaning, &mut out);
                 match meaning {
+                    _ if self.speech.is_cut() => {
+                        self.held.push_front((frame, meaning));
+                        break;
+                    }
                     Meaning::End => return self.finish(out, End::Complete).await,
                     Meaning::Error => {
                         self.aftermath(&mut out).await;
@@ -134,6 +150,9 @@ impl MeteredStream {
                     _ if self.speech.is_over() == Some(true) => return self.finish(out, End::Told).await,
                     _ => {}
                 }
+            }
+            if self.speech.is_cut() {
+                continue;
             }
             if let Some(end) = self.look_at_the_hold().await {
                 return self.finish(out, end).await;
@@ -194,6 +213,10 @@ impl MeteredStream {
             End::Complete | End::Missing | End::Broken(_) if let Some(last) = self.missing_end() => {
                 (Ending::Completed, None, Some(last))
             }
+            End::Cut => {
+                let (usage, _) = self.events.tap().reading(self.input_tokens);
+                (Ending::Completed, None, self.speech.missing_end(&usage))
+            }
             End::Told if is_unheard => self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, TOLD),
             End::Told => (Ending::UpstreamFailed, Some(TOLD.to_owned()), None),
             End::Complete | End::Missing => {
@@ -247,6 +270,20 @@ impl MeteredStream {
         let bytes = self.speech.event(frame, meaning, &usage);
         if !bytes.is_empty() {
             out.push(bytes);
+        }
+    }
+
+    /// Reads on after a cut, for the usage that comes last.
+    async fn figures_of_the_rest(&mut self) {
+        let is_last = |meaning: Meaning| matches!(meaning, Meaning::End | Meaning::Error);
+        if self.held.drain(..).any(|(_, meaning)| is_last(meaning)) {
+            return;
+        }
+        let until = Instant::now() + AFTER_CUT;
+        while let Next::Event(_, meaning) = self.events.next(until).await {
+            if is_last(meaning) {
+                return;
+            }
         }
     }
 

@@ -60,8 +60,10 @@ pub struct Ask {
     pub text_bytes: usize,
     /// Images and documents in the input.
     pub images: i64,
-    /// `previous_response_id`.
+    /// `previous_response_id`; of Messages the `thread.previous_message_id`. The provider holds what it stands for.
     pub previous_response: Option<String>,
+    /// Whether Messages are to be kept by the provider, in a `thread` that a later request goes on with.
+    pub is_threaded: bool,
     /// `prompt_cache_key`, `metadata.user_id`, or a hash of system and first message.
     pub conversation: u64,
 }
@@ -100,6 +102,7 @@ struct Top<'a> {
     n: Option<&'a RawValue>,
     previous_response: Option<&'a RawValue>,
     cache_key: Option<&'a RawValue>,
+    thread: Option<&'a RawValue>,
     metadata: Option<&'a RawValue>,
     has_input: bool,
     walk: Walk,
@@ -133,6 +136,7 @@ impl<'de> Visitor<'de> for TopVisitor {
                 "n" => &mut top.n,
                 "previous_response_id" => &mut top.previous_response,
                 "prompt_cache_key" => &mut top.cache_key,
+                "thread" => &mut top.thread,
                 "metadata" => &mut top.metadata,
                 "messages" | "input" => {
                     top.has_input = true;
@@ -175,6 +179,10 @@ impl Top<'_> {
         let completion = whole(self.max_completion_tokens, "max_completion_tokens")?;
         let output = whole(self.max_output_tokens, "max_output_tokens")?;
         let tokens = whole(self.max_tokens, "max_tokens")?;
+        if protocol == Protocol::Messages && tokens.is_none() {
+            return Err(wrong("max_tokens", "Field required"));
+        }
+        let thread = if protocol == Protocol::Messages { self.thread() } else { None };
         // The protocol's own name alone: a small number by another's would make the hold small, not the answer.
         let max_output = match protocol {
             Protocol::Responses => output,
@@ -193,10 +201,19 @@ impl Top<'_> {
             choices: whole(self.n, "n")?.unwrap_or(1).clamp(1, 128),
             text_bytes: self.walk.text_bytes,
             images: self.walk.images,
-            previous_response: parsed(self.previous_response)
-                .map_err(|()| wrong("previous_response_id", "Input should be a valid string"))?,
+            is_threaded: thread.is_some(),
+            previous_response: match thread {
+                Some(thread) => thread.previous_message_id,
+                None => parsed(self.previous_response)
+                    .map_err(|()| wrong("previous_response_id", "Input should be a valid string"))?,
+            },
             conversation: self.conversation(),
         })
+    }
+
+    /// The `thread`; one that is not as the API has it is the upstream's to refuse.
+    fn thread(&self) -> Option<Thread> {
+        serde_json::from_str::<Option<Thread>>(self.thread?.get()).unwrap_or(Some(Thread::default()))
     }
 
     fn conversation(&self) -> u64 {
@@ -214,6 +231,11 @@ impl Top<'_> {
 #[derive(serde::Deserialize)]
 struct StreamOptions {
     include_usage: Option<bool>,
+}
+
+#[derive(Default, serde::Deserialize)]
+struct Thread {
+    previous_message_id: Option<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -374,5 +396,28 @@ mod tests {
         assert_eq!(limit(Protocol::Responses), Some(2));
         let old = br#"{"model":"m","messages":[],"max_tokens":3}"#;
         assert_eq!(Ask::read(Protocol::ChatCompletions, old).unwrap().max_output, Some(3));
+    }
+
+    #[test]
+    fn messages_name_their_limit() {
+        for body in [r#"{"model":"m","messages":[]}"#, r#"{"model":"m","messages":[],"max_tokens":null}"#] {
+            let bad = Ask::read(Protocol::Messages, body.as_bytes()).unwrap_err();
+            assert_eq!(bad.to_string(), "max_tokens: Field required");
+            assert!(Ask::read(Protocol::CountTokens, body.as_bytes()).is_ok());
+            assert!(Ask::read(Protocol::ChatCompletions, body.as_bytes()).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_thread_is_gone_on_with() {
+        let read = |thread: &str| {
+            let body = format!(r#"{{"model":"m","messages":[],"max_tokens":3,"thread":{thread}}}"#);
+            let ask = Ask::read(Protocol::Messages, body.as_bytes()).unwrap();
+            (ask.is_threaded, ask.previous_response)
+        };
+        assert_eq!(read(r#"{"type":"create"}"#), (true, None));
+        assert_eq!(read(r#"{"type":"continue","previous_message_id":"msg_1"}"#), (true, Some("msg_1".to_owned())));
+        assert_eq!(read("null"), (false, None));
+        assert_eq!(read("7"), (true, None));
     }
 }

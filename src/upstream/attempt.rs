@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::events::{Broken, Events, Next};
 use super::request;
 use super::request::Ready;
+use super::several;
 use super::verdict::{Answered, Miss, is_about_the_model, retry_after};
 use super::wire::{Response, Wire};
 use crate::admission::Inbound;
@@ -85,7 +86,11 @@ pub(super) async fn attempt(
     if offer.is_estimate() {
         return estimate(inbound).await;
     }
-    let Ready { outgoing, speech, left_out } = request::ready(inbound, offer, items)?;
+    let ready = request::ready(inbound, offer, items)?;
+    if ready.choices > 1 {
+        return several::attempt(wire, inbound, offer, clocks, input_tokens, ready).await;
+    }
+    let Ready { outgoing, speech, left_out, .. } = ready;
     let asked = Instant::now();
     let patience = clocks.answer_by.saturating_duration_since(asked);
     let sent = wire.send(&outgoing, patience).await;
@@ -124,7 +129,7 @@ pub(super) async fn attempt(
 }
 
 /// The upstream's refusal in the client's shape, and with its type.
-fn declined(speech: &Speech, status: u16, headers: &mut HeaderMap, body: Bytes) -> Bytes {
+pub(super) fn declined(speech: &Speech, status: u16, headers: &mut HeaderMap, body: Bytes) -> Bytes {
     if speech.is_converted() {
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     }
@@ -171,7 +176,7 @@ async fn accept(
     whole_answer(tap, speech, body, must_produce)
 }
 
-fn whole_answer(mut tap: UsageTap, speech: &Speech, body: Bytes, must_produce: bool) -> Result<Said, Miss> {
+pub(super) fn whole_answer(mut tap: UsageTap, speech: &Speech, body: Bytes, must_produce: bool) -> Result<Said, Miss> {
     if body.trim_ascii().is_empty() {
         return Err(Miss::NoAnswer("answered with nothing".to_owned()));
     }
@@ -232,7 +237,7 @@ async fn until_commit(
 }
 
 /// Reads a whole body. awc ends a truncated one like a complete one, so its length is checked here.
-async fn whole_body(mut response: Response, by: Instant) -> Result<Bytes, Miss> {
+pub(super) async fn whole_body(mut response: Response, by: Instant) -> Result<Bytes, Miss> {
     let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let too_long = || Miss::NoAnswer("answered with more than 64 MiB".to_owned());
     if length.is_some_and(|length| length > MOST_ANSWER_BYTES) {
@@ -273,7 +278,7 @@ pub(super) async fn error_body(mut response: Response) -> Bytes {
     body.freeze()
 }
 
-fn unanswered(error: &SendRequestError, body_bytes: usize) -> Miss {
+pub(super) fn unanswered(error: &SendRequestError, body_bytes: usize) -> Miss {
     match error {
         SendRequestError::Timeout => Miss::TimedOut("the first byte"),
         SendRequestError::Connect(awc::error::ConnectError::Timeout) => Miss::TimedOut("the connection"),

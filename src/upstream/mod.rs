@@ -8,6 +8,7 @@ mod events;
 mod failover;
 mod probe;
 mod request;
+mod several;
 mod verdict;
 mod wire;
 

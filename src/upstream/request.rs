@@ -11,7 +11,7 @@ use super::wire::Outgoing;
 use crate::admission::Inbound;
 use crate::routing::RecentItems;
 use crate::translation::hub::LeftOut;
-use crate::translation::{Circumstances, Converted, Speech, convert, native};
+use crate::translation::{Circumstances, Converted, Speech, adapt, convert, native};
 
 /// The version Anthropic's API asks for when the client named none.
 const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
@@ -27,6 +27,8 @@ pub(super) struct Ready {
     pub(super) outgoing: Outgoing,
     pub(super) speech: Speech,
     pub(super) left_out: LeftOut,
+    /// How many times it is to be sent: a channel whose protocol knows one choice is asked for each.
+    pub(super) choices: usize,
 }
 
 /// Prepares the request for one offer.
@@ -36,22 +38,25 @@ pub(super) struct Ready {
 /// no place for something that was asked.
 pub(super) fn ready(inbound: &Inbound, offer: &Offer, items: &RecentItems) -> Result<Ready, Miss> {
     let mut headers = inbound.headers.clone();
-    let (body, query, speech, left_out) = if offer.native {
+    let (body, query, speech, left_out, choices) = if offer.native {
         let (protocol, ask) = (offer.protocol, &inbound.ask);
-        let body = native::request_body(protocol, ask, &inbound.body, &offer.upstream_model);
+        let mut left_out = LeftOut::default();
+        let is_adapted = protocol == Protocol::ChatCompletions && offer.channel.adapt_reasoning;
+        let edits = if is_adapted { adapt::edits(&inbound.body, &offer.upstream_model, &mut left_out) } else { Vec::new() };
+        let body = native::request_body(protocol, ask, &inbound.body, &offer.upstream_model, edits);
         let speech = Speech::native(protocol, &ask.model, &offer.upstream_model, !ask.include_usage);
-        (body, inbound.query.as_str(), speech, LeftOut::default())
+        (body, inbound.query.as_str(), speech, left_out, 1)
     } else {
-        let Converted { body, mut left_out, conversion } = converted(inbound, offer, items)?;
+        let Converted { body, mut left_out, choices, conversion } = converted(inbound, offer, items)?;
         keep_common(&mut headers, &mut left_out);
-        (body, "", Speech::Converted(Box::new(conversion)), left_out)
+        (body, "", Speech::Converted(Box::new(conversion)), left_out, choices)
     };
     let uri = address(&offer.channel, offer.protocol.path(), query).ok_or(Miss::Unusable)?;
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let accept = if inbound.ask.stream { "text/event-stream" } else { "application/json" };
+    let accept = if inbound.ask.stream && choices == 1 { "text/event-stream" } else { "application/json" };
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     dress(&mut headers, &offer.channel).ok_or(Miss::Unusable)?;
-    Ok(Ready { outgoing: Outgoing { method: Method::POST, uri, headers, body }, speech, left_out })
+    Ok(Ready { outgoing: Outgoing { method: Method::POST, uri, headers, body }, speech, left_out, choices })
 }
 
 fn converted(inbound: &Inbound, offer: &Offer, items: &RecentItems) -> Result<Converted, Miss> {

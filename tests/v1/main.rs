@@ -23,6 +23,7 @@ mod failures;
 mod fidelity;
 mod models;
 mod money;
+mod other_side;
 mod refusals;
 mod routing;
 mod settings;

@@ -1,9 +1,10 @@
 //! Reading an upstream's whole answer.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::opaque::{self, Opaque};
 use super::wire;
-use crate::translation::hub::{Answer, Block, Call, Stop, Thought, ToolKind, ToolNames, unwrapped};
+use crate::translation::hub::{Answer, Block, Call, Seal, Stop, Thought, ToolKind, ToolNames, short, unwrapped};
 
 /// Reads a whole answer; `None` when it is none of this protocol. What a message holds beside each other is put in
 /// the order it is made in: thinking, text, refusal, calls.
@@ -14,17 +15,24 @@ pub fn read_answer(body: &[u8], names: &ToolNames) -> Option<Answer> {
     let id = wire.id.unwrap_or_default();
     let created = wire.created.as_ref().and_then(seconds);
     let mut blocks = Vec::new();
+    let mut opaque = Opaque::default();
+    opaque.take(&mut said);
     let text = said.take_thought();
-    if !text.is_empty() {
-        blocks.push(Block::Thought(Thought { text, seal: None }));
+    if !text.is_empty() || opaque.is_left() {
+        blocks.push(Block::Thought(Thought { text, seal: Some(opaque.seal()) }));
     }
     let text = said.take_text();
     if !text.is_empty() {
         blocks.push(Block::Text(text));
     }
     blocks.extend(said.refusal.filter(|words| !words.is_empty()).map(Block::Refusal));
-    for (at, call) in said.tool_calls.into_iter().flatten().enumerate() {
-        blocks.push(Block::Call(read_call(call, made_call_id(&id, created, at), names)));
+    for (at, mut call) in said.tool_calls.into_iter().flatten().enumerate() {
+        let extra = call.take_extra();
+        let mut call = read_call(call, made_call_id(&id, created, at), names);
+        if let Some(seal) = attached(&mut call.id, extra) {
+            blocks.push(Block::Thought(Thought { text: String::new(), seal: Some(seal) }));
+        }
+        blocks.push(Block::Call(call));
     }
     let calls = blocks.iter().any(|block| matches!(block, Block::Call(_)));
     Some(Answer { id, created, stop: read_stop(choice.finish_reason.as_deref(), calls), blocks })
@@ -41,6 +49,14 @@ fn read_call(call: wire::CallPiece, made_id: String, names: &ToolNames) -> Call 
     };
     let id = call.id.filter(|id| !id.is_empty()).unwrap_or(made_id);
     Call { id, name: tool.name, namespace: tool.namespace, kind: tool.kind, input }
+}
+
+/// The seal of what a provider attached to a call, and of an id that is too long for clients to send on: they get a short
+/// one for it.
+pub(super) fn attached(id: &mut String, extra: Map<String, Value>) -> Option<Seal> {
+    let own_id = short(id).map(|short| std::mem::replace(id, short));
+    let is_plain = own_id.is_none() && extra.is_empty();
+    (!is_plain).then(|| Seal::Call { maker: String::new(), call_id: id.clone(), own_id, extra })
 }
 
 /// Why the answer ended. Providers have names of their own beside OpenAI's; those count as a plain end.
@@ -81,10 +97,13 @@ pub(super) fn seconds(created: &serde_json::Number) -> Option<i64> {
 impl wire::Said {
     /// Takes the thinking out, by whichever name.
     pub(super) fn take_thought(&mut self) -> String {
-        match (self.reasoning_content.take(), self.reasoning.take()) {
-            (Some(text), _) if !text.is_empty() => text,
+        if let Some(text) = self.reasoning_content.take().filter(|text| !text.is_empty()) {
+            return text;
+        }
+        match (self.reasoning.take(), self.reasoning_text.take()) {
+            (Some(Value::String(text)), _) if !text.is_empty() => text,
             (_, Some(Value::String(text))) => text,
-            _ => String::new(),
+            _ => opaque::thinking_in(self.content.as_ref()),
         }
     }
 

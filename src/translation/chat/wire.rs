@@ -199,6 +199,13 @@ pub(super) struct Said {
     pub reasoning_content: Option<String>,
     /// OpenRouter's name for the same.
     pub reasoning: Option<Value>,
+    /// GitHub Copilot's.
+    pub reasoning_text: Option<Value>,
+    /// What is to come back as it is: OpenRouter's, Copilot's, LiteLLM's, Gemini's.
+    pub reasoning_details: Option<Value>,
+    pub reasoning_opaque: Option<Value>,
+    pub thinking_blocks: Option<Value>,
+    pub extra_content: Option<Value>,
     pub tool_calls: Option<Vec<CallPiece>>,
 }
 
@@ -208,6 +215,10 @@ pub(super) struct CallPiece {
     pub index: Option<i64>,
     pub id: Option<String>,
     pub function: Option<FunctionPiece>,
+    /// What is to come back as it is: Gemini's, and the names gateways give it.
+    pub extra_content: Option<Value>,
+    pub thought_signature: Option<Value>,
+    pub provider_specific_fields: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]

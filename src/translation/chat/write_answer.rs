@@ -7,6 +7,24 @@ use crate::translation::hub::{Answer, Block, Call, Reply, Seal, Stop, ToolKind};
 
 /// Writes a whole answer. Several texts are joined as they are, which is what the stream's pieces add up to.
 pub fn write_answer(answer: &Answer, reply: &Reply, usage: &Usage) -> Value {
+    write_answers(std::slice::from_ref(answer), reply, usage)
+}
+
+/// Writes several answers to one request as its choices.
+pub fn write_answers(answers: &[Answer], reply: &Reply, usage: &Usage) -> Value {
+    let (id, created) = answers.first().map_or(("", None), |first| (first.id.as_str(), first.created));
+    let choices: Vec<Value> = answers.iter().enumerate().map(|(index, answer)| write_choice(index, answer, reply)).collect();
+    json!({
+        "id": reply.id("chatcmpl-", id),
+        "object": "chat.completion",
+        "created": created.unwrap_or(reply.created),
+        "model": reply.model,
+        "choices": choices,
+        "usage": write_usage(usage)
+    })
+}
+
+fn write_choice(index: usize, answer: &Answer, reply: &Reply) -> Value {
     let (mut text, mut refusal, mut thought) = (String::new(), String::new(), String::new());
     let (mut seals, mut calls) = (Vec::new(), Vec::new());
     for block in &answer.blocks {
@@ -31,17 +49,13 @@ pub fn write_answer(answer: &Answer, reply: &Reply, usage: &Usage) -> Value {
     if !seals.is_empty() {
         message.insert("reasoning_details".to_owned(), write_seals(&seals));
     }
-    if !calls.is_empty() {
+    if reply.old_functions {
+        let call = calls.first_mut().and_then(|call| call.get_mut("function")).map(Value::take);
+        message.extend(call.map(|call| ("function_call".to_owned(), call)));
+    } else if !calls.is_empty() {
         message.insert("tool_calls".to_owned(), Value::Array(calls));
     }
-    json!({
-        "id": reply.id("chatcmpl-", &answer.id),
-        "object": "chat.completion",
-        "created": answer.created.unwrap_or(reply.created),
-        "model": reply.model,
-        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": write_stop(&answer.stop)}],
-        "usage": write_usage(usage)
-    })
+    json!({"index": index, "message": message, "logprobs": null, "finish_reason": write_stop(&answer.stop, reply)})
 }
 
 fn write_call(call: &Call) -> Value {
@@ -60,10 +74,11 @@ pub(super) fn write_seals(seals: &[Seal]) -> Value {
 }
 
 /// The `finish_reason`.
-pub(super) fn write_stop(stop: &Stop) -> &'static str {
+pub(super) fn write_stop(stop: &Stop, reply: &Reply) -> &'static str {
     match stop {
         Stop::End | Stop::StopSequence(_) => "stop",
         Stop::MaxTokens => "length",
+        Stop::ToolUse if reply.old_functions => "function_call",
         Stop::ToolUse => "tool_calls",
         Stop::Refusal => "content_filter",
     }

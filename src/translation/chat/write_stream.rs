@@ -22,6 +22,8 @@ pub struct StreamWriter {
     open: HashMap<usize, Channel>,
     calls: usize,
     seals: Vec<Seal>,
+    /// The choice that is being told.
+    choice: usize,
     ended: bool,
 }
 
@@ -32,6 +34,7 @@ enum Channel {
     Refusal,
     Thought,
     Call(usize, ToolKind),
+    OldCall,
 }
 
 /// The change a chunk brings.
@@ -49,6 +52,8 @@ struct Delta<'a> {
     reasoning_details: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[CallDelta<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function_call: Option<FunctionDelta<'a>>,
 }
 
 #[derive(Default, Serialize)]
@@ -82,7 +87,13 @@ struct CustomDelta<'a> {
 impl StreamWriter {
     /// For an answer in these circumstances.
     pub fn new(reply: Reply) -> Self {
-        Self { reply, head: Vec::new(), open: HashMap::new(), calls: 0, seals: Vec::new(), ended: false }
+        Self { reply, head: Vec::new(), open: HashMap::new(), calls: 0, seals: Vec::new(), choice: 0, ended: false }
+    }
+
+    /// Goes on with another choice of the same answer.
+    pub fn begin_choice(&mut self, choice: usize) {
+        (self.choice, self.calls) = (choice, 0);
+        self.open.clear();
     }
 
     /// Writes what one event is to the client. `usage` is told at the end.
@@ -100,7 +111,7 @@ impl StreamWriter {
             }
             Event::Stop(stop) => {
                 self.seals(out);
-                self.chunk(&Delta::default(), Some(write_stop(stop)), out);
+                self.chunk(&Delta::default(), Some(write_stop(stop, &self.reply)), out);
             }
             Event::Error { message, status } => self.fail(Fault::kept(*status), message, out),
             Event::End => self.end(usage, out),
@@ -116,6 +127,13 @@ impl StreamWriter {
     }
 
     fn start(&mut self, id: &str, out: &mut BytesMut) {
+        if self.head.is_empty() {
+            self.begin(id);
+        }
+        self.chunk(&Delta { role: Some("assistant"), content: Some(""), ..Delta::default() }, None, out);
+    }
+
+    fn begin(&mut self, id: &str) {
         let head = json!({
             "id": self.reply.id("chatcmpl-", id),
             "object": "chat.completion.chunk",
@@ -125,7 +143,6 @@ impl StreamWriter {
         self.head = format!("data: {head}").into_bytes();
         // The brace that closes it comes with the rest.
         self.head.pop();
-        self.chunk(&Delta { role: Some("assistant"), content: Some(""), ..Delta::default() }, None, out);
     }
 
     fn opening(&mut self, block: usize, opening: &Opening, out: &mut BytesMut) {
@@ -136,6 +153,9 @@ impl StreamWriter {
             Opening::Call { id, name, kind, .. } => {
                 let index = self.calls;
                 self.calls += 1;
+                if self.reply.old_functions {
+                    return self.old_call(block, index, name, out);
+                }
                 let call = match kind {
                     ToolKind::Function => CallDelta {
                         kind: Some("function"),
@@ -156,6 +176,15 @@ impl StreamWriter {
         self.open.insert(block, channel);
     }
 
+    /// A call in the shape of `functions`, which has room for one.
+    fn old_call(&mut self, block: usize, index: usize, name: &str, out: &mut BytesMut) {
+        if index == 0 {
+            let function_call = Some(FunctionDelta { name: Some(name), arguments: "" });
+            self.chunk(&Delta { function_call, ..Delta::default() }, None, out);
+            self.open.insert(block, Channel::OldCall);
+        }
+    }
+
     fn more(&mut self, block: usize, text: &str, out: &mut BytesMut) {
         let Some(channel) = self.open.get(&block) else { return };
         let mut delta = Delta::default();
@@ -163,6 +192,7 @@ impl StreamWriter {
             Channel::Text => delta.content = Some(text),
             Channel::Refusal => delta.refusal = Some(text),
             Channel::Thought => delta.reasoning_content = Some(text),
+            Channel::OldCall => delta.function_call = Some(FunctionDelta { name: None, arguments: text }),
             Channel::Call(index, ToolKind::Function) => {
                 let function = Some(FunctionDelta { name: None, arguments: text });
                 delta.tool_calls = Some([CallDelta { index, function, ..CallDelta::default() }]);
@@ -185,7 +215,9 @@ impl StreamWriter {
 
     fn chunk(&self, delta: &Delta<'_>, finish_reason: Option<&str>, out: &mut BytesMut) {
         out.put_slice(&self.head);
-        out.put_slice(br#","choices":[{"index":0,"delta":"#);
+        out.put_slice(br#","choices":[{"index":"#);
+        write_json(&self.choice, out);
+        out.put_slice(br#","delta":"#);
         write_json(delta, out);
         out.put_slice(br#","logprobs":null,"finish_reason":"#);
         write_json(&finish_reason, out);

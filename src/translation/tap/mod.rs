@@ -32,6 +32,8 @@ pub struct UsageTap {
     protocol: Protocol,
     usage: Usage,
     reported: bool,
+    /// Whether some of it was estimated already.
+    estimated: bool,
     text_bytes: usize,
     produced: bool,
     stopped: bool,
@@ -48,6 +50,7 @@ impl UsageTap {
             protocol,
             usage: Usage::default(),
             reported: false,
+            estimated: false,
             text_bytes: 0,
             produced: false,
             stopped: false,
@@ -80,7 +83,23 @@ impl UsageTap {
         if (!self.stopped || self.usage.output == 0) && self.usage.output < delivered {
             return (Usage { output: delivered, ..self.usage }, true);
         }
-        (self.usage, false)
+        (self.usage, self.estimated)
+    }
+
+    /// Adds what another whole answer to the same request used; `input` as for [`Self::reading`].
+    pub fn join(&mut self, other: &Self, input: i64) {
+        let ((own, own_estimated), (more, more_estimated)) = (self.reading(input), other.reading(input));
+        self.usage = Usage {
+            input: own.input.saturating_add(more.input),
+            output: own.output.saturating_add(more.output),
+            cache_read: own.cache_read.saturating_add(more.cache_read),
+            cache_creation_5m: own.cache_creation_5m.saturating_add(more.cache_creation_5m),
+            cache_creation_1h: own.cache_creation_1h.saturating_add(more.cache_creation_1h),
+            reasoning: own.reasoning.saturating_add(more.reasoning),
+        };
+        (self.reported, self.estimated) = (true, own_estimated || more_estimated);
+        self.text_bytes += other.text_bytes;
+        self.produced |= other.produced;
     }
 
     /// Whether any content came.
@@ -98,7 +117,7 @@ impl UsageTap {
         self.began
     }
 
-    /// The id of a Responses answer.
+    /// The id of a Responses or Messages answer.
     pub fn response_id(&self) -> Option<&str> {
         self.response_id.as_deref()
     }
@@ -115,7 +134,8 @@ impl UsageTap {
             self.take(usage);
         }
         self.stopped = true;
-        self.response_id = answer.id.filter(|_| self.protocol == Protocol::Responses).map(std::borrow::Cow::into_owned);
+        let has_memory = matches!(self.protocol, Protocol::Responses | Protocol::Messages);
+        self.response_id = answer.id.filter(|_| has_memory).map(std::borrow::Cow::into_owned);
         let text = answer.content.iter().chain(&answer.output).chain(&answer.choices);
         self.text_bytes += text.map(text_bytes).sum::<usize>();
         self.produced = self.text_bytes > 0 || self.usage.output > 0 || self.protocol == Protocol::Embeddings;
@@ -140,6 +160,9 @@ impl UsageTap {
         let Ok(event) = serde_json::from_slice::<MessagesEvent<'_>>(data) else { return Meaning::Opening };
         if let Some(usage) = event.message.as_ref().and_then(|message| message.usage.as_ref()).or(event.usage.as_ref()) {
             self.take(usage);
+        }
+        if let Some(id) = event.message.and_then(|message| message.id) {
+            self.response_id = Some(id.into_owned());
         }
         match event.kind.as_deref() {
             Some("ping") => Meaning::Silence,

@@ -37,7 +37,8 @@ impl Whole<'_> {
 pub(super) struct MessagesEvent<'a> {
     #[serde(rename = "type", borrow)]
     pub(super) kind: Option<Cow<'a, str>>,
-    pub(super) message: Option<UsageHolder>,
+    #[serde(borrow)]
+    pub(super) message: Option<Message<'a>>,
     pub(super) usage: Option<RawUsage>,
     #[serde(borrow)]
     pub(super) content_block: Option<Block<'a>>,
@@ -46,7 +47,9 @@ pub(super) struct MessagesEvent<'a> {
 }
 
 #[derive(Deserialize)]
-pub(super) struct UsageHolder {
+pub(super) struct Message<'a> {
+    #[serde(borrow)]
+    pub(super) id: Option<Cow<'a, str>>,
     pub(super) usage: Option<RawUsage>,
 }
 
