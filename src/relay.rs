@@ -60,6 +60,10 @@ pub type Failure = Stopped<Why>;
 pub async fn relay(road: &Road, inbound: Inbound) -> Result<Answer, Failure> {
     let health = &road.desk.cellar.health;
     let admitted = admission::admit(&road.desk, inbound).await.map_err(widen)?;
+    // It may have waited for its turn.
+    if let Err(refused) = admission::recordable(&road.desk) {
+        return Err(Stopped::with(refused, admitted.inbound.caller.pending));
+    }
     let route = routing::plan(health, &road.origins, &road.items, admitted).await.map_err(widen)?;
     let arrival = upstream::call(&road.wire, health, &road.items, route).await.map_err(widen)?;
     remember(road, &arrival);

@@ -74,7 +74,49 @@ pub trait CatalogueSource: Send + Sync {
 pub trait LedgerStore: Send + Sync {
     /// Books the receipts that are not booked yet, in one transaction: log rows, ledger rows, balances,
     /// key totals, roll-ups. Returns how many were new. Booking one twice changes nothing.
-    async fn book(&self, receipts: &[Receipt]) -> Result<usize, StorageIll>;
+    async fn book(&self, receipts: &[Receipt]) -> Result<usize, BookingFailed>;
+}
+
+/// Why receipts could not be booked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BookingFailed {
+    /// The database is away, full, locked or at its limits: the same receipts are booked later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The database refuses what they say. Of several, one may be at fault.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What the books could not take, kept beside the journal with the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// The receipt's id; negative for a line of the journal that is no receipt.
+    pub id: i64,
+    /// When it was set aside, epoch milliseconds.
+    pub at: i64,
+    /// Why.
+    pub reason: String,
+    /// What.
+    pub what: Unbooked,
+}
+
+/// What is set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unbooked {
+    /// A receipt that the database refuses.
+    Receipt(Arc<Receipt>),
+    /// A line of the journal that cannot be read.
+    Line(String),
+}
+
+/// What the journal can still take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Whether the requests under way can be recorded, and some more.
+    pub is_enough: bool,
+    /// Bytes left on its disk, where the system tells.
+    pub free: Option<u64>,
 }
 
 /// A line of the journal. Shares its receipt with whoever posted it.
@@ -103,6 +145,19 @@ pub trait Journal: Send {
     fn sync(&mut self) -> io::Result<()>;
     /// Bytes on disk.
     fn size(&self) -> u64;
+    /// Makes sure of the disk space that requests under way will need, as far as there is any.
+    fn secure(&mut self) -> Room;
+    /// Appends nothing, to learn whether appending works.
+    fn probe(&mut self) -> io::Result<()>;
+    /// Keeps what cannot be booked. What is kept already is not kept twice.
+    fn set_aside(&mut self, refused: &[SetAside]) -> io::Result<()>;
+    /// How much is set aside.
+    fn aside(&self) -> u64;
+    /// What is set aside, the oldest first, at most `limit`.
+    fn list_aside(&self, limit: usize) -> io::Result<Vec<SetAside>>;
+    /// Takes one out of what is set aside. With `retry` a receipt is appended to the journal before. `None` = no such
+    /// one, or one that cannot be tried again.
+    fn take_back(&mut self, id: i64, retry: bool) -> io::Result<Option<SetAside>>;
 }
 
 /// Wall-clock time.

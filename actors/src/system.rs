@@ -58,18 +58,20 @@ impl Cellar {
     /// Gates, health, cache and broadcaster share one thread; the ledger, whose writes block, has its own.
     ///
     /// # Errors
-    /// When journal or database cannot be used.
+    /// When journal or database cannot be read.
     pub async fn start(mut parts: CellarParts) -> Result<Self, StorageIll> {
-        let recovered = recover(parts.journal.as_mut(), parts.store.as_ref()).await?;
+        let recovered = recover(parts.journal.as_mut(), parts.store.as_ref(), parts.clock.as_ref()).await?;
         let (state_thread, ledger_thread) = (Arbiter::new(), Arbiter::new());
         let state = state_thread.handle();
         let backlog = Backlog::default();
+        backlog.grow(recovered.left as u64);
         let ledger = UsageLedger::start(
             ledger_thread.handle(),
             parts.journal,
             parts.store,
             parts.sync,
             backlog.clone(),
+            Arc::clone(&parts.clock),
             Arc::clone(&parts.faults),
         );
         let logs = LogBroadcaster::start(state.clone(), parts.encoder, Arc::clone(&parts.faults));

@@ -23,7 +23,7 @@ use bytes::Bytes;
 
 pub use admit::admit;
 pub use day::day_start;
-pub use recognise::{identify_usable, recognise};
+pub use recognise::{identify_usable, recognise, recordable};
 pub use throttle::Throttle;
 
 use crate::translation::{Ask, BadAsk};
@@ -149,6 +149,9 @@ pub enum Refused {
     /// Limits or money.
     #[error(transparent)]
     Gate(#[from] Refusal),
+    /// Nobody could write its receipt.
+    #[error("the gateway cannot record requests right now")]
+    Unrecordable,
     /// Storage is ill and the key not cached.
     #[error("the gateway cannot read its database right now")]
     StorageIll,

@@ -40,7 +40,8 @@ pub async fn recognise(desk: &Desk, head: &Head<'_>) -> Result<Caller, Stopped<R
         client_ip: client_ip.as_deref(),
     };
     let pending = PendingReceipt::open(&desk.cellar.bookkeeper, &who, head.arrived);
-    if let Err(why) = usable(&key, head.address, now).and_then(|()| open_for_business(&snapshot)) {
+    if let Err(why) = usable(&key, head.address, now).and_then(|()| open_for_business(&snapshot)).and_then(|()| recordable(desk))
+    {
         return Err(Stopped::with(why, pending));
     }
     Ok(Caller { key, snapshot, protocol: head.protocol, request_id: head.request_id.into(), day_start, pending })
@@ -111,6 +112,14 @@ fn usable(key: &KeyRecord, address: Option<IpAddr>, now_ms: i64) -> Result<(), R
         return Err(Refused::Forbidden("this API key may not be used from this address"));
     }
     Ok(())
+}
+
+/// Whether a receipt could be written: nobody is asked for an answer that nobody could record.
+///
+/// # Errors
+/// That none could.
+pub fn recordable(desk: &Desk) -> Result<(), Refused> {
+    if desk.cellar.ledger.can_record() { Ok(()) } else { Err(Refused::Unrecordable) }
 }
 
 fn open_for_business(snapshot: &Snapshot) -> Result<(), Refused> {

@@ -104,5 +104,8 @@ fn records(table: &mut RouteTable) {
         .post("/config/import", "Make the configuration that of a file, all or nothing", configuration::import)
         .get("/site", "What anybody may know about this site", site::public)
         .get("/health", "Signs of life of the parts", site::health)
-        .get("/system", "Figures of the process", site::info);
+        .get("/system", "Figures of the process", site::info)
+        .get("/system/set-aside", "Receipts and journal lines that cannot be booked, at most 200", site::set_aside)
+        .post("/system/set-aside/{id}/retry", "Book a receipt after all", site::retry_set_aside)
+        .delete("/system/set-aside/{id}", "Let it go: its request is never billed", site::drop_set_aside);
 }

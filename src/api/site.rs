@@ -4,12 +4,14 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::door::Respond;
-use super::extract::Body;
+use super::extract::{Body, Id};
 use super::guard::{Admin, Anyone, Guarded};
 use super::openapi::Operation;
 use super::reply::Reply;
+use crate::services::books::{self, SetAsideView};
 use crate::services::site::{self, AllSettings, SettingsPatch, Site};
 use crate::services::system::{self, Health, SystemHandle, SystemInfo};
+use crate::services::values::{Done, Page};
 use crate::services::{Served, Services};
 
 /// The probes of orchestrators, which stand outside `/api`: `/livez` and `/readyz`.
@@ -46,6 +48,33 @@ pub(super) async fn health(_: Guarded<Anyone>, s: Data<Services>, system: Data<S
 
 pub(super) async fn info(_: Guarded<Admin>, s: Data<Services>, system: Data<SystemHandle>) -> Served<Reply<SystemInfo>> {
     Ok(Reply::new(system::info(&s, &*system.0).await))
+}
+
+/// `GET /api/system/set-aside`
+pub(super) async fn set_aside(_: Guarded<Admin>, system: Data<SystemHandle>) -> Served<Reply<Page<SetAsideView>>> {
+    books::set_aside(&*system.0).await.map(Page::whole).map(Reply::new)
+}
+
+/// `POST /api/system/set-aside/{id}/retry`
+pub(super) async fn retry_set_aside(
+    by: Guarded<Admin>,
+    s: Data<Services>,
+    system: Data<SystemHandle>,
+    id: Id<i64>,
+) -> Served<Reply<Done>> {
+    books::retry(&s, &*system.0, &by.who, id.0).await?;
+    Ok(Reply::new(Done::OK))
+}
+
+/// `DELETE /api/system/set-aside/{id}`
+pub(super) async fn drop_set_aside(
+    by: Guarded<Admin>,
+    s: Data<Services>,
+    system: Data<SystemHandle>,
+    id: Id<i64>,
+) -> Served<Reply<Done>> {
+    books::drop(&s, &*system.0, &by.who, id.0).await?;
+    Ok(Reply::new(Done::OK))
 }
 
 /// 200 when all is well, 503 with the same body when a part is not.

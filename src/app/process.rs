@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use actors::ports::Changed;
+use actors::ports::{Changed, SetAside, StorageIll};
 use actors::supervision::{Loss, VitalSigns};
 use actors::system::Cellar;
+use actors::usage_ledger::LedgerState;
 use actors::user_gate::GateState;
 use actors::vocabulary::{Nanos, UserId};
 use async_trait::async_trait;
 
-use crate::services::News;
+use crate::services::books::{Books, MOST_ASIDE};
 use crate::services::system::{ActorFigures, Figures, HoldFigures, MOST_HOLDS, System, Traffic};
 use crate::services::values::Usd;
+use crate::services::{News, Served, ServiceError};
 
 /// Puts changes in force through the actors.
 pub(super) struct CellarNews(pub(super) Cellar);
@@ -38,7 +40,21 @@ impl System for Process {
     }
 
     fn can_relay(&self) -> bool {
-        true
+        self.cellar.ledger.can_record()
+    }
+
+    fn books(&self) -> Books {
+        books_of(self.cellar.ledger.observe())
+    }
+
+    async fn set_aside(&self) -> Served<Vec<SetAside>> {
+        let ledger = self.cellar.ledger.clone();
+        blocking(move || ledger.list_aside(MOST_ASIDE)).await
+    }
+
+    async fn take_back(&self, id: i64, retry: bool) -> Served<Option<SetAside>> {
+        let ledger = self.cellar.ledger.clone();
+        blocking(move || ledger.take_back(id, retry)).await
     }
 
     async fn figures(&self) -> Figures {
@@ -50,6 +66,7 @@ impl System for Process {
             in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             unwritten_receipts: ledger.backlog,
             journal_bytes: ledger.journal_bytes,
+            books: books_of(ledger),
             active_users: gates.len() as u64,
             cached_keys: self.cellar.cache.cached_keys() as u64,
             live_readers: self.cellar.logs.readers() as u64,
@@ -67,6 +84,28 @@ impl System for Process {
     fn traffic(&self, user: Option<UserId>) -> Traffic {
         let traffic = self.cellar.gates.traffic(user);
         Traffic { running: traffic.running as u64, waiting: traffic.waiting as u64, held_usd: Usd(traffic.held) }
+    }
+}
+
+/// Runs what reads or writes a file on a thread for that.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, StorageIll> + Send + 'static) -> Served<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(StorageIll("the work was broken off".to_owned()))).map_err(|ill| ServiceError::ill(ill))
+}
+
+fn books_of(ledger: LedgerState) -> Books {
+    Books {
+        can_record: ledger.can_record,
+        unbooked: ledger.backlog,
+        oldest_unbooked_at: ledger.oldest_unbooked,
+        set_aside: ledger.set_aside,
+        disbelieved_usage: ledger.disbelieved,
+        journal_bytes: ledger.journal_bytes,
+        journal_disk_free_bytes: ledger.disk_free,
+        database_disk_free_bytes: None,
+        last_booked_at: ledger.last_booked,
+        last_failure_at: ledger.last_failure.as_ref().map(|failure| failure.at),
+        last_failure: ledger.last_failure.map(|failure| failure.words),
     }
 }
 

@@ -196,7 +196,7 @@ fn refused_told(refused: &Refused, message: String) -> Told {
         Refused::NoOffer { why: NoOffer::NoChannel, .. } => Told::refusal(Fault::UNAVAILABLE, message).retry(10_000),
         Refused::NoOffer { .. } => Told::refusal(Fault::FORBIDDEN, message),
         Refused::Gate(refusal) => gate_told(refusal, message),
-        Refused::StorageIll => Told::refusal(Fault::UNAVAILABLE, message).retry(1_000),
+        Refused::Unrecordable | Refused::StorageIll => Told::refusal(Fault::UNAVAILABLE, message).retry(1_000),
     }
 }
 

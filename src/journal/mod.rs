@@ -1,29 +1,33 @@
 //! The append-only file behind the ledger, in segments.
 //!
 //! One entry per line: CRC-32 in hex, a space, JSON. A line whose checksum is wrong (a torn write after a
-//! power failure) is skipped with a warning; everything before and after it counts. A process never appends
+//! power failure) is set aside with a warning; everything before and after it counts. A process never appends
 //! to a segment of its predecessor, so a torn end stays where it is.
+//!
+//! The newest segment has disk space beyond its end, so that what is under way can be written when the disk is full.
 //!
 //! While the reader keeps up, what was appended is also kept in memory (bounded), so that it need not be read
 //! from disk and parsed. A reader that fell behind, or went back, reads from disk until it has caught up.
 
+mod aside;
+mod line;
 mod recent;
+mod space;
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use actors::ports::{Entry, Journal};
+use actors::ports::{Clock, Entry, Journal, Room, SetAside, SystemClock, Unbooked};
 use actors::vocabulary::Receipt;
 use serde::{Deserialize, Serialize};
 
+use self::aside::Aside;
 use self::recent::{Line, Recent};
 
 /// A segment that grew to this size is followed by another.
 const SEGMENT_BYTES: u64 = 8 << 20;
-/// Longest line read back; a longer one is damage.
-const MOST_LINE_BYTES: usize = 4 << 20;
 
 #[derive(Serialize)]
 enum LineOut<'a> {
@@ -65,6 +69,11 @@ pub struct FileJournal {
     mark: Place,
     /// What is still to be read, if all of it is in memory; `None` while the reader is behind.
     recent: Option<Recent>,
+    /// Up to where the newest segment has disk space.
+    secured: u64,
+    /// A write broke off and could not be cut away: the next one begins a segment.
+    torn: bool,
+    aside: Aside,
 }
 
 impl FileJournal {
@@ -79,7 +88,11 @@ impl FileJournal {
         let (segment, writer) = new_segment(directory, number)?;
         segments.push_back(segment);
         let first = Place { segment: segments.front().map_or(number, |segment| segment.number), offset: 0 };
-        Ok(Self { directory: directory.to_owned(), segments, writer, read: first, mark: first, recent: None })
+        let aside = Aside::open(directory)?;
+        let (directory, secured, torn) = (directory.to_owned(), 0, false);
+        let mut journal = Self { directory, segments, writer, read: first, mark: first, recent: None, secured, torn, aside };
+        journal.secure();
+        Ok(journal)
     }
 
     fn rotate(&mut self) -> io::Result<()> {
@@ -87,6 +100,19 @@ impl FileJournal {
         let (segment, writer) = new_segment(&self.directory, number)?;
         self.segments.push_back(segment);
         self.writer = writer;
+        (self.secured, self.torn) = (0, false);
+        Ok(())
+    }
+
+    /// Writes `lines` behind the newest segment, whole or not at all.
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        let Some(segment) = self.segments.back_mut() else { return Err(io::Error::other("the journal has no segment")) };
+        if let Err(error) = self.writer.write_all(lines) {
+            // A part may have been written; cut it off, so that a later attempt starts on a fresh line.
+            self.torn = self.writer.set_len(segment.bytes).is_err();
+            return Err(error);
+        }
+        segment.bytes += lines.len() as u64;
         Ok(())
     }
 
@@ -101,11 +127,15 @@ impl FileJournal {
             if taken == 0 {
                 break;
             }
-            self.read.offset += taken;
             match entry(&line) {
                 Some(entry) => entries.push(entry),
-                None => tracing::warn!(segment = self.read.segment, at = self.read.offset, "a damaged journal line was skipped"),
+                None if line == b"\n" => {}
+                None => {
+                    tracing::warn!(segment = self.read.segment, at = self.read.offset, "a damaged journal line was set aside");
+                    self.aside.add(&[aside::damaged(&line, SystemClock.now_ms())])?;
+                }
             }
+            self.read.offset += taken;
         }
         Ok(entries.len() < limit || self.read.offset >= bytes)
     }
@@ -120,17 +150,18 @@ impl Journal for FileJournal {
             write_line(&mut lines, entry)?;
             ranges.push(start..lines.len());
         }
-        if self.segments.back().is_some_and(|segment| segment.bytes > 0 && segment.bytes + lines.len() as u64 > SEGMENT_BYTES) {
-            self.rotate()?;
+        let grown = |segment: &Segment| segment.bytes > 0 && segment.bytes + lines.len() as u64 > SEGMENT_BYTES;
+        if self.segments.back().is_some_and(grown) || self.torn {
+            // Where there is no room for another segment, the newest goes on as far as it has space.
+            if let Err(error) = self.rotate()
+                && self.torn
+            {
+                return Err(error);
+            }
         }
-        let Some(segment) = self.segments.back_mut() else { return Err(io::Error::other("the journal has no segment")) };
-        if let Err(error) = self.writer.write_all(&lines) {
-            // A part may have been written; cut it off, so that a later attempt starts on a fresh line.
-            self.writer.set_len(segment.bytes)?;
-            return Err(error);
-        }
-        let start = segment.bytes;
-        segment.bytes += lines.len() as u64;
+        self.write(&lines)?;
+        let Some(segment) = self.segments.back() else { return Ok(()) };
+        let start = segment.bytes - lines.len() as u64;
         let appended = entries.iter().zip(ranges).map(|(entry, line)| Line {
             entry: entry.clone(),
             bytes: line.len(),
@@ -191,6 +222,50 @@ impl Journal for FileJournal {
     fn size(&self) -> u64 {
         self.segments.iter().map(|segment| segment.bytes).sum()
     }
+
+    fn secure(&mut self) -> Room {
+        let written = self.segments.back().map_or(0, |segment| segment.bytes);
+        let Some(disk) = space::disk_of(&self.directory) else { return Room { is_enough: true, free: None } };
+        let mut is_left_to_luck = false;
+        if self.secured < written + disk.reserve {
+            match space::take(&self.writer, written, 2 * disk.reserve) {
+                Ok(()) => self.secured = written + 2 * disk.reserve,
+                Err(error) => is_left_to_luck = error.kind() == io::ErrorKind::Unsupported,
+            }
+        }
+        let ahead = if is_left_to_luck { disk.free } else { self.secured.saturating_sub(written) };
+        Room { is_enough: ahead >= disk.reserve / 2, free: Some(disk.free) }
+    }
+
+    fn probe(&mut self) -> io::Result<()> {
+        if self.torn {
+            self.rotate()?;
+        }
+        self.write(b"\n")
+    }
+
+    fn set_aside(&mut self, refused: &[SetAside]) -> io::Result<()> {
+        self.aside.add(refused)
+    }
+
+    fn aside(&self) -> u64 {
+        self.aside.len()
+    }
+
+    fn list_aside(&self, limit: usize) -> io::Result<Vec<SetAside>> {
+        self.aside.list(limit)
+    }
+
+    fn take_back(&mut self, id: i64, retry: bool) -> io::Result<Option<SetAside>> {
+        let Some(found) = self.aside.list(usize::MAX)?.into_iter().find(|row| row.id == id) else { return Ok(None) };
+        match &found.what {
+            Unbooked::Receipt(receipt) if retry => self.append(&[Entry::Closed(receipt.clone())])?,
+            Unbooked::Line(_) if retry => return Ok(None),
+            _ => {}
+        }
+        self.aside.remove(id)?;
+        Ok(Some(found))
+    }
 }
 
 fn existing(directory: &Path) -> io::Result<VecDeque<Segment>> {
@@ -214,27 +289,15 @@ fn new_segment(directory: &Path, number: u64) -> io::Result<(Segment, File)> {
 }
 
 fn write_line(lines: &mut Vec<u8>, entry: &Entry) -> io::Result<()> {
-    let line = match entry {
+    let out = match entry {
         Entry::Opened(receipt) => LineOut::Opened(receipt),
         Entry::Closed(receipt) => LineOut::Closed(receipt),
     };
-    let start = lines.len();
-    lines.extend_from_slice(b"00000000 ");
-    serde_json::to_writer(&mut *lines, &line)?;
-    let checksum = format!("{:08x}", crc32fast::hash(&lines[start + 9..]));
-    lines[start..start + 8].copy_from_slice(checksum.as_bytes());
-    lines.push(b'\n');
-    Ok(())
+    line::write(lines, &out)
 }
 
-fn entry(line: &[u8]) -> Option<Entry> {
-    let line = line.strip_suffix(b"\n").filter(|line| line.len() <= MOST_LINE_BYTES)?;
-    let (checksum, json) = (line.get(..8)?, line.get(9..)?);
-    let checksum = u32::from_str_radix(std::str::from_utf8(checksum).ok()?, 16).ok()?;
-    if crc32fast::hash(json) != checksum {
-        return None;
-    }
-    match serde_json::from_slice(json).ok()? {
+fn entry(text: &[u8]) -> Option<Entry> {
+    match serde_json::from_slice(line::json_of(text)?).ok()? {
         LineIn::Opened(receipt) => Some(Entry::Opened(receipt.into())),
         LineIn::Closed(receipt) => Some(Entry::Closed(receipt.into())),
     }

@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
 use actors::ports::StorageIll;
-use actors::vocabulary::{Ending, Protocol, UserId};
+use actors::usage_ledger::PendingReceipt;
+use actors::vocabulary::{Ending, Protocol, Usage, UserId};
 use bytes::Bytes;
 
 pub use stream::MeteredStream;
 
 use crate::routing::RecentItems;
-use crate::translation::Speech;
 use crate::translation::hub::LeftOut;
+use crate::translation::{Speech, UsageTap};
 use crate::upstream::{Arrival, Said};
 
 /// What the client gets.
@@ -73,8 +74,7 @@ pub async fn answer(arrival: Arrival, items: &Arc<RecentItems>, keep_alive: Dura
         }
         Said::Whole(heard, tap) => {
             let mut pending = arrival.inbound.caller.pending;
-            let (usage, estimated) = tap.reading(arrival.input_tokens);
-            pending.used(usage, estimated);
+            let usage = meter(&mut pending, &tap, arrival.input_tokens);
             let body = speech.whole(heard, &usage);
             memory.keep(&mut speech);
             pending.close(Ending::Completed, status, None).await?;
@@ -99,6 +99,16 @@ pub async fn answer(arrival: Arrival, items: &Arc<RecentItems>, keep_alive: Dura
         }
     };
     Ok(Answer { status, headers, protocol, upstream, content_type, left_out, is_estimate, body })
+}
+
+/// Notes what was used so far, and where the upstream's word for it is not taken.
+fn meter(pending: &mut PendingReceipt, tap: &UsageTap, input_tokens: i64) -> Usage {
+    let (usage, estimated) = tap.reading(input_tokens);
+    pending.used(usage, estimated);
+    if let Some(figure) = tap.disbelieved() {
+        pending.disbelieved(figure);
+    }
+    usage
 }
 
 /// Where a user's recent output items are kept.

@@ -10,7 +10,7 @@ use actors::vocabulary::{Ending, Nanos, Protocol, Tariff, Usage};
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
-use super::Memory;
+use super::{Memory, meter};
 use crate::translation::{Fault, Frame, Meaning, Speech, faults};
 use crate::upstream::{Broken, Events, Next};
 
@@ -25,6 +25,8 @@ const WIND_UP: Duration = Duration::from_millis(50);
 const AFTER_CUT: Duration = Duration::from_secs(3);
 /// What is said of a stream that the upstream ended with an error.
 const TOLD: &str = "the upstream ended the stream with an error event";
+/// What is said of an answer that the upstream broke off in the middle.
+const BROKE_OFF: &str = "the upstream broke the answer off with an error";
 /// How long events may follow an error event (`error`, then `response.failed`).
 const AFTERMATH: Duration = Duration::from_millis(500);
 
@@ -85,6 +87,10 @@ enum End {
     Cut,
     Missing,
     Broken(Broken),
+    /// An error that the client would have taken for an answer's end.
+    Fault,
+    /// An end with nothing before it that could be read.
+    Unreadable,
     Exhausted,
 }
 
@@ -135,7 +141,11 @@ impl MeteredStream {
                 return self.finish(out, End::Cut).await;
             }
             while let Some((frame, meaning)) = self.held.pop_front() {
-                self.tell(&frame, meaning, &mut out);
+                match meaning {
+                    Meaning::Fault => return self.finish(out, End::Fault).await,
+                    Meaning::End if self.events.tap().is_unreadable() => return self.finish(out, End::Unreadable).await,
+                    _ => self.tell(&frame, meaning, &mut out),
+                }
                 match meaning {
                     _ if self.speech.is_cut() => {
                         self.held.push_front((frame, meaning));
@@ -180,14 +190,13 @@ impl MeteredStream {
     /// Notes what was used so far; asks for more money before the output passes the hold.
     async fn look_at_the_hold(&mut self) -> Option<End> {
         let Stage::Running(pending) = &mut self.stage else { return None };
-        let (usage, estimated) = self.events.tap().reading(self.input_tokens);
-        pending.used(usage, estimated);
+        let usage = meter(pending, self.events.tap(), self.input_tokens);
         let delivered = self.events.tap().delivered();
         if delivered < self.look_at || !self.protocol.is_billed() {
             return None;
         }
-        self.look_at = delivered + LOOK_EVERY;
-        let ahead = Usage { output: usage.output.max(delivered) + LOOK_EVERY, ..usage };
+        self.look_at = delivered.saturating_add(LOOK_EVERY);
+        let ahead = Usage { output: usage.output.max(delivered).saturating_add(LOOK_EVERY), ..usage };
         let hold = pending.hold()?;
         let missing = self.tariff.cost(&ahead).minus(hold.money());
         if missing <= Nanos::ZERO {
@@ -222,6 +231,8 @@ impl MeteredStream {
             End::Complete | End::Missing => {
                 self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, "the upstream closed the stream before its end")
             }
+            End::Fault => self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, BROKE_OFF),
+            End::Unreadable => self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, "the upstream's answer could not be read"),
             End::Broken(Broken::Idle) => self.failure(Ending::TimedOut, Fault::TIMEOUT, &Broken::Idle.to_string()),
             End::Broken(broken) => self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, &broken.to_string()),
             End::Exhausted => {
@@ -236,8 +247,7 @@ impl MeteredStream {
         }
         self.memory.keep(&mut self.speech);
         let Stage::Running(mut pending) = std::mem::replace(&mut self.stage, Stage::Ended) else { return out.bytes() };
-        let (usage, estimated) = self.events.tap().reading(self.input_tokens);
-        pending.used(usage, estimated);
+        meter(&mut pending, self.events.tap(), self.input_tokens);
         match pending.close(ending, self.status, error).await {
             Ok(()) => out.bytes(),
             Err(ill) => {

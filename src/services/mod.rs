@@ -8,6 +8,7 @@ pub mod activity;
 pub mod actor;
 pub mod admin_tokens;
 pub mod archive;
+pub mod books;
 pub mod catalogue;
 pub mod channels;
 pub mod configuration;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use actors::ports::SetAside;
 use actors::vocabulary::UserId;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::books::Books;
 use super::error::NOT_ALLOWED;
 use super::values::Usd;
 use super::{Actor, Served, ServiceError, Services};
@@ -25,6 +27,18 @@ pub trait System: Send + Sync {
     async fn redis(&self) -> Option<bool>;
     /// Whether requests can be relayed: settings were read once, the journal takes lines, nobody said stop.
     fn can_relay(&self) -> bool;
+    /// How the books stand.
+    fn books(&self) -> Books {
+        Books { can_record: true, ..Books::default() }
+    }
+    /// What cannot be booked, the oldest first.
+    async fn set_aside(&self) -> Served<Vec<SetAside>> {
+        Ok(Vec::new())
+    }
+    /// Takes one out of what is set aside, to book it after all (`retry`) or to let it go.
+    async fn take_back(&self, _id: i64, _retry: bool) -> Served<Option<SetAside>> {
+        Ok(None)
+    }
     /// Figures of the process.
     async fn figures(&self) -> Figures;
     /// What is under way: one user's requests, or everybody's.
@@ -47,6 +61,8 @@ pub struct Figures {
     pub unwritten_receipts: u64,
     /// Bytes of the journal.
     pub journal_bytes: u64,
+    /// How the books stand.
+    pub books: Books,
     /// Users with a gate at work.
     pub active_users: u64,
     /// Keys in memory.
@@ -152,11 +168,20 @@ pub struct Health {
 
 /// The answer of `/readyz`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Readiness {
     /// Whether requests can be relayed.
     pub ready: bool,
-    /// Whether a part is down without which relaying still works.
+    /// Whether a part is down, or the books want somebody's care; relaying may still work.
     pub degraded: bool,
+    /// What is not as it should be, in words.
+    pub worries: Vec<String>,
+    /// Receipts in the journal that are not in the database yet.
+    pub unbooked: u64,
+    /// How long the oldest of them has been waiting, in seconds.
+    pub oldest_unbooked_sec: i64,
+    /// Receipts, and lines of the journal, that cannot be booked.
+    pub set_aside: u64,
 }
 
 /// What an operator wants to see.
@@ -205,7 +230,22 @@ pub async fn health(services: &Services, system: &dyn System) -> Health {
 /// go on, receipts wait in the journal.
 pub async fn readiness(services: &Services, system: &dyn System) -> Readiness {
     let health = health(services, system).await;
-    Readiness { ready: system.can_relay(), degraded: !health.ok }
+    let books = books(services, system);
+    let mut worries: Vec<String> = health.failing.iter().map(|part| format!("{part} is down")).collect();
+    worries.extend(books.worries(health.ts));
+    Readiness {
+        ready: system.can_relay(),
+        degraded: !worries.is_empty(),
+        worries,
+        unbooked: books.unbooked,
+        oldest_unbooked_sec: books.oldest_unbooked_at.map_or(0, |since| (health.ts - since).max(0) / 1_000),
+        set_aside: books.set_aside,
+    }
+}
+
+/// How the books stand, with the disk of an embedded database.
+fn books(services: &Services, system: &dyn System) -> Books {
+    Books { database_disk_free_bytes: services.db.disk_free(), ..system.books() }
 }
 
 /// What is under way: of everybody or one user for admins, of themselves for others.
@@ -223,6 +263,7 @@ pub fn traffic(system: &dyn System, actor: &Actor, query: &TrafficQuery) -> Serv
 /// What an operator wants to see.
 pub async fn info(services: &Services, system: &dyn System) -> SystemInfo {
     let mut figures = system.figures().await;
+    figures.books = books(services, system);
     let health = health(services, system).await;
     let database = if health.db == "ok" { database(services, &mut figures.oldest_holds).await } else { None };
     let (version, bytes, latency) = database

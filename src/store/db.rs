@@ -4,7 +4,7 @@
 //! opened on a thread of its own that lives as long as the process, never on an HTTP worker; the queries
 //! themselves may run anywhere. SQLite has one writer (WAL, `BEGIN IMMEDIATE`) and readers apart.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use actors::ports::StorageIll;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use tokio::runtime::Handle;
 
 /// Longest wait for a free connection.
@@ -80,7 +80,7 @@ pub struct Db {
 
 #[derive(Clone, Debug)]
 enum Pools {
-    Lite { readers: SqlitePool, writer: SqlitePool },
+    Lite { readers: SqlitePool, writer: SqlitePool, directory: PathBuf },
     Pg { pool: PgPool, reactor: Handle },
 }
 
@@ -234,10 +234,17 @@ impl Db {
         Ok(Description { version, bytes })
     }
 
+    /// Bytes left on the disk of the embedded database, where the system tells.
+    pub fn disk_free(&self) -> Option<u64> {
+        let Pools::Lite { directory, .. } = &self.pools else { return None };
+        let told = rustix::fs::statvfs(directory).ok()?;
+        Some(told.f_bavail.saturating_mul(told.f_frsize))
+    }
+
     /// Closes all connections.
     pub async fn close(&self) {
         match &self.pools {
-            Pools::Lite { readers, writer } => {
+            Pools::Lite { readers, writer, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -288,11 +295,16 @@ async fn open_sqlite(url: &str) -> Stored<Pools> {
         .foreign_keys(true)
         .statement_cache_capacity(200)
         .optimize_on_close(true, None);
-    let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(ACQUIRE_DEADLINE);
+    let directory = options.get_filename().parent().filter(|path| !path.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new(".")).to_owned();
+    let pool = |size| {
+        let pool = SqlitePoolOptions::new().max_connections(size).acquire_timeout(ACQUIRE_DEADLINE);
+        pool.after_release(|connection, _| Box::pin(is_sound(connection)))
+    };
     let writing = options.clone().pragma("cache_size", WRITER_CACHE).pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
     let writer = pool(1).connect_with(writing.row_buffer_size(WRITER_ROWS)).await?;
     let readers = pool(SQLITE_READERS).connect_with(options.read_only(true)).await?;
-    Ok(Pools::Lite { readers, writer })
+    Ok(Pools::Lite { readers, writer, directory })
 }
 
 async fn open_postgres(url: &str, pool_size: u32) -> Stored<Pools> {
@@ -300,10 +312,22 @@ async fn open_postgres(url: &str, pool_size: u32) -> Stored<Pools> {
         PgConnectOptions::from_str(url)?.application_name("api-proxy").options([("statement_timeout", STATEMENT_DEADLINE)]);
     let reactor = start_reactor()?;
     let connecting = reactor.spawn(async move {
-        PgPoolOptions::new().max_connections(pool_size).acquire_timeout(ACQUIRE_DEADLINE).connect_with(options).await
+        let pool = PgPoolOptions::new().max_connections(pool_size).acquire_timeout(ACQUIRE_DEADLINE);
+        pool.after_release(|connection, _| Box::pin(is_sound(connection))).connect_with(options).await
     });
     let pool = connecting.await.map_err(|_| sqlx::Error::WorkerCrashed)??;
     Ok(Pools::Pg { pool, reactor })
+}
+
+/// Whether a connection that comes back may be used again: one that is still inside a transaction may not. A full disk ends
+/// a transaction inside the database, its rollback then fails, and to the driver the transaction goes on for ever. The pool
+/// closes such a connection and opens another.
+async fn is_sound<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // A rollback may be on its way.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 /// Starts the thread whose reactor owns PostgreSQL's sockets.

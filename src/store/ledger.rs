@@ -85,9 +85,9 @@ pub async fn list(db: &Db, user: i64, filter: &LedgerFilter, window: &Window) ->
         column = window.column,
     );
     let sums = format!(
-        "SELECT CAST(count(*) AS BIGINT) AS rows, \
-         CAST(coalesce(sum(CASE WHEN amount_nanos > 0 THEN amount_nanos ELSE 0 END), 0) AS BIGINT) AS added_nanos, \
-         CAST(coalesce(sum(CASE WHEN amount_nanos < 0 THEN amount_nanos ELSE 0 END), 0) AS BIGINT) AS taken_nanos FROM ledger l{}",
+        "SELECT CAST(count(*) AS BIGINT) AS rows, {} AS added_nanos, {} AS taken_nanos FROM ledger l{}",
+        db.sum("CASE WHEN amount_nanos > 0 THEN amount_nanos ELSE 0 END"),
+        db.sum("CASE WHEN amount_nanos < 0 THEN amount_nanos ELSE 0 END"),
         matching.sql()
     );
     Ok(snapshot!(db, tx => {
@@ -152,13 +152,16 @@ pub struct Reconciled {
 /// # Errors
 /// When the database is ill.
 pub async fn reconcile(db: &Db) -> Stored<Reconciled> {
-    const DIFFERENT: &str = "SELECT username, balance_nanos, ledger_nanos FROM ( \
-        SELECT u.username AS username, u.quota_nanos - u.used_nanos AS balance_nanos, \
-        CAST(coalesce((SELECT sum(l.amount_nanos) FROM ledger l WHERE l.user_id = u.id), 0) AS BIGINT) AS ledger_nanos \
-        FROM users u) sums WHERE balance_nanos <> ledger_nanos ORDER BY username";
+    let different = format!(
+        "SELECT username, balance_nanos, ledger_nanos FROM (SELECT u.username AS username, {} AS balance_nanos, \
+         (SELECT {} FROM ledger l WHERE l.user_id = u.id) AS ledger_nanos FROM users u) sums \
+         WHERE balance_nanos <> ledger_nanos ORDER BY username",
+        db.difference("u.quota_nanos", "u.used_nanos"),
+        db.sum("l.amount_nanos"),
+    );
     read!(db, conn => {
         let accounts = sqlx::query_scalar("SELECT CAST(count(*) AS BIGINT) FROM users").fetch_one(&mut *conn).await?;
-        let differences = sqlx::query_as(DIFFERENT).fetch_all(&mut *conn).await?;
+        let differences = sqlx::query_as(AssertSqlSafe(different)).fetch_all(&mut *conn).await?;
         Ok(Reconciled { accounts, differences })
     })
 }

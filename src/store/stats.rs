@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::db::{Db, Stored, read, snapshot};
+use super::sums::added;
 
 /// A quarter of an hour: what every time zone's days are made of.
 pub(super) const SLOT_MS: i64 = 900_000;
@@ -100,6 +101,17 @@ pub enum RankBy {
     Tokens,
 }
 
+impl RankBy {
+    /// What is summed for it.
+    pub(super) fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Cost => &["s.cost_nanos"],
+            Self::Requests => &["s.requests"],
+            Self::Tokens => &["s.tokens_in", "s.tokens_out", "s.cache_read_tokens", "s.cache_creation_tokens"],
+        }
+    }
+}
+
 /// What a ranking ranks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RankOf {
@@ -138,11 +150,6 @@ pub struct Ranking {
 /// Whose id stands for everybody.
 pub(super) const EVERYBODY: i64 = 0;
 
-const SUMS: &str = "CAST(coalesce(sum(s.requests), 0) AS BIGINT) AS requests, CAST(coalesce(sum(s.successes), 0) AS BIGINT) AS successes, \
-    CAST(coalesce(sum(s.tokens_in), 0) AS BIGINT) AS tokens_in, CAST(coalesce(sum(s.tokens_out), 0) AS BIGINT) AS tokens_out, \
-    CAST(coalesce(sum(s.cache_read_tokens), 0) AS BIGINT) AS cache_read_tokens, \
-    CAST(coalesce(sum(s.cache_creation_tokens), 0) AS BIGINT) AS cache_creation_tokens, \
-    CAST(coalesce(sum(s.cost_nanos), 0) AS BIGINT) AS cost_nanos, CAST(coalesce(sum(s.duration_ms), 0) AS BIGINT) AS duration_ms";
 const OF_KEY: &str = "(SELECT k.name FROM api_keys k WHERE k.id = s.key_id)";
 const OF_CHANNEL: &str = "(SELECT c.name FROM channels c WHERE c.id = s.channel_id)";
 const OF_USER: &str = "(SELECT u.username FROM users u WHERE u.id = s.user_id AND u.deleted_at IS NULL)";
@@ -153,11 +160,11 @@ const OF_USER: &str = "(SELECT u.username FROM users u WHERE u.id = s.user_id AN
 /// When the database is ill.
 pub async fn report(db: &Db, span: &Span, most: i64) -> Stored<Report> {
     let dearest = format!("cost_nanos DESC, requests DESC LIMIT {most}");
-    let all = Source::of_totals(span);
-    let (totals, slots) = (all.select(SUMS, ""), all.grouped("s.start", "CAST(NULL AS TEXT)", &format!("1 LIMIT {MOST_SLOTS}")));
-    let models = Source::of(span, "model").models(&dearest);
-    let keys = Source::of(span, "key").grouped("s.key_id", OF_KEY, &dearest);
-    let channels = Source::of(span, "channel").grouped("s.channel_id", OF_CHANNEL, &dearest);
+    let all = Source::of_totals(db, span);
+    let (totals, slots) = (all.totals(), all.grouped("s.start", "CAST(NULL AS TEXT)", &format!("1 LIMIT {MOST_SLOTS}")));
+    let models = Source::of(db, span, "model").models(&dearest);
+    let keys = Source::of(db, span, "key").grouped("s.key_id", OF_KEY, &dearest);
+    let channels = Source::of(db, span, "channel").grouped("s.channel_id", OF_CHANNEL, &dearest);
     Ok(snapshot!(db, tx => Report {
         totals: sqlx::query_as(AssertSqlSafe(totals)).fetch_one(&mut *tx).await?,
         slots: sqlx::query_as(AssertSqlSafe(slots)).fetch_all(&mut *tx).await?,
@@ -172,7 +179,7 @@ pub async fn report(db: &Db, span: &Span, most: i64) -> Stored<Report> {
 /// # Errors
 /// When the database is ill.
 pub async fn totals(db: &Db, span: &Span) -> Stored<Sums> {
-    let totals = Source::of_totals(span).select(SUMS, "");
+    let totals = Source::of_totals(db, span).totals();
     Ok(read!(db, conn => sqlx::query_as(AssertSqlSafe(totals)).fetch_one(&mut *conn).await?))
 }
 
@@ -181,20 +188,17 @@ pub async fn totals(db: &Db, span: &Span) -> Stored<Sums> {
 /// # Errors
 /// When the database is ill.
 pub async fn ranking(db: &Db, span: &Span, of: RankOf, by: RankBy, most: i64) -> Stored<Ranking> {
-    let order = match by {
-        RankBy::Cost => "sum(s.cost_nanos) DESC",
-        RankBy::Requests => "sum(s.requests) DESC",
-        RankBy::Tokens => "sum(s.tokens_in + s.tokens_out + s.cache_read_tokens + s.cache_creation_tokens) DESC",
-    };
+    let order = format!("{} DESC", db.wide_sum(by.columns()));
     let largest = format!("{order}, 1 LIMIT {most}");
-    let totals = Source::of_totals(span).select(SUMS, "");
+    let totals = Source::of_totals(db, span).totals();
     let rows = match of {
-        RankOf::Users => Source::of(span, "user").grouped("s.user_id", OF_USER, &largest),
-        RankOf::Keys => Source::of(span, "key").grouped("s.key_id", OF_KEY, &largest),
-        RankOf::Channels => Source::of(span, "channel").grouped("s.channel_id", OF_CHANNEL, &largest),
+        RankOf::Users => Source::of(db, span, "user").grouped("s.user_id", OF_USER, &largest),
+        RankOf::Keys => Source::of(db, span, "key").grouped("s.key_id", OF_KEY, &largest),
+        RankOf::Channels => Source::of(db, span, "channel").grouped("s.channel_id", OF_CHANNEL, &largest),
         RankOf::Models => {
-            let columns = format!("CAST(NULL AS BIGINT) AS place, s.model AS name, {SUMS}");
-            Source::of(span, "model").select(&columns, &format!(" GROUP BY s.model ORDER BY {order}, 2 LIMIT {most}"))
+            let source = Source::of(db, span, "model");
+            let columns = format!("CAST(NULL AS BIGINT) AS place, s.model AS name, {}", source.sums);
+            source.select(&columns, &format!(" GROUP BY s.model ORDER BY {order}, 2 LIMIT {most}"))
         }
     };
     Ok(snapshot!(db, tx => Ranking {
@@ -219,7 +223,11 @@ pub async fn durations(db: &Db, span: &Span) -> Stored<Vec<(i64, Option<i64>)>> 
 }
 
 /// Where the sums of a span come from. All that is put into the text are numbers and our own words.
-struct Source(String);
+struct Source {
+    rows: String,
+    /// The columns of [`Sums`].
+    sums: String,
+}
 
 /// What is summed, in every table of sums.
 const SUMMED: &str =
@@ -227,7 +235,7 @@ const SUMMED: &str =
 
 impl Source {
     /// Sums by one `part` (`user`, `key`, `channel` or `model`), and by nothing else.
-    fn of(span: &Span, part: &str) -> Self {
+    fn of(db: &Db, span: &Span, part: &str) -> Self {
         let (first, last) = whole(span, HOUR_MS);
         let only = only(span);
         let hours = |from: i64, to: i64| {
@@ -237,7 +245,7 @@ impl Source {
         let (first_day, last_day) = (ceiling(first, DAY_MS), floor(last, DAY_MS));
         let kept_by_day = span.key_id.is_none() && span.channel_id.is_none() && (part != "user" || span.user_id.is_none());
         if first_day >= last_day || !kept_by_day {
-            return Self::with_the_rest(span, HOUR_MS, vec![hours(first, last)]);
+            return Self::with_the_rest(db, span, HOUR_MS, vec![hours(first, last)]);
         }
         let place = |wanted: &str| if part == wanted { "place" } else { "0" };
         let days = format!(
@@ -248,13 +256,13 @@ impl Source {
             place("channel"),
             whose(span)
         );
-        Self::with_the_rest(span, HOUR_MS, vec![days, hours(first, first_day), hours(last_day, last)])
+        Self::with_the_rest(db, span, HOUR_MS, vec![days, hours(first, first_day), hours(last_day, last)])
     }
 
     /// Sums by time alone.
-    fn of_totals(span: &Span) -> Self {
+    fn of_totals(db: &Db, span: &Span) -> Self {
         if span.key_id.is_some() || span.channel_id.is_some() {
-            return Self::of(span, "");
+            return Self::of(db, span, "");
         }
         let (first, last) = whole(span, SLOT_MS);
         let slots = format!(
@@ -262,33 +270,40 @@ impl Source {
              WHERE user_id = {} AND slot >= {first} AND slot < {last}",
             whose(span)
         );
-        Self::with_the_rest(span, SLOT_MS, vec![slots])
+        Self::with_the_rest(db, span, SLOT_MS, vec![slots])
     }
 
     /// `arms` for whole steps, and what the log has of a span's first and last step where they are not whole.
-    fn with_the_rest(span: &Span, step: i64, mut arms: Vec<String>) -> Self {
+    fn with_the_rest(db: &Db, span: &Span, step: i64, mut arms: Vec<String>) -> Self {
         const LOG: &str = "user_id, key_id, coalesce(channel_id, 0) AS channel_id, model, CAST(1 AS BIGINT) AS requests, \
             CAST(CASE WHEN ending = 'completed' AND status < 400 THEN 1 ELSE 0 END AS BIGINT) AS successes, tokens_in, tokens_out, \
-            cache_read_tokens, cache_creation_5m_tokens + cache_creation_1h_tokens AS cache_creation_tokens, cost_nanos, duration_ms \
-            FROM request_log";
+            cache_read_tokens";
+        const REST_OF_LOG: &str = "AS cache_creation_tokens, cost_nanos, duration_ms FROM request_log";
+        let written = added("cache_creation_5m_tokens", "cache_creation_1h_tokens");
         let only = only(span);
         let rest = rest(span, step).into_iter();
-        arms.extend(
-            rest.map(|(from, to)| format!("SELECT ts - ts % {SLOT_MS} AS start, {LOG} WHERE ts >= {from} AND ts < {to}{only}")),
-        );
-        Self(arms.join(" UNION ALL "))
+        arms.extend(rest.map(|(from, to)| {
+            let log = format!("SELECT ts - ts % {SLOT_MS} AS start, {LOG}, {written} {REST_OF_LOG}");
+            format!("{log} WHERE ts >= {from} AND ts < {to}{only}")
+        }));
+        let summed = SUMMED.split(", ").map(|column| format!("{} AS {column}", db.sum(&format!("s.{column}"))));
+        Self { rows: arms.join(" UNION ALL "), sums: summed.collect::<Vec<_>>().join(", ") }
     }
 
     fn select(&self, columns: &str, rest: &str) -> String {
-        format!("SELECT {columns} FROM ({}) AS s{rest}", self.0)
+        format!("SELECT {columns} FROM ({}) AS s{rest}", self.rows)
+    }
+
+    fn totals(&self) -> String {
+        self.select(&self.sums, "")
     }
 
     fn grouped(&self, place: &str, name: &str, order: &str) -> String {
-        self.select(&format!("{place} AS place, {name} AS name, {SUMS}"), &format!(" GROUP BY {place} ORDER BY {order}"))
+        self.select(&format!("{place} AS place, {name} AS name, {}", self.sums), &format!(" GROUP BY {place} ORDER BY {order}"))
     }
 
     fn models(&self, order: &str) -> String {
-        self.select(&format!("s.model AS name, {SUMS}"), &format!(" GROUP BY s.model ORDER BY {order}"))
+        self.select(&format!("s.model AS name, {}", self.sums), &format!(" GROUP BY s.model ORDER BY {order}"))
     }
 }
 

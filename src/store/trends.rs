@@ -53,12 +53,8 @@ pub async fn trends(db: &Db, span: &Span, of: RankOf, by: RankBy, ranks: &Ranks)
         Ranks::Ids(_) | Ranks::Names(_) => return Ok(Vec::new()),
     };
     let sql = format!(
-        "SELECT s.place, s.model, s.at, CAST(sum({}) AS BIGINT) AS amount FROM ({}) AS s GROUP BY s.place, s.model, s.at",
-        match by {
-            RankBy::Cost => "s.cost_nanos",
-            RankBy::Requests => "s.requests",
-            RankBy::Tokens => "s.tokens_in + s.tokens_out + s.cache_read_tokens + s.cache_creation_tokens",
-        },
+        "SELECT s.place, s.model, s.at, {} AS amount FROM ({}) AS s GROUP BY s.place, s.model, s.at",
+        db.sum_of(by.columns()),
         arms(span, of, &among).join(" UNION ALL ")
     );
     Ok(read!(db, conn => bind_all!(sqlx::query_as(AssertSqlSafe(sql)), &binds.binds).fetch_all(&mut *conn).await?))

@@ -131,7 +131,7 @@ pub const SORTS: Sorts = &[
     ("status", "status"),
     ("quotaUsd", "quota_nanos"),
     ("usedUsd", "used_nanos"),
-    ("balanceUsd", "quota_nanos - used_nanos"),
+    ("balanceUsd", "quota_nanos - CASE WHEN used_nanos > 8000000000000000000 THEN 8000000000000000000 ELSE used_nanos END"),
     ("lastLoginAt", "last_login_at"),
 ];
 

@@ -7,8 +7,9 @@ use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
 
 use super::faults::{self, Fault};
+use super::gather::{Gatherer, Reader};
 use super::hub::{
-    Answer, Block, CannotCarry, Cutter, Event, LeftOut, Opening, Reply, Request, Thought, ToolNames, Written, replay,
+    Answer, Block, CannotCarry, Cutter, Event, Halves, LeftOut, Opening, Reply, Request, Thought, ToolNames, Written, replay,
 };
 use super::sse::Frame;
 use super::{chat, errors, json as read, messages, responses};
@@ -108,6 +109,7 @@ pub struct Conversion {
     writer: Writer,
     /// Ends the answer at stop sequences that the upstream does not know.
     cutter: Cutter,
+    halves: Halves,
     /// The items of a whole answer that a Responses client may refer to later.
     items: Vec<(String, Value)>,
     /// What is remembered of the request with them, so that a later one can go on from its response.
@@ -118,6 +120,24 @@ pub struct Conversion {
 }
 
 impl Conversion {
+    /// Within one protocol: an upstream that streams what was to be whole, or the other way round. `model` is the client's
+    /// name for it.
+    pub fn within(protocol: Protocol, way: &Circumstances<'_>) -> Self {
+        let reply = Reply {
+            model: way.asked.to_owned(),
+            request_id: way.request_id.to_owned(),
+            created: way.created,
+            include_usage: way.include_usage,
+            ..Reply::default()
+        };
+        Self::new(&Circumstances { client: protocol, upstream: protocol, ..way.clone() }, reply, ToolNames::default())
+    }
+
+    /// For a stream that is to become a whole answer.
+    pub fn gatherer(&self) -> Gatherer {
+        Gatherer::new(Reader::new(self.upstream, Arc::clone(&self.names)))
+    }
+
     fn new(way: &Circumstances<'_>, reply: Reply, names: ToolNames) -> Self {
         let names = Arc::new(names);
         Self {
@@ -127,6 +147,7 @@ impl Conversion {
             reader: Reader::new(way.upstream, Arc::clone(&names)),
             writer: Writer::new(way.client, reply.clone()),
             cutter: Cutter::default(),
+            halves: Halves::default(),
             items: Vec::new(),
             record: None,
             reply,
@@ -149,7 +170,11 @@ impl Conversion {
 
     /// Reads a whole answer; `None` when it is none.
     pub fn read(&self, body: &[u8]) -> Option<Answer> {
-        let mut answer = self.read_as_it_is(body)?;
+        self.read_as_it_is(body).map(|answer| self.finished(answer))
+    }
+
+    /// An answer that was read, with its maker's name on what is to come back, the client's own ids, and cut where it stops.
+    pub fn finished(&self, mut answer: Answer) -> Answer {
         for block in &mut answer.blocks {
             match block {
                 Block::Thought(Thought { seal: Some(seal), .. }) => seal.made_by(&self.model),
@@ -158,7 +183,7 @@ impl Conversion {
             }
         }
         self.cutter.answer(&mut answer);
-        Some(answer)
+        answer
     }
 
     fn read_as_it_is(&self, body: &[u8]) -> Option<Answer> {
@@ -279,6 +304,7 @@ impl Conversion {
     }
 
     fn tell(&mut self, events: Vec<Event>, usage: &Usage, out: &mut BytesMut) {
+        let events = self.halves.joined(events);
         let events = self.cutter.events(events);
         self.put(events, usage, out);
     }
@@ -309,40 +335,6 @@ fn remembered(record: Option<Value>, response: &Value) -> Option<(String, Value)
     let (mut record, id) = (record?, response.get("id")?.as_str()?.to_owned());
     record["output"] = response.get("output").cloned().unwrap_or_default();
     Some((id, record))
-}
-
-/// One reader of streams per protocol.
-#[derive(Debug)]
-enum Reader {
-    Messages(messages::StreamReader),
-    Chat(chat::StreamReader),
-    Responses(responses::StreamReader),
-}
-
-impl Reader {
-    fn new(protocol: Protocol, names: Arc<ToolNames>) -> Self {
-        match protocol {
-            Protocol::Messages | Protocol::CountTokens => Self::Messages(messages::StreamReader::new(names)),
-            Protocol::ChatCompletions | Protocol::Embeddings => Self::Chat(chat::StreamReader::new(names)),
-            Protocol::Responses => Self::Responses(responses::StreamReader::new(names)),
-        }
-    }
-
-    fn event(&mut self, frame: &Frame, out: &mut Vec<Event>) {
-        match self {
-            Self::Messages(reader) => reader.event(frame, out),
-            Self::Chat(reader) => reader.event(frame, out),
-            Self::Responses(reader) => reader.event(frame, out),
-        }
-    }
-
-    fn finish(&mut self, out: &mut Vec<Event>) {
-        match self {
-            Self::Messages(reader) => reader.finish(out),
-            Self::Chat(reader) => reader.finish(out),
-            Self::Responses(reader) => reader.finish(out),
-        }
-    }
 }
 
 /// One writer of streams per protocol.

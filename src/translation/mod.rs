@@ -10,8 +10,10 @@ pub mod conversion;
 pub mod count;
 pub mod errors;
 pub mod faults;
+mod gather;
 pub mod hub;
 mod json;
+mod lenient;
 pub mod messages;
 pub mod native;
 #[cfg(test)]
@@ -24,6 +26,7 @@ pub mod tap;
 pub use ask::{Ask, BadAsk};
 pub use conversion::{Circumstances, Conversion, Converted, convert};
 pub use faults::Fault;
+pub use gather::Gatherer;
 pub use speech::{Heard, Speech};
 pub use sse::{Frame, Framer};
 pub use tap::{Meaning, UsageTap};

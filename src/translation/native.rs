@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::ask::Ask;
+use super::sse::Frame;
 
 /// The body for an upstream that is asked for `model`, with what else is to change. On a Chat Completions stream, usage is
 /// asked for, too.
@@ -73,6 +74,21 @@ fn model_span(protocol: Protocol, json: &[u8]) -> Option<Range<usize>> {
 pub fn renamed(protocol: Protocol, json: &[u8], model: &str) -> Option<Bytes> {
     let span = model_span(protocol, json)?;
     Some(splice(&Bytes::copy_from_slice(json), vec![(span, json_string(model))]))
+}
+
+/// The type of a Messages event whose `event:` line is missing.
+pub fn missing_name(frame: &Frame) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Typed {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    if frame.event.is_some() {
+        return None;
+    }
+    let typed: Typed = serde_json::from_slice(frame.data.as_deref()?).ok()?;
+    let is_name = !typed.kind.is_empty() && typed.kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    is_name.then_some(typed.kind)
 }
 
 fn json_string(text: &str) -> String {

@@ -32,7 +32,9 @@ pub enum Heard {
     Several(Vec<Answer>),
 }
 
-/// The same-protocol way.
+/// The same-protocol way. Bytes stay what they are, but for three things: the model's name, where a mapping changed it; the
+/// usage chunk that the client did not ask for; and the `event:` line of a Messages event that came without one, which
+/// Anthropic's SDKs do not see otherwise.
 #[derive(Clone, Debug)]
 pub struct Passage {
     protocol: Protocol,
@@ -50,6 +52,14 @@ impl Speech {
     /// Whether the answer is converted.
     pub fn is_converted(&self) -> bool {
         matches!(self, Self::Converted(_))
+    }
+
+    /// The conversion of an answer whose form is not the one that was asked for; `otherwise` makes it on a native route.
+    pub fn reformed(self, otherwise: impl FnOnce() -> Conversion) -> Box<Conversion> {
+        match self {
+            Self::Native(_) => Box::new(otherwise()),
+            Self::Converted(conversion) => conversion,
+        }
     }
 
     /// Reads a whole answer; `None` when it is none of the upstream's protocol.
@@ -158,8 +168,12 @@ impl Passage {
         if meaning == Meaning::UsageChunk && self.hide_usage {
             return None;
         }
+        let name = if self.protocol == Protocol::Messages { native::missing_name(frame) } else { None };
+        let named = name.map(|name| Frame { event: Some(name), ..frame.clone() });
+        let frame = named.as_ref().unwrap_or(frame);
         let renamed = self.rename.as_deref().zip(frame.data.as_deref());
         let renamed = renamed.and_then(|(model, data)| native::renamed(self.protocol, data, model));
+        let renamed = renamed.or_else(|| named.as_ref().and_then(|frame| frame.data.clone()));
         Some(renamed.map_or_else(|| frame.raw.clone(), |data| rewritten(frame, &data)))
     }
 }

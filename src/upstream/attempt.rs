@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap};
 use actors::settings_cache::Offer;
-use actors::usage_ledger::PendingReceipt;
-use actors::vocabulary::{Price, Protocol};
+use actors::vocabulary::Protocol;
 use awc::error::SendRequestError;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
-use super::events::{Broken, Events, Next};
+use super::accept::{Asked, accept};
+use super::events::Events;
 use super::request;
 use super::request::Ready;
 use super::several;
@@ -22,18 +22,12 @@ use crate::routing::RecentItems;
 use crate::translation::hub::LeftOut;
 use crate::translation::{Frame, Heard, Meaning, Speech, UsageTap, count};
 
-/// Largest whole answer held.
-const MOST_ANSWER_BYTES: usize = 64 << 20;
 /// Most of an error body kept.
 const MOST_ERROR_BYTES: usize = 1 << 20;
 /// Longest wait for an error body.
 const ERROR_BODY_DEADLINE: Duration = Duration::from_secs(5);
 /// A body from this size on may break its connection by itself.
 const LARGE_BODY_BYTES: usize = 256 << 10;
-/// Held at most this long after the first event before the commit (contract §2).
-const COMMIT_WITHIN: Duration = Duration::from_secs(3);
-/// Held at most so many bytes before the commit (contract §2).
-const COMMIT_BYTES: usize = 64 << 10;
 
 /// What an upstream said, past the commit point.
 #[derive(Debug)]
@@ -90,7 +84,7 @@ pub(super) async fn attempt(
     if ready.choices > 1 {
         return several::attempt(wire, inbound, offer, clocks, input_tokens, ready).await;
     }
-    let Ready { outgoing, speech, left_out, .. } = ready;
+    let Ready { outgoing, mut speech, left_out, .. } = ready;
     let asked = Instant::now();
     let patience = clocks.answer_by.saturating_duration_since(asked);
     let sent = wire.send(&outgoing, patience).await;
@@ -105,7 +99,13 @@ pub(super) async fn attempt(
             }
             let at = pending.elapsed_ms();
             pending.note(|receipt| receipt.timings.head_ms = Some(at));
-            accept(response, inbound, offer, &speech, clocks, input_tokens).await?
+            let asked = Asked { offer, clocks, input_tokens };
+            let accepted = accept(response, inbound, &asked, speech).await?;
+            if let Some(content_type) = accepted.content_type {
+                headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+            }
+            speech = accepted.speech;
+            accepted.said
         }
         404 => {
             let body = error_body(response).await;
@@ -150,118 +150,6 @@ async fn estimate(inbound: &Inbound) -> Result<Answer, Miss> {
         speech: Speech::native(Protocol::CountTokens, "", "", false),
         left_out: LeftOut::default(),
     })
-}
-
-async fn accept(
-    response: Response,
-    inbound: &mut Inbound,
-    offer: &Offer,
-    speech: &Speech,
-    clocks: Clocks,
-    input_tokens: i64,
-) -> Result<Said, Miss> {
-    let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let empty_is_failure = inbound.caller.snapshot.settings.proxy_treat_empty_output_as_failure;
-    let have_a_price = offer.tariff.prices.is_some_and(|prices| prices.cache_creation != Price::default());
-    let tap = UsageTap::new(offer.protocol).splitting_cache_writes(have_a_price);
-    if content_type.starts_with("text/event-stream") {
-        if speech.is_converted() && !inbound.ask.stream {
-            return Err(Miss::NoAnswer("answered with a stream that nobody asked for".to_owned()));
-        }
-        let events = Events::new(response, tap, clocks.idle);
-        return until_commit(events, empty_is_failure, clocks.commit_by, &mut inbound.caller.pending, input_tokens).await;
-    }
-    let body = whole_body(response, clocks.answer_by).await?;
-    let must_produce = empty_is_failure && offer.protocol.is_billed();
-    whole_answer(tap, speech, body, must_produce)
-}
-
-pub(super) fn whole_answer(mut tap: UsageTap, speech: &Speech, body: Bytes, must_produce: bool) -> Result<Said, Miss> {
-    if body.trim_ascii().is_empty() {
-        return Err(Miss::NoAnswer("answered with nothing".to_owned()));
-    }
-    if serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() {
-        return Err(Miss::NoAnswer("answered with something that is not JSON".to_owned()));
-    }
-    tap.whole(&body);
-    if must_produce && !tap.produced() {
-        return Err(Miss::NoAnswer("answered without any output".to_owned()));
-    }
-    let heard = speech.hear(body).ok_or_else(|| Miss::NoAnswer("answered with something that is no answer".to_owned()))?;
-    Ok(Said::Whole(heard, tap))
-}
-
-/// Holds events back until one makes the answer definite, or the bounds are reached.
-async fn until_commit(
-    mut events: Events,
-    empty_is_failure: bool,
-    by: Instant,
-    pending: &mut PendingReceipt,
-    input: i64,
-) -> Result<Said, Miss> {
-    let mut held: Vec<(Frame, Meaning)> = Vec::new();
-    let mut bytes = 0;
-    let mut commit_at = Instant::now() + Duration::from_secs(86_400);
-    loop {
-        match events.next(commit_at.min(by)).await {
-            Next::Event(frame, meaning) => {
-                let (usage, estimated) = events.tap().reading(input);
-                pending.used(usage, estimated);
-                match meaning {
-                    Meaning::End if !events.tap().began() => {
-                        return Err(Miss::NoAnswer("closed the stream before any content".to_owned()));
-                    }
-                    Meaning::Error => return Err(Miss::NoAnswer("answered with an error event".to_owned())),
-                    Meaning::End if empty_is_failure && !events.tap().produced() => {
-                        return Err(Miss::NoAnswer("answered without any output".to_owned()));
-                    }
-                    _ => {}
-                }
-                if held.is_empty() && !empty_is_failure {
-                    commit_at = Instant::now() + COMMIT_WITHIN;
-                }
-                bytes += frame.raw.len();
-                held.push((frame, meaning));
-                let stop_alone = meaning == Meaning::Content && empty_is_failure && !events.tap().produced();
-                if (meaning == Meaning::Content && !stop_alone) || meaning == Meaning::End || bytes > COMMIT_BYTES {
-                    return Ok(Said::Stream(held, Box::new(events)));
-                }
-            }
-            Next::Quiet if commit_at <= by => return Ok(Said::Stream(held, Box::new(events))),
-            Next::Quiet | Next::Broken(Broken::Idle) => return Err(Miss::TimedOut("the first content")),
-            Next::Closed => return Err(Miss::NoAnswer("closed the stream before any content".to_owned())),
-            Next::Broken(Broken::Network) => return Err(Miss::Network("the answer broke off".to_owned())),
-            Next::Broken(broken @ Broken::TooLong) => return Err(Miss::NoAnswer(broken.to_string())),
-        }
-    }
-}
-
-/// Reads a whole body. awc ends a truncated one like a complete one, so its length is checked here.
-pub(super) async fn whole_body(mut response: Response, by: Instant) -> Result<Bytes, Miss> {
-    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let too_long = || Miss::NoAnswer("answered with more than 64 MiB".to_owned());
-    if length.is_some_and(|length| length > MOST_ANSWER_BYTES) {
-        return Err(too_long());
-    }
-    let mut body = BytesMut::new();
-    let mut whole = None;
-    loop {
-        match tokio::time::timeout_at(by, response.next()).await {
-            // All of it in one piece: not copied. Its end must still be seen, or awc drops the connection.
-            Ok(Some(Ok(chunk))) if body.is_empty() && length == Some(chunk.len()) => whole = Some(chunk),
-            // Looked at before it grows: growing doubles it.
-            Ok(Some(Ok(chunk))) if body.len() + chunk.len() > MOST_ANSWER_BYTES => return Err(too_long()),
-            Ok(Some(Ok(chunk))) => body.extend_from_slice(&chunk),
-            Ok(Some(Err(_))) => return Err(Miss::Network("the answer broke off".to_owned())),
-            Ok(None) => break,
-            Err(_) => return Err(Miss::TimedOut("the whole answer")),
-        }
-    }
-    match (whole, length) {
-        (Some(whole), _) => Ok(whole),
-        (None, Some(length)) if body.len() < length => Err(Miss::Network("the answer broke off".to_owned())),
-        (None, _) => Ok(body.freeze()),
-    }
 }
 
 pub(super) async fn error_body(mut response: Response) -> Bytes {

@@ -58,11 +58,14 @@ impl std::fmt::Debug for Events {
 }
 
 impl Events {
-    /// Reads the body of `response`; zero `idle` = no idle deadline.
-    pub(super) fn new(response: Response, tap: UsageTap, idle: Duration) -> Self {
+    /// Reads the body of `response` behind its `head`; zero `idle` = no idle deadline.
+    pub(super) fn new(response: Response, head: Bytes, tap: UsageTap, idle: Duration) -> Self {
         let idle = if idle.is_zero() { Duration::from_secs(86_400) } else { idle };
         let idle_at = Instant::now() + idle;
-        Self { response, framer: Framer::default(), ready: VecDeque::new(), tap, idle, idle_at, closed: false, broken: None }
+        let (framer, ready) = (Framer::default(), VecDeque::new());
+        let mut events = Self { response, framer, ready, tap, idle, idle_at, closed: false, broken: None };
+        events.came(Some(Ok(head)));
+        events
     }
 
     /// What has been read so far says of usage.

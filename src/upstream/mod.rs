@@ -2,15 +2,18 @@
 //!
 //! Mints [`Arrival`]: an answer past the commit point. Before it, failover is free; after it, there is none.
 
+mod accept;
 mod address;
 mod attempt;
 mod events;
 mod failover;
+mod form;
 mod probe;
 mod request;
 mod several;
 mod verdict;
 mod wire;
+mod words;
 
 pub use address::is_public;
 pub use attempt::{Answer, Said};

@@ -5,15 +5,17 @@
 
 use actix_web::http::header;
 use actors::settings_cache::Offer;
-use actors::vocabulary::Price;
+use actors::vocabulary::Protocol;
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
-use super::attempt::{Answer, Clocks, Said, declined, error_body, unanswered, whole_answer, whole_body};
+use super::accept::{Asked, accept_one};
+use super::attempt::{Answer, Clocks, Said, declined, error_body, unanswered};
 use super::request::Ready;
 use super::verdict::{Answered, Miss, is_about_the_model, retry_after};
 use super::wire::{Response, Wire};
 use crate::admission::Inbound;
+use crate::translation::hub::{self, LeftOut};
 use crate::translation::{Heard, Speech, UsageTap};
 
 /// Asks one channel for several answers.
@@ -40,43 +42,24 @@ pub(super) async fn attempt(
     pending.note(|receipt| receipt.timings.head_ms = Some(at));
     let (status, headers) =
         heads.first().map_or((200, header::HeaderMap::new()), |head| (head.status().as_u16(), head.headers().clone()));
-    let must_produce = inbound.caller.snapshot.settings.proxy_treat_empty_output_as_failure;
-    let one = |head: Response| {
-        let speech = &speech;
-        async move { whole_answer(tap(offer), speech, whole_body(head, clocks.answer_by).await?, must_produce) }
-    };
+    let empty_is_failure = inbound.caller.snapshot.settings.proxy_treat_empty_output_as_failure;
+    let one_asked = Asked { offer, clocks, input_tokens };
+    let one = |head: Response| accept_one(head, &one_asked, &speech, empty_is_failure);
     let said = joined(try_join_all(heads.into_iter().map(one)).await?, input_tokens);
     Ok(Answer { status, headers, said, head_ms, speech, left_out })
 }
 
-fn tap(offer: &Offer) -> UsageTap {
-    let have_a_price = offer.tariff.prices.is_some_and(|prices| prices.cache_creation != Price::default());
-    UsageTap::new(offer.protocol).splitting_cache_writes(have_a_price)
-}
-
 /// The answers as one, with the sum of what they used.
-fn joined(answers: Vec<Said>, input_tokens: i64) -> Said {
-    let (mut read, mut all) = (Vec::new(), None::<UsageTap>);
-    for said in answers {
-        let Said::Whole(Heard::Read(answer), tap) = said else { continue };
-        read.push(answer);
-        match &mut all {
-            Some(all) => all.join(&tap, input_tokens),
-            None => all = Some(tap),
-        }
-    }
-    let all = all.unwrap_or_else(|| UsageTap::new(actors::vocabulary::Protocol::ChatCompletions));
+fn joined(answers: Vec<(hub::Answer, UsageTap)>, input_tokens: i64) -> Said {
+    let (read, taps): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
+    let mut taps = taps.into_iter();
+    let mut all = taps.next().unwrap_or_else(|| UsageTap::new(Protocol::ChatCompletions));
+    taps.for_each(|tap| all.join(&tap, input_tokens));
     Said::Whole(Heard::Several(read), all)
 }
 
 /// What one of them says instead of an answer, which all would have been told.
-async fn refusal(
-    head: Response,
-    speech: Speech,
-    offer: &Offer,
-    head_ms: i64,
-    left_out: crate::translation::hub::LeftOut,
-) -> Result<Answer, Miss> {
+async fn refusal(head: Response, speech: Speech, offer: &Offer, head_ms: i64, left_out: LeftOut) -> Result<Answer, Miss> {
     let (status, mut headers) = (head.status().as_u16(), head.headers().clone());
     match status {
         401..=403 | 408 | 429 | 500..=599 => {

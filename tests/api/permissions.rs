@@ -69,7 +69,7 @@ fn expectation(method: &str, path: &str) -> Option<Expectation> {
         ("GET", "/api/channels" | "/api/channel-status" | "/api/models" | "/api/model-mappings" | "/api/model-prices") => {
             (Nothing, json!(null), admins)
         }
-        ("GET", "/api/settings" | "/api/system" | "/api/rankings") => (Nothing, json!(null), admins),
+        ("GET", "/api/settings" | "/api/system" | "/api/system/set-aside" | "/api/rankings") => (Nothing, json!(null), admins),
         ("GET", "/api/site" | "/api/health" | "/api/model-square") => (Nothing, json!(null), everyone(200)),
         ("GET", "/api/v1/usage/{key}") => (Nothing, json!(null), everyone(401)),
         ("GET", "/api/logs" | "/api/logs/stream" | "/api/stats" | "/api/traffic") => (Nothing, json!(null), signed_in),
@@ -107,6 +107,9 @@ fn about_files_and_cards(method: &str, path: &str) -> Option<Expectation> {
         ("GET", "/api/export") => (Nothing, json!(null), [401, 400, 400, 400, 400]),
         ("GET", "/api/settings/archive" | "/api/settings/archive/download") | ("DELETE", "/api/settings/archive") => {
             (Nothing, json!(null), [401, 403, 403, 400, 400])
+        }
+        ("POST", "/api/system/set-aside/{id}/retry") | ("DELETE", "/api/system/set-aside/{id}") => {
+            (Nothing, json!(null), [401, 403, 403, 404, 404])
         }
         ("GET", "/api/config/export") => (Nothing, json!(null), admins),
         ("POST", "/api/config/import") => (Nothing, json!({"version": 1}), admins),

@@ -8,6 +8,7 @@
 mod books;
 mod client;
 mod commands;
+mod full_disk;
 mod gateway;
 mod hostile;
 mod kills;
@@ -16,6 +17,7 @@ mod memory;
 mod outage;
 mod raw;
 mod secrets;
+mod server;
 mod shutdown;
 mod statements;
 mod upstreams;

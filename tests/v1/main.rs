@@ -17,6 +17,7 @@ mod caller;
 mod database;
 mod reply;
 
+mod absurd;
 mod bodies;
 mod conversion;
 mod failures;

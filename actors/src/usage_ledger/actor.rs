@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::prelude::*;
-use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
+use super::condition::{Claim, Condition};
+use super::pending::forgiven;
+use super::settling::{Settled, settle};
 use super::{Backlog, Sync};
-use crate::ports::{Entry, Faults, Journal, LedgerStore, StorageIll};
+use crate::ports::{Clock, Entry, Faults, Journal, LedgerStore};
 use crate::supervision::{Crashed, Vitals, guard};
-use crate::vocabulary::{Receipt, ReceiptId};
+use crate::vocabulary::{Ending, Nanos, Receipt, ReceiptId};
 
 /// Messages that may wait before senders do.
 const MAILBOX: usize = 16_384;
@@ -22,12 +23,14 @@ pub(super) const BATCH: usize = 1_000;
 /// How long a first receipt waits for others to share its transaction: most of what a transaction costs does not
 /// depend on the number of rows.
 const BOOKING_PAUSE: Duration = Duration::from_millis(100);
-/// Longest transaction.
-const BOOKING_DEADLINE: Duration = Duration::from_secs(60);
 /// Pauses after a failed booking: doubling from the first to the last.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// Pause after a failed journal write.
 const REWRITE_PAUSE: Duration = Duration::from_millis(100);
+/// How often the journal's disk is looked at; while appending fails also how often it is tried.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Entries that wait in memory for a journal that takes none; refusals beyond are not noted.
+const MOST_UNWRITTEN: usize = 10_000;
 
 /// What outlives the actor's deaths.
 #[derive(Clone)]
@@ -38,6 +41,8 @@ pub(super) struct Parts {
     pub(super) running: Arc<Mutex<HashMap<ReceiptId, Arc<Receipt>>>>,
     pub(super) store: Arc<dyn LedgerStore>,
     pub(super) backlog: Backlog,
+    pub(super) condition: Arc<Condition>,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) sync: Sync,
     pub(super) faults: Arc<dyn Faults>,
     pub(super) vitals: Arc<Vitals>,
@@ -47,7 +52,11 @@ pub(super) struct Parts {
 pub(super) struct UsageLedgerActor {
     parts: Parts,
     unwritten: Vec<Entry>,
+    /// For each of `unwritten`, whether somebody waits for it.
+    claims: Vec<Option<Arc<Claim>>>,
     acknowledgements: Vec<oneshot::Sender<()>>,
+    /// What was appended waits for its sync.
+    unsynced: bool,
     flush_planned: bool,
     booking: bool,
     booking_planned: bool,
@@ -60,6 +69,7 @@ pub(super) struct UsageLedgerActor {
 #[rtype(result = "()")]
 pub(super) struct Post {
     pub(super) entry: Entry,
+    pub(super) claim: Arc<Claim>,
     pub(super) written: oneshot::Sender<()>,
 }
 
@@ -77,9 +87,14 @@ pub(super) struct Drain;
 #[rtype(result = "()")]
 struct Flush;
 
+/// Books what the journal holds.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Book;
+pub(super) struct Book;
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Look;
 
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -90,7 +105,9 @@ impl UsageLedgerActor {
         Self {
             parts,
             unwritten: Vec::new(),
+            claims: Vec::new(),
             acknowledgements: Vec::new(),
+            unsynced: false,
             flush_planned: false,
             booking: false,
             booking_planned: false,
@@ -104,49 +121,111 @@ impl UsageLedgerActor {
         work(journal.as_mut())
     }
 
-    fn take(&mut self, entry: Entry, ctx: &mut Context<Self>) {
+    fn take(&mut self, entry: Entry, claim: Option<Arc<Claim>>, ctx: &mut Context<Self>) {
         self.parts.faults.reached("usage_ledger.post");
-        self.keep(entry);
+        if claim.is_none() && self.unwritten.len() >= MOST_UNWRITTEN && is_mere_refusal(&entry) {
+            return;
+        }
+        self.keep(entry, claim);
         // Notified after the mailbox is empty: all that is waiting in it shares one write.
         if !std::mem::replace(&mut self.flush_planned, true) {
             ctx.notify(Flush);
         }
     }
 
-    fn keep(&mut self, entry: Entry) {
+    fn keep(&mut self, entry: Entry, claim: Option<Arc<Claim>>) {
         let mut running = self.parts.running.lock().unwrap_or_else(PoisonError::into_inner);
         match &entry {
             Entry::Opened(receipt) => drop(running.insert(receipt.id, Arc::clone(receipt))),
             Entry::Closed(receipt) => {
                 running.remove(&receipt.id);
+                if self.parts.backlog.is_empty() {
+                    self.parts.condition.waits_since(Some(self.parts.clock.now_ms()));
+                }
                 self.parts.backlog.grow(1);
             }
         }
         drop(running);
         self.unwritten.push(entry);
+        self.claims.push(claim);
     }
 
     fn flush(&mut self, ctx: &mut Context<Self>) {
         self.flush_planned = false;
-        let written = self.with_journal(|journal| {
-            journal.append(&self.unwritten)?;
-            if self.parts.sync == Sync::Always { journal.sync() } else { Ok(()) }
-        });
-        match written {
+        match self.write() {
             Ok(()) => {
+                self.parts.condition.appended(true);
                 self.parts.faults.reached("usage_ledger.journal_written");
-                self.unwritten.clear();
                 for acknowledgement in self.acknowledgements.drain(..) {
                     let _caller_left = acknowledgement.send(());
                 }
                 self.plan_next_booking(false, ctx);
             }
             Err(error) => {
-                tracing::error!(%error, "the usage journal cannot be written; answers wait for it");
+                self.append_failed(&error);
                 self.flush_planned = true;
                 ctx.notify_later(Flush, REWRITE_PAUSE);
             }
         }
+    }
+
+    /// Appends what was posted, and syncs it where that is asked for. Whoever gave up waiting is not billed.
+    fn write(&mut self) -> io::Result<()> {
+        for (entry, claim) in self.unwritten.iter_mut().zip(&mut self.claims) {
+            if claim.as_ref().is_some_and(|claim| !claim.writes()) {
+                *claim = None;
+                if let Entry::Closed(receipt) = entry {
+                    *receipt = Arc::new(forgiven(receipt));
+                }
+            }
+        }
+        let mut journal = self.parts.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.unwritten.is_empty() {
+            if let Err(error) = journal.append(&self.unwritten) {
+                self.claims.iter().flatten().for_each(|claim| claim.waits_on());
+                return Err(error);
+            }
+            self.unsynced = self.parts.sync == Sync::Always;
+            self.unwritten.clear();
+            self.claims.clear();
+        }
+        // Not appended again when this fails: the lines are there.
+        if self.unsynced {
+            journal.sync()?;
+            self.unsynced = false;
+        }
+        Ok(())
+    }
+
+    fn append_failed(&self, error: &io::Error) {
+        if self.parts.condition.takes() {
+            tracing::error!(%error, "the usage journal cannot be written; requests are refused until it can");
+        }
+        self.parts.condition.appended(false);
+        self.failed(format!("the usage journal cannot be written: {error}"));
+    }
+
+    fn failed(&self, words: String) {
+        self.parts.condition.failed(self.parts.clock.now_ms(), words);
+    }
+
+    /// Looks after the journal's disk while nothing is posted.
+    fn look(&mut self) {
+        if self.unwritten.is_empty() && !self.parts.condition.takes() {
+            match self.with_journal(|journal| journal.probe()) {
+                Ok(()) => {
+                    tracing::info!("the usage journal can be written again");
+                    self.parts.condition.appended(true);
+                }
+                Err(error) => self.append_failed(&error),
+            }
+        }
+        let (room, aside) = self.with_journal(|journal| (journal.secure(), journal.aside()));
+        if !room.is_enough {
+            self.failed("the disk of the usage journal is full".to_owned());
+        }
+        self.parts.condition.has(room);
+        self.parts.condition.holds_aside(aside);
     }
 
     fn plan_booking(&mut self, pause: Duration, ctx: &mut Context<Self>) {
@@ -177,36 +256,57 @@ impl UsageLedgerActor {
         self.booking = true;
         let more_waits = entries.len() == BATCH;
         let receipts: Vec<Receipt> = entries.into_iter().filter_map(closed).collect();
+        if let Some(first) = receipts.first() {
+            self.parts.condition.waits_since(Some(first.ended_at()));
+        }
         let store = Arc::clone(&self.parts.store);
-        let booking = async move {
-            if receipts.is_empty() {
-                return Ok(0);
-            }
-            let booked = tokio::time::timeout(BOOKING_DEADLINE, store.book(&receipts)).await;
-            booked.unwrap_or_else(|_| Err(StorageIll("a booking took too long".to_owned()))).map(|_| receipts.len() as u64)
-        };
-        let booking = AssertUnwindSafe(booking).catch_unwind().into_actor(self).map(move |booked, actor, ctx| {
+        let now = self.parts.clock.now_ms();
+        let booking = async move { settle(store.as_ref(), &receipts, now).await };
+        let booking = booking.into_actor(self).map(move |settled, actor, ctx| {
             actor.booking = false;
             let vitals = Arc::clone(&actor.parts.vitals);
             // Outside a handler a panic would kill the actor, and what it had not written yet with it.
-            let _crash_is_counted = guard(&vitals, ctx, |ctx| match booked {
-                Ok(Ok(count)) => actor.booked(count, more_waits, ctx),
-                Ok(Err(ill)) => actor.booking_failed(&ill.to_string(), ctx),
-                Err(_) => actor.booking_failed("the booking panicked", ctx),
+            let _crash_is_counted = guard(&vitals, ctx, |ctx| match settled {
+                Ok(settled) => actor.booked(&settled, more_waits, ctx),
+                Err(words) => actor.booking_failed(&words, ctx),
             });
         });
         ctx.spawn(booking);
     }
 
-    fn booked(&mut self, count: u64, more_waits: bool, ctx: &mut Context<Self>) {
+    fn booked(&mut self, settled: &Settled, more_waits: bool, ctx: &mut Context<Self>) {
         self.parts.faults.reached("usage_ledger.booked");
+        if let Err(error) = self.set_aside(settled) {
+            return self.booking_failed(&format!("what cannot be booked could not be set aside: {error}"), ctx);
+        }
         self.retry_pause = RETRY_PAUSE.0;
-        self.parts.backlog.shrink(count);
+        self.parts.backlog.shrink((settled.booked + settled.refused.len()) as u64);
+        let now = self.parts.clock.now_ms();
+        if settled.booked > 0 {
+            self.parts.condition.booked(now);
+        }
+        self.parts.condition.waits_since((!self.parts.backlog.is_empty()).then_some(now));
         let let_go = self.with_journal(|journal| if journal.mark() { self.carry_over(journal) } else { Ok(()) });
         if let Err(error) = let_go {
             tracing::error!(%error, "booked journal segments could not be let go");
         }
         self.plan_next_booking(more_waits, ctx);
+    }
+
+    /// Keeps what the database refuses, before the journal forgets it.
+    fn set_aside(&self, settled: &Settled) -> io::Result<()> {
+        let aside = self.with_journal(|journal| {
+            if !settled.refused.is_empty() {
+                journal.set_aside(&settled.refused)?;
+            }
+            Ok::<_, io::Error>(journal.aside())
+        })?;
+        for refused in &settled.refused {
+            tracing::error!(receipt = refused.id, reason = refused.reason, "a receipt cannot be booked and is set aside");
+            self.failed(format!("a receipt could not be booked: {}", refused.reason));
+        }
+        self.parts.condition.holds_aside(aside);
+        Ok(())
     }
 
     /// Plans what follows a write or a booking. Without its pause the batches of a steady stream would shrink to
@@ -230,10 +330,16 @@ impl UsageLedgerActor {
 
     fn booking_failed(&mut self, reason: &str, ctx: &mut Context<Self>) {
         tracing::warn!(reason, backlog = self.parts.backlog.len(), "usage could not be booked; it stays in the journal");
+        self.failed(format!("usage could not be booked: {reason}"));
         self.with_journal(|journal| journal.rewind());
         self.plan_booking(self.retry_pause, ctx);
         self.retry_pause = (self.retry_pause * 2).min(RETRY_PAUSE.1);
     }
+}
+
+/// Whether nothing is lost with an entry but the line that a request was refused.
+fn is_mere_refusal(entry: &Entry) -> bool {
+    matches!(entry, Entry::Closed(receipt) if receipt.ending == Ending::Refused && receipt.cost == Nanos::ZERO)
 }
 
 fn closed(entry: Entry) -> Option<Receipt> {
@@ -251,9 +357,10 @@ impl Actor for UsageLedgerActor {
         if let Sync::Every(pause) = self.parts.sync {
             ctx.notify_later(SyncNow, pause);
         }
+        ctx.notify(Look);
         // Whatever a predecessor had read but not booked is read again: booking twice changes nothing.
         self.with_journal(|journal| journal.rewind());
-        if !self.unwritten.is_empty() {
+        if !self.unwritten.is_empty() || self.unsynced {
             self.flush_planned = true;
             ctx.notify(Flush);
         }
@@ -264,7 +371,8 @@ impl Actor for UsageLedgerActor {
 impl Supervised for UsageLedgerActor {
     fn restarting(&mut self, _: &mut Self::Context) {
         // What was posted but not written keeps its callers waiting no longer: they post again.
-        self.unwritten.retain(|entry| matches!(entry, Entry::Closed(_)));
+        let kept = std::mem::take(&mut self.unwritten).into_iter().zip(std::mem::take(&mut self.claims));
+        (self.unwritten, self.claims) = kept.filter(|(entry, _)| matches!(entry, Entry::Closed(_))).unzip();
         self.acknowledgements.clear();
         self.draining.clear();
         (self.flush_planned, self.booking, self.booking_planned) = (false, false, false);
@@ -274,11 +382,11 @@ impl Supervised for UsageLedgerActor {
 impl Handler<Post> for UsageLedgerActor {
     type Result = ();
 
-    fn handle(&mut self, Post { entry, written }: Post, ctx: &mut Self::Context) {
+    fn handle(&mut self, Post { entry, claim, written }: Post, ctx: &mut Self::Context) {
         let vitals = Arc::clone(&self.parts.vitals);
         vitals.took();
         let _crash_is_counted = guard(&vitals, ctx, |ctx| {
-            self.take(entry, ctx);
+            self.take(entry, Some(claim), ctx);
             self.acknowledgements.push(written);
         });
     }
@@ -291,8 +399,8 @@ impl Handler<PostLater> for UsageLedgerActor {
         let vitals = Arc::clone(&self.parts.vitals);
         vitals.took();
         let kept = entry.clone();
-        if guard(&vitals, ctx, |ctx| self.take(entry, ctx)).is_err() {
-            self.keep(kept);
+        if guard(&vitals, ctx, |ctx| self.take(entry, None, ctx)).is_err() {
+            self.keep(kept, None);
         }
     }
 }
@@ -328,6 +436,16 @@ impl Handler<Book> for UsageLedgerActor {
     fn handle(&mut self, _: Book, ctx: &mut Self::Context) {
         let vitals = Arc::clone(&self.parts.vitals);
         let _crash_is_counted = guard(&vitals, ctx, |ctx| self.book(ctx));
+    }
+}
+
+impl Handler<Look> for UsageLedgerActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Look, ctx: &mut Self::Context) {
+        ctx.notify_later(Look, LOOK_EVERY);
+        let vitals = Arc::clone(&self.parts.vitals);
+        let _crash_is_counted = guard(&vitals, ctx, |_| self.look());
     }
 }
 

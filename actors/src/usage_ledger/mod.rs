@@ -6,8 +6,10 @@
 //! acknowledgement was lost post again; a killed process replays its journal ([`recover`]).
 
 mod actor;
+mod condition;
 mod pending;
 mod recovery;
+mod settling;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,12 +19,14 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+pub use condition::Failure;
 pub use pending::{Bookkeeper, PendingReceipt, Who};
 pub use recovery::{Recovered, recover};
 
-use actor::{Drain, Parts, Post, PostLater, UsageLedgerActor};
+use actor::{Book, Drain, Parts, Post, PostLater, UsageLedgerActor};
+use condition::Claim;
 
-use crate::ports::{Entry, Faults, Journal, LedgerStore, StorageIll};
+use crate::ports::{Clock, Entry, Faults, Journal, LedgerStore, SetAside, StorageIll, Unbooked};
 use crate::supervision::{Line, Loss, VitalSigns, Vitals};
 
 /// Longest wait for the journal to take an entry.
@@ -57,7 +61,8 @@ impl Backlog {
         self.len() == 0
     }
 
-    fn grow(&self, count: u64) {
+    /// Counts what a predecessor left, before anybody reads it.
+    pub(crate) fn grow(&self, count: u64) {
         self.0.fetch_add(count, Ordering::AcqRel);
     }
 
@@ -67,10 +72,24 @@ impl Backlog {
 }
 
 /// The ledger at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerState {
+    /// Whether a request that is let in now can be recorded.
+    pub can_record: bool,
     /// Receipts not booked yet.
     pub backlog: u64,
+    /// Since when the oldest of them waits, epoch milliseconds.
+    pub oldest_unbooked: Option<i64>,
+    /// Receipts, and lines of the journal, that cannot be booked.
+    pub set_aside: u64,
+    /// When receipts were last booked; `None` = not since the start.
+    pub last_booked: Option<i64>,
+    /// What last went wrong.
+    pub last_failure: Option<Failure>,
+    /// Answers whose usage the provider told in figures that nobody can believe, since the start.
+    pub disbelieved: u64,
+    /// Bytes left on the journal's disk.
+    pub disk_free: Option<u64>,
     /// Committed answers under way.
     pub running: usize,
     /// Bytes of the journal on disk.
@@ -102,6 +121,7 @@ impl UsageLedger {
         store: Arc<dyn LedgerStore>,
         sync: Sync,
         backlog: Backlog,
+        clock: Arc<dyn Clock>,
         faults: Arc<dyn Faults>,
     ) -> Self {
         let vitals = Vitals::new("UsageLedger", Loss::Nothing);
@@ -110,6 +130,8 @@ impl UsageLedger {
             running: Arc::new(Mutex::new(HashMap::new())),
             store,
             backlog,
+            condition: Arc::default(),
+            clock,
             sync,
             faults,
             vitals: Arc::clone(&vitals),
@@ -125,22 +147,63 @@ impl UsageLedger {
     /// Posts an entry; when this returns, a killed process cannot lose it any more.
     ///
     /// # Errors
-    /// When the journal cannot be written. The ledger keeps trying by itself.
+    /// When the journal cannot be written in time. Then it never bills anything: the ledger writes it at cost 0 later.
     pub async fn post(&self, entry: &Entry) -> Result<(), StorageIll> {
-        // However often the actor restarts under it: an entry that was posted is written sooner or later, so
-        // giving up early would refuse an answer that is billed.
         let until = tokio::time::Instant::now() + WRITE_DEADLINE;
-        while tokio::time::Instant::now() < until {
+        let claim = Arc::<Claim>::default();
+        loop {
             // One message and one answer: the acknowledgement itself. An actor that restarts drops it.
-            let (written, when_written) = oneshot::channel();
-            self.line.tell(Post { entry: entry.clone(), written });
-            match tokio::time::timeout_at(until, when_written).await {
+            let (written, mut when_written) = oneshot::channel();
+            self.line.tell(Post { entry: entry.clone(), claim: Arc::clone(&claim), written });
+            match tokio::time::timeout_at(until, &mut when_written).await {
                 Ok(Ok(())) => return Ok(()),
-                Ok(Err(_actor_restarted)) => tokio::time::sleep(RESTART_PAUSE).await,
-                Err(_) => break,
+                Ok(Err(_actor_restarted)) if tokio::time::Instant::now() < until => tokio::time::sleep(RESTART_PAUSE).await,
+                _ if claim.withdraws() => break,
+                // It is being written at this moment: whether it was is known when the write returns.
+                _ => match tokio::time::timeout(WRITE_DEADLINE, when_written).await {
+                    Ok(Ok(())) => return Ok(()),
+                    _ if claim.withdraws() => break,
+                    _ => break,
+                },
             }
         }
         Err(StorageIll("the usage journal could not be written in time".to_owned()))
+    }
+
+    /// Whether a request that is let in now can be recorded.
+    pub fn can_record(&self) -> bool {
+        self.parts.0.condition.can_record()
+    }
+
+    /// What is set aside, the oldest first, at most `limit`. Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn list_aside(&self, limit: usize) -> Result<Vec<SetAside>, StorageIll> {
+        let journal = self.parts.0.journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        journal.list_aside(limit).map_err(|error| StorageIll(error.to_string()))
+    }
+
+    /// Books what was set aside after all (`retry`), or lets it go. Writes a file. `None` = there is no such one, or it is
+    /// no receipt that could be tried again.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn take_back(&self, id: i64, retry: bool) -> Result<Option<SetAside>, StorageIll> {
+        let Parts { journal, backlog, condition, .. } = &self.parts.0;
+        let mut journal = journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let taken = journal.take_back(id, retry).map_err(|error| StorageIll(error.to_string()))?;
+        condition.holds_aside(journal.aside());
+        drop(journal);
+        if retry && taken.as_ref().is_some_and(|taken| matches!(taken.what, Unbooked::Receipt(_))) {
+            backlog.grow(1);
+            self.line.tell(Book);
+        }
+        Ok(taken)
+    }
+
+    fn disbelieved(&self) {
+        self.parts.0.condition.disbelieved_one();
     }
 
     /// Posts an entry from a place that cannot wait.
@@ -163,10 +226,21 @@ impl UsageLedger {
 
     /// The ledger now.
     pub fn observe(&self) -> LedgerState {
-        let Parts { journal, running, backlog, .. } = &self.parts.0;
+        let Parts { journal, running, backlog, condition, .. } = &self.parts.0;
         let journal_bytes = journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner).size();
         let running = running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len();
-        LedgerState { backlog: backlog.len(), running, journal_bytes }
+        LedgerState {
+            can_record: condition.can_record(),
+            backlog: backlog.len(),
+            oldest_unbooked: condition.oldest_unbooked(),
+            set_aside: condition.set_aside(),
+            last_booked: condition.last_booked(),
+            last_failure: condition.last_failure(),
+            disbelieved: condition.disbelieved(),
+            disk_free: condition.free(),
+            running,
+            journal_bytes,
+        }
     }
 
     /// The actor's counters.

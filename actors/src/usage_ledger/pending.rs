@@ -20,6 +20,24 @@ const REFUSAL_COUNTERS: usize = 10_000;
 /// nginx's status for a client that closed the connection; never sent, only logged.
 pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
 
+/// What is said of a request whose receipt could not be written in time.
+const UNRECORDED: &str = "the usage journal could not be written in time: the answer was kept back, nothing is charged";
+/// The status of a request that cannot be recorded.
+const UNAVAILABLE: u16 = 503;
+
+/// What becomes of a receipt whose answer was kept back, since nobody could write it in time: a row at cost 0.
+pub(super) fn forgiven(receipt: &Receipt) -> Receipt {
+    Receipt {
+        usage: Usage::default(),
+        estimated: false,
+        cost: Nanos::ZERO,
+        ending: Ending::Refused,
+        status: UNAVAILABLE,
+        error: Some(UNRECORDED.to_owned()),
+        ..receipt.clone()
+    }
+}
+
 /// Where receipts and live entries go.
 #[derive(Clone, Debug)]
 pub struct Bookkeeper {
@@ -181,6 +199,19 @@ impl PendingReceipt {
         });
     }
 
+    /// The upstream told its usage in figures that nobody can believe; `figure` is the first of them.
+    pub fn disbelieved(&mut self, figure: &str) {
+        let Some(receipt) = self.receipt.as_deref_mut().filter(|receipt| receipt.error.is_none()) else { return };
+        tracing::warn!(
+            request_id = receipt.request_id,
+            channel = receipt.channel_name,
+            figure,
+            "a provider's usage is not believed"
+        );
+        receipt.error = Some(format!("the provider's usage is not believed ({figure}); it was counted from the text"));
+        self.bookkeeper.ledger.disbelieved();
+    }
+
     /// A try ended.
     pub fn attempted(&mut self, attempt: Attempt) {
         self.note(|receipt| receipt.attempts.push(attempt));
@@ -199,13 +230,19 @@ impl PendingReceipt {
     /// Ends the request: the receipt is in the journal, and the hold settled, when this returns.
     ///
     /// # Errors
-    /// When the journal cannot be written. The ledger keeps trying; the answer must not go out whole.
+    /// When the journal cannot be written. The answer must not go out whole, and is never billed.
     pub async fn close(mut self, ending: Ending, status: u16, error: Option<String>) -> Result<(), StorageIll> {
         let Some(entry) = self.finish(ending, status, error) else { return Ok(()) };
         // A task of its own: a client that leaves now drops the caller, but neither bill nor hold.
         let posting = actix::spawn(async move {
             let posted = self.bookkeeper.ledger.post(&entry).await;
-            self.settle(entry);
+            match (&posted, entry) {
+                (Err(_), Entry::Closed(receipt)) => {
+                    self.billable = false;
+                    self.settle(Entry::Closed(Arc::new(forgiven(&receipt))));
+                }
+                (_, entry) => self.settle(entry),
+            }
             posted
         });
         posting.await.unwrap_or_else(|_| Err(StorageIll("the receipt could not be posted".to_owned())))

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::actor::BATCH;
-use crate::ports::{Entry, Journal, LedgerStore, StorageIll};
+use super::settling::settle;
+use crate::ports::{Clock, Entry, Journal, LedgerStore, StorageIll};
 use crate::vocabulary::{Receipt, ReceiptId};
 
 /// What a journal held.
@@ -14,17 +15,24 @@ pub struct Recovered {
     pub receipts: usize,
     /// Requests that were under way when the process was killed; each became a row of its own, at cost 0.
     pub killed: usize,
+    /// Those of them that the database refuses.
+    pub set_aside: usize,
+    /// Those that stay in the journal, since the database takes nothing now: the ledger books them later.
+    pub left: usize,
 }
 
-/// Books everything in the journal, then empties it. Run before the listener opens.
+/// Books everything in the journal, then empties it. Run before the listener opens. A database that cannot be written
+/// holds up nothing: then all of it stays, and is booked when it can.
 ///
 /// # Errors
-/// When journal or database cannot be used; then the journal is as it was.
-pub async fn recover(journal: &mut dyn Journal, store: &dyn LedgerStore) -> Result<Recovered, StorageIll> {
+/// When the journal cannot be used.
+pub async fn recover(journal: &mut dyn Journal, store: &dyn LedgerStore, clock: &dyn Clock) -> Result<Recovered, StorageIll> {
+    let ill = |error: std::io::Error| StorageIll(error.to_string());
     let mut open: HashMap<ReceiptId, Arc<Receipt>> = HashMap::new();
     let mut recovered = Recovered::default();
+    let mut books = true;
     loop {
-        let entries = journal.read(BATCH).map_err(|error| StorageIll(error.to_string()))?;
+        let entries = journal.read(BATCH).map_err(ill)?;
         if entries.is_empty() {
             break;
         }
@@ -39,14 +47,48 @@ pub async fn recover(journal: &mut dyn Journal, store: &dyn LedgerStore) -> Resu
             }
         }
         recovered.receipts += receipts.len();
-        store.book(&receipts).await?;
+        books = books && booked(journal, store, clock, &receipts, &mut recovered).await?;
     }
     let killed: Vec<Receipt> = open.into_values().map(Arc::unwrap_or_clone).collect();
     recovered.killed = killed.len();
     for batch in killed.chunks(BATCH) {
-        store.book(batch).await?;
+        books = books && booked(journal, store, clock, batch, &mut recovered).await?;
     }
-    journal.mark();
-    journal.release().map_err(|error| StorageIll(error.to_string()))?;
+    if books {
+        journal.mark();
+        journal.release().map_err(ill)?;
+    } else {
+        // What was under way is noted as ended, since the ledger passes over what was only opened.
+        let killed: Vec<Entry> = killed.into_iter().map(|receipt| Entry::Closed(receipt.into())).collect();
+        journal.append(&killed).map_err(ill)?;
+        journal.rewind();
+        recovered.left = recovered.receipts + recovered.killed;
+    }
     Ok(recovered)
+}
+
+/// Books a batch; `false` = the database takes nothing now.
+async fn booked(
+    journal: &mut dyn Journal,
+    store: &dyn LedgerStore,
+    clock: &dyn Clock,
+    receipts: &[Receipt],
+    recovered: &mut Recovered,
+) -> Result<bool, StorageIll> {
+    match settle(store, receipts, clock.now_ms()).await {
+        Ok(settled) => {
+            for refused in &settled.refused {
+                tracing::error!(receipt = refused.id, reason = refused.reason, "a receipt cannot be booked and is set aside");
+            }
+            if !settled.refused.is_empty() {
+                journal.set_aside(&settled.refused).map_err(|error| StorageIll(error.to_string()))?;
+            }
+            recovered.set_aside += settled.refused.len();
+            Ok(true)
+        }
+        Err(words) => {
+            tracing::warn!(reason = words, "the usage journal is not booked now; it stays for later");
+            Ok(false)
+        }
+    }
 }

@@ -117,6 +117,9 @@ decimals! {
 impl Nanos {
     /// No money.
     pub const ZERO: Self = Self(0);
+    /// The largest bill of one request, a billion dollars: as much as an account holds at most. Sums of bills that nobody
+    /// can pay stay inside the integers of the database.
+    pub const LARGEST_BILL: Self = Self(1_000_000_000 * ONE);
 
     /// Sum that stays at the ends of the range instead of wrapping.
     #[must_use]
@@ -172,7 +175,7 @@ pub struct Tariff {
 
 impl Tariff {
     /// `Σ tokens × price × global × provider`, exact, rounded once to a nano-dollar (half up).
-    /// Stays at `i64::MAX` where no real bill can be.
+    /// Stays at [`Nanos::LARGEST_BILL`] where no real bill can be.
     pub fn cost(&self, usage: &Usage) -> Nanos {
         let Some(prices) = &self.prices else { return Nanos::ZERO };
         let lines = [
@@ -182,15 +185,16 @@ impl Tariff {
             (usage.cache_creation_5m, prices.cache_creation),
             (usage.cache_creation_1h, prices.cache_creation_1h.unwrap_or(prices.cache_creation)),
         ];
-        let base: i128 = lines.iter().map(|(tokens, price)| i128::from((*tokens).max(0)) * i128::from(price.0.max(0))).sum();
+        let line = |(tokens, price): &(i64, Price)| i128::from((*tokens).max(0)) * i128::from(price.0.max(0));
+        let base = lines.iter().map(line).fold(0i128, i128::saturating_add);
         let unit = i128::from(TOKENS_PER_PRICE);
         if self.global == Multiplier::ONE && self.provider == Multiplier::ONE {
-            return Nanos(i64::try_from((base + unit / 2) / unit).unwrap_or(i64::MAX));
+            return Nanos(i64::try_from(base.saturating_add(unit / 2) / unit).unwrap_or(i64::MAX)).min(Nanos::LARGEST_BILL);
         }
         let exact = BigInt::from(base) * self.global.0.max(0) * self.provider.0.max(0);
         let divisor = BigInt::from(unit) * ONE * ONE;
         let rounded = (exact + &divisor / 2u8) / divisor;
-        Nanos(i64::try_from(rounded).unwrap_or(i64::MAX))
+        Nanos(i64::try_from(rounded).unwrap_or(i64::MAX)).min(Nanos::LARGEST_BILL)
     }
 }
 
@@ -225,6 +229,25 @@ mod tests {
         assert_eq!(half.cost(&Usage { input: 1, ..Usage::default() }), Nanos(1));
         let scaled = Tariff { global: Multiplier(1_100_000_000), provider: Multiplier(500_000_000), ..tariff };
         assert_eq!(scaled.cost(&usage), Nanos(9_900));
+    }
+
+    #[test]
+    fn no_bill_is_larger_than_an_account() {
+        let most = Price(i64::MAX);
+        let prices =
+            PriceList { input: most, output: most, cache_read: most, cache_creation: most, cache_creation_1h: Some(most) };
+        let usage = Usage {
+            input: i64::MAX,
+            output: i64::MAX,
+            cache_read: i64::MAX,
+            cache_creation_5m: i64::MAX,
+            cache_creation_1h: i64::MAX,
+            reasoning: i64::MAX,
+        };
+        for multiplier in [Multiplier::ONE, Multiplier(i64::MAX)] {
+            let tariff = Tariff { prices: Some(prices), global: multiplier, provider: multiplier };
+            assert_eq!(tariff.cost(&usage), Nanos::LARGEST_BILL);
+        }
     }
 
     proptest! {

@@ -140,6 +140,11 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// When the request ended, epoch milliseconds.
+    pub fn ended_at(&self) -> i64 {
+        self.ts.saturating_add(self.timings.ended_ms)
+    }
+
     /// Milliseconds from arrival to the first output of a stream (non-streams have none).
     pub fn ttft_ms(&self) -> Option<i64> {
         self.timings.first_output_ms.filter(|_| self.stream)

@@ -44,9 +44,9 @@ pub(super) fn explain(log: &LogDetail) -> Option<Bill> {
     let (lines, sum) = lines(log, prices);
     let charged = i128::from(log.log.cost_usd.0.0) * UNITS_PER_NANO;
     let one = |multiplier: Option<Usd>| multiplier.is_none_or(|multiplier| multiplier.0.0 == 1_000_000_000);
-    let adjustment = charged - sum;
+    let adjustment = charged.saturating_sub(sum);
     Some(Bill {
-        tokens: lines.iter().map(|line| line.tokens).sum(),
+        tokens: lines.iter().fold(0, |sum, line| line.tokens.saturating_add(sum)),
         lines,
         adjustment: (adjustment != 0).then(|| format::exact(adjustment, SCALE)),
         multiplied: !one(log.global_multiplier) || !one(log.provider_multiplier),
@@ -68,7 +68,7 @@ fn lines(log: &LogDetail, prices: &LogPrices) -> (Vec<Line>, i128) {
         let always = matches!(kind, "cost-input" | "cost-output");
         if tokens > 0 || always {
             let amount = i128::from(tokens) * i128::from(price.0.0);
-            sum += amount;
+            sum = amount.saturating_add(sum);
             lines.push(Line { kind, tokens, price, amount: format::exact(amount, SCALE) });
         }
     }

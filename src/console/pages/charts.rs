@@ -14,7 +14,7 @@ pub(super) fn of(visit: &Visit, stats: &Stats) -> Value {
     let numbers = || stats.series.iter().map(|point| &point.numbers);
     let series = |pick: fn(&Numbers) -> f64| numbers().map(pick).collect::<Vec<_>>();
     let tokens = json!([
-        { "name": visit.say("tokens-in"), "c": "c1", "fmt": "n", "y": series(|numbers| (numbers.tokens_in + numbers.cache_creation_tokens) as f64) },
+        { "name": visit.say("tokens-in"), "c": "c1", "fmt": "n", "y": series(|numbers| numbers.tokens_in as f64 + numbers.cache_creation_tokens as f64) },
         { "name": visit.say("cached"), "c": "c3", "fmt": "n", "y": series(|numbers| numbers.cache_read_tokens as f64) },
         { "name": visit.say("tokens-out"), "c": "c2", "fmt": "n", "y": series(|numbers| numbers.tokens_out as f64) },
     ]);
@@ -81,7 +81,8 @@ fn drawn(known: &[(f64, f64)], places: usize, most: Option<f64>) -> Option<Strin
 }
 
 fn all_tokens(numbers: &Numbers) -> i64 {
-    numbers.tokens_in + numbers.tokens_out + numbers.cache_read_tokens + numbers.cache_creation_tokens
+    let others = [numbers.tokens_out, numbers.cache_read_tokens, numbers.cache_creation_tokens];
+    others.into_iter().fold(numbers.tokens_in, i64::saturating_add)
 }
 
 /// Means over each point's time: of the first and the last only the part that is in the range.

@@ -100,7 +100,7 @@ pub(super) fn days(visit: &Visit) -> (Option<i64>, Option<i64>) {
 
 /// All input tokens, cached or not.
 fn input(numbers: &Numbers) -> i64 {
-    numbers.tokens_in + numbers.cache_read_tokens + numbers.cache_creation_tokens
+    numbers.tokens_in.saturating_add(numbers.cache_read_tokens).saturating_add(numbers.cache_creation_tokens)
 }
 
 /// All tokens.

@@ -221,12 +221,17 @@ fn series(range: &Range, slots: &[NumberedSums]) -> Vec<Point> {
 }
 
 fn add(sums: &mut Sums, more: &Sums) {
-    sums.requests += more.requests;
-    sums.successes += more.successes;
-    sums.tokens_in += more.tokens_in;
-    sums.tokens_out += more.tokens_out;
-    sums.cache_read_tokens += more.cache_read_tokens;
-    sums.cache_creation_tokens += more.cache_creation_tokens;
-    sums.cost_nanos = sums.cost_nanos.saturating_add(more.cost_nanos);
-    sums.duration_ms += more.duration_ms;
+    let figures = [
+        (&mut sums.requests, more.requests),
+        (&mut sums.successes, more.successes),
+        (&mut sums.tokens_in, more.tokens_in),
+        (&mut sums.tokens_out, more.tokens_out),
+        (&mut sums.cache_read_tokens, more.cache_read_tokens),
+        (&mut sums.cache_creation_tokens, more.cache_creation_tokens),
+        (&mut sums.cost_nanos, more.cost_nanos),
+        (&mut sums.duration_ms, more.duration_ms),
+    ];
+    for (sum, figure) in figures {
+        *sum = sum.saturating_add(figure);
+    }
 }

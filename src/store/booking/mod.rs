@@ -14,7 +14,7 @@ mod usage;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use actors::ports::{Clock, Faults, LedgerStore, StorageIll};
+use actors::ports::{BookingFailed, Clock, Faults, LedgerStore};
 use actors::vocabulary::{IdMaker, Receipt};
 use async_trait::async_trait;
 
@@ -91,7 +91,7 @@ impl Booking {
 
 #[async_trait]
 impl LedgerStore for Booking {
-    async fn book(&self, receipts: &[Receipt]) -> Result<usize, StorageIll> {
+    async fn book(&self, receipts: &[Receipt]) -> Result<usize, BookingFailed> {
         if receipts.is_empty() {
             return Ok(0);
         }

@@ -10,6 +10,7 @@ use sqlx::QueryBuilder;
 use super::tables::{clean, pieces};
 use crate::store::db::Stored;
 use crate::store::stats::{EVERYBODY, SLOT_MS};
+use crate::store::sums::raised;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -77,7 +78,7 @@ fn insert(table: &str, place: &str) -> String {
 
 /// Its end.
 fn on_conflict(table: &str, place: &str) -> String {
-    let added = COLUMNS.map(|column| format!("{column} = {table}.{column} + excluded.{column}"));
+    let added = COLUMNS.map(|column| raised(table, column));
     format!(" ON CONFLICT ({place}) DO UPDATE SET {}", added.join(", "))
 }
 

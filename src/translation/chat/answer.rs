@@ -2,18 +2,23 @@
 
 use serde_json::{Map, Value};
 
-use super::opaque::{self, Opaque};
+use super::opaque::Opaque;
 use super::wire;
-use crate::translation::hub::{Answer, Block, Call, Seal, Stop, Thought, ToolKind, ToolNames, short, unwrapped};
+use crate::translation::hub::{Answer, Block, Call, Ended, Seal, Stop, Thought, ToolKind, ToolNames, ended, short, unwrapped};
+use crate::translation::lenient::{self, Half, Read, is_error};
 
-/// Reads a whole answer; `None` when it is none of this protocol. What a message holds beside each other is put in
-/// the order it is made in: thinking, text, refusal, calls.
+/// Reads a whole answer; `None` when it is none of this protocol, or broke off. What a message holds beside each other is put
+/// in the order it is made in: thinking, text, refusal, calls.
 pub fn read_answer(body: &[u8], names: &ToolNames) -> Option<Answer> {
-    let wire: wire::Completion = serde_json::from_slice(body).ok()?;
+    let text = lenient::mended(body, Half::Replaced);
+    let Read { value: wire, lost } = lenient::read::<wire::Completion>(&text)?;
     let choice = wire.choices?.into_iter().find(|choice| choice.index.unwrap_or(0) == 0)?;
+    if is_error(&wire.error) || is_error(&choice.error) {
+        return None;
+    }
     let mut said = choice.message?;
     let id = wire.id.unwrap_or_default();
-    let created = wire.created.as_ref().and_then(seconds);
+    let created = wire.created;
     let mut blocks = Vec::new();
     let mut opaque = Opaque::default();
     opaque.take(&mut said);
@@ -35,11 +40,12 @@ pub fn read_answer(body: &[u8], names: &ToolNames) -> Option<Answer> {
         blocks.push(Block::Call(call));
     }
     let calls = blocks.iter().any(|block| matches!(block, Block::Call(_)));
-    Some(Answer { id, created, stop: read_stop(choice.finish_reason.as_deref(), calls), blocks })
+    let stop = read_stop(choice.finish_reason.as_deref(), calls)?;
+    Some(Answer { id, created, stop, blocks }).filter(|answer| !lost || answer.is_readable())
 }
 
 fn read_call(call: wire::CallPiece, made_id: String, names: &ToolNames) -> Call {
-    let function = call.function.unwrap_or(wire::FunctionPiece { name: None, arguments: None });
+    let function = call.function.unwrap_or_default();
     let tool = names.client(&function.name.unwrap_or_default());
     let arguments = arguments_text(function.arguments);
     let input = match tool.kind {
@@ -59,15 +65,17 @@ pub(super) fn attached(id: &mut String, extra: Map<String, Value>) -> Option<Sea
     (!is_plain).then(|| Seal::Call { maker: String::new(), call_id: id.clone(), own_id, extra })
 }
 
-/// Why the answer ended. Providers have names of their own beside OpenAI's; those count as a plain end.
-pub(super) fn read_stop(reason: Option<&str>, calls: bool) -> Stop {
-    let stop = match reason {
-        Some("length") => Stop::MaxTokens,
-        Some("content_filter") => Stop::Refusal,
-        Some("tool_calls" | "function_call") if calls => Stop::ToolUse,
-        _ => Stop::End,
+/// Why the answer ended; `None` when it was broken off.
+pub(super) fn read_stop(reason: Option<&str>, calls: bool) -> Option<Stop> {
+    let stop = match ended(reason.unwrap_or_default()) {
+        Ended::Length => Stop::MaxTokens,
+        Ended::Filter => Stop::Refusal,
+        Ended::Tools if calls => Stop::ToolUse,
+        Ended::StopSequence => Stop::StopSequence(None),
+        Ended::Done | Ended::Tools => Stop::End,
+        Ended::Interrupted => return None,
     };
-    stop.with_calls(calls)
+    Some(stop.with_calls(calls))
 }
 
 /// An id for a call whose upstream gives it none: another one in each answer.
@@ -80,39 +88,40 @@ pub(super) fn made_call_id(answer: &str, created: Option<i64>, number: usize) ->
 }
 
 /// Arguments as text, also where a provider writes the object itself.
-pub(super) fn arguments_text(arguments: Option<Value>) -> String {
+pub(super) fn arguments_text(arguments: Value) -> String {
     match arguments {
-        None => String::new(),
-        Some(Value::String(text)) => text,
-        Some(object) => object.to_string(),
+        Value::Null => String::new(),
+        Value::String(text) => text,
+        object => object.to_string(),
     }
 }
 
-/// A time in Unix seconds.
-pub(super) fn seconds(created: &serde_json::Number) -> Option<i64> {
-    #[expect(clippy::cast_possible_truncation, reason = "a fraction of a second is of no interest")]
-    created.as_i64().or_else(|| created.as_f64().map(|seconds| seconds as i64))
-}
-
 impl wire::Said {
-    /// Takes the thinking out, by whichever name.
+    /// Takes the thinking out, by whichever name, or out of the content's parts (Mistral).
     pub(super) fn take_thought(&mut self) -> String {
-        if let Some(text) = self.reasoning_content.take().filter(|text| !text.is_empty()) {
-            return text;
-        }
-        match (self.reasoning.take(), self.reasoning_text.take()) {
-            (Some(Value::String(text)), _) if !text.is_empty() => text,
-            (_, Some(Value::String(text))) => text,
-            _ => opaque::thinking_in(self.content.as_ref()),
-        }
+        let named = [self.reasoning_content.take(), self.reasoning.take(), self.reasoning_text.take()]
+            .iter()
+            .map(words)
+            .find(|text| !text.is_empty());
+        named.unwrap_or_else(|| match &self.content {
+            Value::Array(parts) => parts.iter().filter_map(|part| part.get("thinking")).map(words).collect(),
+            _ => String::new(),
+        })
     }
 
     /// Takes the text out; some providers write it as a list of parts.
     pub(super) fn take_text(&mut self) -> String {
-        match self.content.take() {
-            Some(Value::String(text)) => text,
-            Some(Value::Array(parts)) => parts.iter().filter_map(|part| part.get("text")?.as_str()).collect(),
-            _ => String::new(),
-        }
+        words(&self.content.take())
+    }
+}
+
+/// The words of a text, or of parts with text.
+fn words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Array(parts) => parts.iter().map(words).collect(),
+        Value::Object(part) => part.get("text").map(words).unwrap_or_default(),
+        Value::Null | Value::Bool(_) => String::new(),
     }
 }

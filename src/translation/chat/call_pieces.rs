@@ -14,7 +14,7 @@ pub(super) struct CallPieces {
 
 #[derive(Debug, Default)]
 struct PartialCall {
-    index: Option<i64>,
+    index: Option<usize>,
     id: String,
     name: String,
     /// Arguments that came before the name.
@@ -45,7 +45,7 @@ impl CallPieces {
     /// Takes a piece; gives what it opens and adds.
     pub(super) fn piece(&mut self, mut piece: wire::CallPiece, context: &mut Context<'_>, out: &mut Vec<Event>) {
         let extra = piece.take_extra();
-        let function = piece.function.unwrap_or(wire::FunctionPiece { name: None, arguments: None });
+        let function = piece.function.unwrap_or_default();
         let (id, name) = (piece.id.unwrap_or_default(), function.name.unwrap_or_default());
         let at = self.find(piece.index, &id, &name);
         let at = at.unwrap_or_else(|| {
@@ -69,11 +69,15 @@ impl CallPieces {
     }
 
     /// The call a piece belongs to; `None` when it begins one.
-    fn find(&self, index: Option<i64>, id: &str, name: &str) -> Option<usize> {
+    fn find(&self, index: Option<usize>, id: &str, name: &str) -> Option<usize> {
         let with_id = || self.calls.iter().rposition(|call| !id.is_empty() && call.id == id);
         match index {
             Some(index) => {
-                let at = self.calls.iter().rposition(|call| call.index == Some(index))?;
+                let Some(at) = self.calls.iter().rposition(|call| call.index == Some(index)) else {
+                    // More of a call whose own index could not be read.
+                    let unnumbered = || self.calls.iter().rposition(|call| call.index.is_none());
+                    return if id.is_empty() && name.is_empty() { unnumbered() } else { None };
+                };
                 // Some providers give each of several whole calls the index 0.
                 let is_another = !id.is_empty() && !name.is_empty() && !self.calls.get(at)?.id.is_empty();
                 if is_another && self.calls.get(at)?.id != id { with_id() } else { Some(at) }
@@ -82,6 +86,11 @@ impl CallPieces {
             None if name.is_empty() => self.calls.len().checked_sub(1),
             None => None,
         }
+    }
+
+    /// Whether a call has no name by now: nobody can run it.
+    pub(super) fn has_nameless(&self) -> bool {
+        self.calls.iter().any(|call| call.name.is_empty())
     }
 
     /// Closes all calls; those that never got a name open before.

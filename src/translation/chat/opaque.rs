@@ -148,18 +148,17 @@ pub(super) fn attachments(items: &[Item], maker: &str) -> HashMap<String, Map<St
 impl wire::Said {
     /// The field that the thinking of this message or piece stands in.
     fn thought_field(&self) -> Option<&'static str> {
-        let is_text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).is_some_and(|text| !text.is_empty());
-        if self.reasoning_content.as_ref().is_some_and(|text| !text.is_empty()) {
-            return Some("reasoning_content");
+        let named = [
+            ("reasoning_content", &self.reasoning_content),
+            ("reasoning", &self.reasoning),
+            ("reasoning_text", &self.reasoning_text),
+        ];
+        let is_said = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty()) || value.is_array();
+        if let Some((name, _)) = named.into_iter().find(|(_, value)| is_said(value)) {
+            return Some(name);
         }
-        if is_text(&self.reasoning) {
-            return Some("reasoning");
-        }
-        if is_text(&self.reasoning_text) {
-            return Some("reasoning_text");
-        }
-        let parts = self.content.as_ref().and_then(Value::as_array)?;
-        parts.iter().any(|part| part["type"] == "thinking").then_some(IN_CONTENT)
+        let parts = self.content.as_array()?;
+        parts.iter().any(|part| part.get("thinking").is_some()).then_some(IN_CONTENT)
     }
 
     fn take_extra(&mut self) -> Vec<(String, Value)> {
@@ -170,7 +169,7 @@ impl wire::Said {
             ("extra_content", self.extra_content.take()),
         ];
         let is_said = |value: &Value| !value.is_null() && value != &json!([]) && value != &json!({});
-        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.filter(is_said)?))).collect()
+        fields.into_iter().filter(|(_, value)| is_said(value)).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
@@ -183,19 +182,8 @@ impl wire::CallPiece {
             ("provider_specific_fields", self.provider_specific_fields.take()),
         ];
         let is_said = |value: &Value| !value.is_null();
-        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.filter(is_said)?))).collect()
+        fields.into_iter().filter(|(_, value)| is_said(value)).map(|(name, value)| (name.to_owned(), value)).collect()
     }
-}
-
-/// The words of thinking that stands in parts of the content.
-pub(super) fn thinking_in(content: Option<&Value>) -> String {
-    let parts = content.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let words = |part: &Value| match part.get("thinking") {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(inner)) => inner.iter().filter_map(|part| part.get("text")?.as_str()).collect(),
-        _ => String::new(),
-    };
-    parts.iter().filter(|part| part["type"] == "thinking").map(words).collect()
 }
 
 #[cfg(test)]

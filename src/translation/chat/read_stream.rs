@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::answer::{read_stop, seconds};
+use super::answer::read_stop;
 use super::call_pieces::{CallPieces, Context};
 use super::opaque::{self, Opaque};
 use super::wire;
 use crate::translation::Frame;
-use crate::translation::hub::{Event, Opening, ToolNames};
+use crate::translation::hub::{Ended, Event, Opening, ToolNames, ended};
+use crate::translation::lenient::{self, Half, Read, is_error};
 
 /// Turns chunks into events.
 ///
-/// Thinking, text and refusal are open one at a time, calls all at once; everything closes at the stop reason. Text
-/// behind a call is a block of its own.
+/// Thinking, text and refusal are open one at a time, calls all at once; everything closes at the end. Text behind a call is
+/// a block of its own. Some providers name a stop reason in every chunk, or before the last call: the answer stops when
+/// its stream ends.
 #[derive(Debug)]
 pub struct StreamReader {
     names: Arc<ToolNames>,
@@ -27,13 +29,16 @@ pub struct StreamReader {
     opaque: Opaque,
     calls: CallPieces,
     has_calls: bool,
+    /// The stop reason, once it came.
+    reason: Option<String>,
+    /// Whether fields were passed over that may have been the answer.
+    lost: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Before,
     Begun,
-    Stopped,
     Ended,
 }
 
@@ -50,31 +55,36 @@ impl StreamReader {
             opaque: Opaque::default(),
             calls: CallPieces::default(),
             has_calls: false,
+            reason: None,
+            lost: false,
         }
     }
 
-    /// Reads one event. What is no chunk is passed over.
+    /// Reads one event. What is no chunk is passed over: the tap tells whether it is an error.
     pub fn event(&mut self, frame: &Frame, out: &mut Vec<Event>) {
         let Some(data) = &frame.data else { return };
-        if data.trim_ascii() == b"[DONE]" {
-            // Some providers leave the stop reason out.
-            if self.stage == Stage::Begun {
-                self.stop(None, out);
-            }
-            return self.finish(out);
-        }
-        let Ok(chunk) = serde_json::from_slice::<wire::Completion>(data) else { return };
         if self.stage == Stage::Ended {
             return;
         }
-        if let Some(error) = &chunk.error {
-            self.stage = Stage::Ended;
-            out.extend([Event::Error { message: error_message(error), status: error_status(error) }, Event::End]);
+        if data.trim_ascii() == b"[DONE]" {
+            // Some providers leave the stop reason out.
+            if self.stage == Stage::Begun {
+                self.stop(out);
+            }
             return;
+        }
+        let text = lenient::mended(data, Half::Marked);
+        let Some(Read { value: chunk, lost }) = lenient::read::<wire::Completion>(&text) else {
+            self.lost = true;
+            return;
+        };
+        self.lost |= lost;
+        if is_error(&chunk.error) {
+            return self.fail(&chunk.error, out);
         }
         self.begin(&chunk, out);
         for choice in chunk.choices.into_iter().flatten() {
-            if choice.index.unwrap_or(0) == 0 {
+            if choice.index.unwrap_or(0) == 0 && self.stage == Stage::Begun {
                 self.choice(choice, out);
             }
         }
@@ -83,9 +93,8 @@ impl StreamReader {
     /// The upstream closed: what can still be told. When the stop reason had come, everything up to [`Event::End`];
     /// else nothing.
     pub fn finish(&mut self, out: &mut Vec<Event>) {
-        if self.stage == Stage::Stopped {
-            self.stage = Stage::Ended;
-            out.push(Event::End);
+        if self.stage == Stage::Begun && self.reason.is_some() {
+            self.stop(out);
         }
     }
 
@@ -96,15 +105,12 @@ impl StreamReader {
         if self.stage == Stage::Before && (has_choice || !id.is_empty()) {
             self.stage = Stage::Begun;
             self.id = id.to_owned();
-            self.created = chunk.created.as_ref().and_then(seconds);
+            self.created = chunk.created;
             out.push(Event::Start { id: self.id.clone() });
         }
     }
 
     fn choice(&mut self, choice: wire::Choice, out: &mut Vec<Event>) {
-        if self.stage != Stage::Begun {
-            return;
-        }
         if let Some(mut said) = choice.delta {
             self.opaque.take(&mut said);
             self.words(Opening::Thought, said.take_thought(), out);
@@ -114,9 +120,22 @@ impl StreamReader {
                 self.call(piece, out);
             }
         }
-        if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
-            self.stop(Some(&reason), out);
+        let reason = choice.finish_reason.filter(|reason| !reason.is_empty());
+        if is_error(&choice.error) {
+            return self.fail(&choice.error, out);
         }
+        let Some(reason) = reason else { return };
+        match ended(&reason) {
+            Ended::Interrupted => self.fail(&Value::String(format!("The upstream broke off: {reason}")), out),
+            // A plain end in a later chunk takes nothing back.
+            Ended::Done if self.reason.is_some() => {}
+            _ => self.reason = Some(reason),
+        }
+    }
+
+    fn fail(&mut self, error: &Value, out: &mut Vec<Event>) {
+        self.stage = Stage::Ended;
+        out.extend([Event::Error { message: error_message(error), status: error_status(error) }, Event::End]);
     }
 
     fn words(&mut self, opening: Opening, text: String, out: &mut Vec<Event>) {
@@ -165,8 +184,11 @@ impl StreamReader {
         self.calls.piece(piece, &mut context, out);
     }
 
-    fn stop(&mut self, reason: Option<&str>, out: &mut Vec<Event>) {
-        self.stage = Stage::Stopped;
+    fn stop(&mut self, out: &mut Vec<Event>) {
+        if self.lost && (self.calls.has_nameless() || (self.next_block == 0 && !self.has_calls)) {
+            return self.fail(&Value::from("The upstream's answer could not be read"), out);
+        }
+        self.stage = Stage::Ended;
         self.close_words(out);
         let mut context =
             Context { names: &self.names, answer_id: &self.id, created: self.created, next_block: &mut self.next_block };
@@ -175,7 +197,8 @@ impl StreamReader {
         if self.has_calls {
             self.tell_opaque(out);
         }
-        out.push(Event::Stop(read_stop(reason, self.has_calls)));
+        let stop = read_stop(self.reason.as_deref(), self.has_calls).unwrap_or_default();
+        out.extend([Event::Stop(stop), Event::End]);
     }
 }
 

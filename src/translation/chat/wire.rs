@@ -4,6 +4,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
+use crate::translation::lenient;
+
 /// A request. Fields that are hints throughout stand in `rest`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Request {
@@ -171,59 +173,82 @@ pub(super) struct JsonSchema {
     pub strict: Option<bool>,
 }
 
-/// A whole answer or a chunk of a stream, as far as providers agree on it.
-#[derive(Debug, Deserialize)]
+/// A whole answer or a chunk of a stream: what of it can be read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Completion {
+    #[serde(deserialize_with = "lenient::text")]
     pub id: Option<String>,
-    /// Some providers write it with a fraction.
-    pub created: Option<Number>,
+    #[serde(deserialize_with = "lenient::seconds")]
+    pub created: Option<i64>,
+    #[serde(deserialize_with = "lenient::list")]
     pub choices: Option<Vec<Choice>>,
-    pub error: Option<Value>,
+    pub error: Value,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Choice {
-    pub index: Option<i64>,
+    #[serde(deserialize_with = "lenient::index")]
+    pub index: Option<usize>,
     /// In a whole answer.
+    #[serde(deserialize_with = "lenient::object")]
     pub message: Option<Said>,
     /// In a chunk.
+    #[serde(deserialize_with = "lenient::object")]
     pub delta: Option<Said>,
+    #[serde(deserialize_with = "lenient::text")]
     pub finish_reason: Option<String>,
+    /// Some providers put it here.
+    pub error: Value,
 }
 
 /// What an answer or a piece of it says.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Said {
-    pub content: Option<Value>,
+    #[serde(deserialize_with = "lenient::words")]
+    pub content: Value,
+    #[serde(deserialize_with = "lenient::text")]
     pub refusal: Option<String>,
-    pub reasoning_content: Option<String>,
+    #[serde(deserialize_with = "lenient::words")]
+    pub reasoning_content: Value,
     /// OpenRouter's name for the same.
-    pub reasoning: Option<Value>,
+    #[serde(deserialize_with = "lenient::words")]
+    pub reasoning: Value,
     /// GitHub Copilot's.
-    pub reasoning_text: Option<Value>,
+    #[serde(deserialize_with = "lenient::words")]
+    pub reasoning_text: Value,
     /// What is to come back as it is: OpenRouter's, Copilot's, LiteLLM's, Gemini's.
-    pub reasoning_details: Option<Value>,
-    pub reasoning_opaque: Option<Value>,
-    pub thinking_blocks: Option<Value>,
-    pub extra_content: Option<Value>,
+    pub reasoning_details: Value,
+    pub reasoning_opaque: Value,
+    pub thinking_blocks: Value,
+    pub extra_content: Value,
+    #[serde(deserialize_with = "lenient::list")]
     pub tool_calls: Option<Vec<CallPiece>>,
 }
 
 /// A tool call of an answer, or a piece of one.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct CallPiece {
-    pub index: Option<i64>,
+    #[serde(deserialize_with = "lenient::index")]
+    pub index: Option<usize>,
+    #[serde(deserialize_with = "lenient::text")]
     pub id: Option<String>,
+    #[serde(deserialize_with = "lenient::object")]
     pub function: Option<FunctionPiece>,
     /// What is to come back as it is: Gemini's, and the names gateways give it.
-    pub extra_content: Option<Value>,
-    pub thought_signature: Option<Value>,
-    pub provider_specific_fields: Option<Value>,
+    pub extra_content: Value,
+    pub thought_signature: Value,
+    pub provider_specific_fields: Value,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct FunctionPiece {
+    #[serde(deserialize_with = "lenient::text")]
     pub name: Option<String>,
     /// Text; some providers write the object itself.
-    pub arguments: Option<Value>,
+    pub arguments: Value,
 }

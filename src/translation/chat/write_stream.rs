@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use actors::vocabulary::{Protocol, Usage};
 use bytes::{BufMut, BytesMut};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::write_answer::{write_seals, write_stop, write_usage};
+use super::write_answer::{attach, write_seals, write_stop, write_usage};
 use crate::translation::Fault;
 use crate::translation::faults;
 use crate::translation::hub::{Event, Opening, Reply, Seal, ToolKind};
@@ -22,6 +22,8 @@ pub struct StreamWriter {
     open: HashMap<usize, Channel>,
     calls: usize,
     seals: Vec<Seal>,
+    /// What belongs to calls that have not opened yet: their own ids, and what was attached.
+    attached: HashMap<String, (Option<String>, Map<String, Value>)>,
     /// The choice that is being told.
     choice: usize,
     ended: bool,
@@ -87,7 +89,16 @@ struct CustomDelta<'a> {
 impl StreamWriter {
     /// For an answer in these circumstances.
     pub fn new(reply: Reply) -> Self {
-        Self { reply, head: Vec::new(), open: HashMap::new(), calls: 0, seals: Vec::new(), choice: 0, ended: false }
+        Self {
+            reply,
+            head: Vec::new(),
+            open: HashMap::new(),
+            calls: 0,
+            seals: Vec::new(),
+            attached: HashMap::new(),
+            choice: 0,
+            ended: false,
+        }
     }
 
     /// Goes on with another choice of the same answer.
@@ -105,7 +116,7 @@ impl StreamWriter {
             Event::Start { id } => self.start(id, out),
             Event::Open { block, opening } => self.opening(*block, opening, out),
             Event::More { block, text } => self.more(*block, text, out),
-            Event::Seal { seal, .. } => self.seals.push(seal.clone()),
+            Event::Seal { seal, .. } => self.seal(seal, out),
             Event::Close { block } => {
                 self.open.remove(block);
             }
@@ -115,6 +126,18 @@ impl StreamWriter {
             }
             Event::Error { message, status } => self.fail(Fault::kept(*status), message, out),
             Event::End => self.end(usage, out),
+        }
+    }
+
+    /// Proofs wait for the end; what a provider of this very protocol attached stands where it stood.
+    fn seal(&mut self, seal: &Seal, out: &mut BytesMut) {
+        match seal {
+            Seal::Reasoning { extra, .. } if extra.is_empty() => {}
+            Seal::Reasoning { extra, .. } => self.chunk(extra, None, out),
+            Seal::Call { call_id, own_id, extra, .. } => {
+                self.attached.insert(call_id.clone(), (own_id.clone(), extra.clone()));
+            }
+            seal => self.seals.push(seal.clone()),
         }
     }
 
@@ -169,6 +192,13 @@ impl StreamWriter {
                     },
                 };
                 let call = CallDelta { index, id: Some(id), ..call };
+                if let Some((own_id, extra)) = self.attached.remove(id) {
+                    let mut call = json!(call);
+                    attach(&mut call, own_id, extra);
+                    self.chunk(&json!({ "tool_calls": [call] }), None, out);
+                    self.open.insert(block, Channel::Call(index, *kind));
+                    return;
+                }
                 self.chunk(&Delta { tool_calls: Some([call]), ..Delta::default() }, None, out);
                 Channel::Call(index, *kind)
             }
@@ -213,7 +243,7 @@ impl StreamWriter {
         }
     }
 
-    fn chunk(&self, delta: &Delta<'_>, finish_reason: Option<&str>, out: &mut BytesMut) {
+    fn chunk(&self, delta: &impl Serialize, finish_reason: Option<&str>, out: &mut BytesMut) {
         out.put_slice(&self.head);
         out.put_slice(br#","choices":[{"index":"#);
         write_json(&self.choice, out);

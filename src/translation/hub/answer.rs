@@ -16,6 +16,15 @@ pub struct Answer {
     pub stop: Stop,
 }
 
+impl Answer {
+    /// Whether what was read says anything, and names the tools it calls. Of an answer with fields that could not be read, one
+    /// that does not is none: they may have been all of it.
+    pub fn is_readable(&self) -> bool {
+        let is_nameless = |block: &Block| matches!(block, Block::Call(call) if call.name.is_empty());
+        !self.blocks.is_empty() && !self.blocks.iter().any(is_nameless)
+    }
+}
+
 /// One block of an assistant's turn, in an answer or in a request's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Block {

@@ -1,4 +1,4 @@
-//! A stream's events put together again, for tests.
+//! A stream's events put together again: for clients that asked for a whole answer, and for tests.
 
 use super::answer::{Answer, Block, Call, Thought};
 use super::event::{Event, Opening};

@@ -7,11 +7,12 @@
 mod answer;
 mod call_ids;
 mod carriage;
-#[cfg(test)]
 mod collect;
 mod cutter;
 mod event;
+mod halves;
 mod names;
+mod reasons;
 mod replay;
 mod reply;
 mod request;
@@ -26,11 +27,12 @@ mod written;
 pub use answer::{Answer, Block, Call, Stop, Thought};
 pub use call_ids::{IdRule, short};
 pub use carriage::{CannotCarry, LeftOut};
-#[cfg(test)]
 pub use collect::Collector;
 pub use cutter::Cutter;
 pub use event::{Event, Opening};
+pub use halves::Halves;
 pub use names::{ToolName, ToolNames};
+pub use reasons::{Ended, ended};
 pub use replay::replay;
 pub use reply::Reply;
 pub use request::{

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::read_answer::{refusal, stop};
 use super::stream_events::{Delta, Failure, Incoming};
-use super::wire::Block as WireBlock;
+use super::wire::AnswerBlock;
 use crate::translation::hub::{Event, InputUnwrapper, Opening, Seal, Stop, ToolKind, ToolNames};
+use crate::translation::lenient::{self, Half, Read, is_error, settled};
 use crate::translation::sse::Frame;
 
 /// Reads the events of a stream of `POST /v1/messages`.
@@ -18,6 +19,12 @@ pub struct StreamReader {
     stopped: bool,
     ended: bool,
     calls: bool,
+    /// Whether fields were passed over that may have been the answer.
+    lost: bool,
+    /// Whether a call has no name: nobody can run it.
+    lost_name: bool,
+    /// The number of the next block upstream, where it names none.
+    opened_blocks: usize,
     /// The hub's next number of a block.
     next: usize,
     open: Vec<Open>,
@@ -46,6 +53,8 @@ enum Content {
     Json(Json),
     /// A tool that the provider runs itself, or what is not known.
     Ignored,
+    /// Its type could not be read.
+    Unknown,
 }
 
 #[derive(Debug)]
@@ -68,7 +77,18 @@ impl Json {
 impl StreamReader {
     /// For the answer to a request with these tools.
     pub fn new(names: Arc<ToolNames>) -> Self {
-        Self { names, started: false, stopped: false, ended: false, calls: false, next: 0, open: Vec::new() }
+        Self {
+            names,
+            started: false,
+            stopped: false,
+            ended: false,
+            calls: false,
+            lost: false,
+            lost_name: false,
+            opened_blocks: 0,
+            next: 0,
+            open: Vec::new(),
+        }
     }
 
     /// Reads one event. What is no event of this protocol is passed over.
@@ -77,9 +97,17 @@ impl StreamReader {
         if self.ended {
             return;
         }
-        let Ok(event) = serde_json::from_slice::<Incoming>(data) else { return };
-        let index = event.index.unwrap_or_default();
-        match event.kind.as_str() {
+        let text = lenient::mended(data, Half::Marked);
+        let Some(Read { value: event, lost }) = lenient::read::<Incoming>(&text) else {
+            self.lost = true;
+            return;
+        };
+        self.lost |= lost;
+        // Some providers leave the number out: it is the block that opened last.
+        let last = self.open.last().map_or(0, |open| open.index);
+        let kind = event.kind(frame.event.as_deref());
+        let index = event.index.unwrap_or(if kind == "content_block_start" { self.opened_blocks } else { last });
+        match kind {
             "content_block_delta" => self.delta(index, event.delta.unwrap_or_default(), out),
             "content_block_start" => self.block_start(index, event.content_block.unwrap_or_default(), out),
             "content_block_stop" => self.block_stop(index, out),
@@ -89,7 +117,8 @@ impl StreamReader {
                 self.stop(Stop::End, out);
                 self.end(out);
             }
-            "error" => self.error(event.error.unwrap_or_default(), out),
+            "error" => self.error(Failure::read(event.error), out),
+            _ if is_error(&event.error) => self.error(Failure::read(event.error), out),
             // `ping`, and whatever comes one day.
             _ => {}
         }
@@ -109,37 +138,38 @@ impl StreamReader {
         }
     }
 
-    fn block_start(&mut self, index: usize, content_block: Value, out: &mut Vec<Event>) {
+    fn block_start(&mut self, index: usize, content_block: AnswerBlock, out: &mut Vec<Event>) {
         self.start(String::new(), out);
         self.block_stop(index, out);
         if self.stopped {
             return;
         }
-        let mut first = String::new();
+        self.opened_blocks = index + 1;
+        let mut first = Delta::default();
         let mut block = None;
-        let content = match serde_json::from_value(content_block) {
-            Ok(WireBlock::Text { text }) => {
-                first = text;
+        let content = match content_block.kind() {
+            "text" => {
+                first.text = content_block.text;
                 Content::Text
             }
-            Ok(WireBlock::Thinking { thinking, signature }) => {
-                first = thinking;
-                Content::Thought { text: String::new(), signature: signature.unwrap_or_default() }
+            "thinking" => {
+                first.thinking = content_block.thinking;
+                Content::Thought { text: String::new(), signature: content_block.signature.unwrap_or_default() }
             }
-            Ok(WireBlock::RedactedThinking { data }) => Content::Redacted { data },
-            Ok(WireBlock::ToolUse { id, name, input }) => {
-                let (opening, unwrapper) = self.tool(id, &name);
+            "redacted_thinking" => Content::Redacted { data: content_block.data.unwrap_or_default() },
+            "tool_use" => {
+                let name = content_block.name.unwrap_or_default();
+                self.lost_name |= name.is_empty();
+                let (opening, unwrapper) = self.tool(content_block.id.unwrap_or_default(), &name);
                 block = Some(self.open_block(opening, out));
-                Content::Json(Json { start: input, begun: false, unwrapper })
+                Content::Json(Json { start: content_block.input, begun: false, unwrapper })
             }
+            // Its deltas will tell what it is.
+            "" => Content::Unknown,
             _ => Content::Ignored,
         };
         self.open.push(Open { index, block, content });
-        match self.open.last().map(|open| &open.content) {
-            Some(Content::Text) => self.delta(index, Delta { text: Some(first), ..Delta::default() }, out),
-            Some(Content::Thought { .. }) => self.delta(index, Delta { thinking: Some(first), ..Delta::default() }, out),
-            _ => {}
-        }
+        self.delta(index, first, out);
     }
 
     /// What a tool's call opens: the answer itself, or a call by the client's name.
@@ -162,6 +192,13 @@ impl StreamReader {
 
     fn delta(&mut self, index: usize, delta: Delta, out: &mut Vec<Event>) {
         let Some(at) = self.open.iter().position(|open| open.index == index) else { return };
+        if matches!(self.open[at].content, Content::Unknown) {
+            self.open[at].content = match &delta {
+                Delta { text: Some(_), .. } => Content::Text,
+                Delta { thinking: Some(_), .. } => Content::Thought { text: String::new(), signature: String::new() },
+                _ => return,
+            };
+        }
         let (opening, piece) = match &mut self.open[at].content {
             Content::Text => (Opening::Text, delta.text.unwrap_or_default()),
             Content::Thought { text, signature } => {
@@ -176,7 +213,7 @@ impl StreamReader {
                 let piece = delta.partial_json.filter(|piece| !piece.is_empty());
                 (Opening::Text, piece.map(|piece| json.piece(&piece)).unwrap_or_default())
             }
-            Content::Redacted { .. } | Content::Ignored => return,
+            Content::Redacted { .. } | Content::Ignored | Content::Unknown => return,
         };
         if !piece.is_empty() {
             let block = self.opened(at, opening, out);
@@ -206,7 +243,7 @@ impl StreamReader {
         };
         let seal = match &mut self.open[at].content {
             Content::Thought { text, signature } if !signature.is_empty() => {
-                Some(Seal::Signature { thinking: std::mem::take(text), signature: std::mem::take(signature) })
+                Some(Seal::Signature { thinking: settled(std::mem::take(text)), signature: std::mem::take(signature) })
             }
             Content::Redacted { data } => Some(Seal::Redacted { data: std::mem::take(data) }),
             _ => None,
@@ -231,7 +268,10 @@ impl StreamReader {
             let block = self.open_block(Opening::Refusal, out);
             out.extend([Event::More { block, text: words }, Event::Close { block }]);
         }
-        self.stop(stop(&reason, delta.stop_sequence), out);
+        match stop(&reason, delta.stop_sequence) {
+            Some(stop) => self.stop(stop, out),
+            None => self.error(Failure { kind: None, message: Some(format!("The upstream broke off: {reason}")) }, out),
+        }
     }
 
     fn close_all(&mut self, out: &mut Vec<Event>) {
@@ -246,10 +286,16 @@ impl StreamReader {
         }
         self.start(String::new(), out);
         self.close_all(out);
+        if self.lost && (self.next == 0 || self.lost_name) {
+            return self.error(Failure { kind: None, message: Some("The upstream's answer could not be read".to_owned()) }, out);
+        }
         out.push(Event::Stop(stop.with_calls(self.calls)));
     }
 
     fn error(&mut self, error: Failure, out: &mut Vec<Event>) {
+        if self.ended {
+            return;
+        }
         let status = error.status();
         let message = error.message.or(error.kind).unwrap_or_else(|| "the upstream broke off".to_owned());
         out.push(Event::Error { message, status });

@@ -6,6 +6,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::translation::hub::CannotCarry;
 use crate::translation::json::parse_at;
+use crate::translation::lenient;
 
 /// A request. `model` is the road's business.
 #[derive(Debug, Deserialize)]
@@ -149,23 +150,68 @@ pub enum Format {
     JsonSchema { schema: Value },
 }
 
-/// A whole answer.
-#[derive(Debug, Deserialize)]
+/// A whole answer: what of it can be read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Answer {
-    #[serde(default)]
+    #[serde(deserialize_with = "lenient::text")]
     pub id: Option<String>,
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "lenient::text")]
     pub kind: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     pub role: Option<String>,
-    pub content: Vec<Value>,
+    #[serde(deserialize_with = "lenient::list")]
+    pub content: Option<Vec<AnswerBlock>>,
+    #[serde(deserialize_with = "lenient::text")]
     pub stop_reason: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     pub stop_sequence: Option<String>,
+    #[serde(deserialize_with = "lenient::object")]
     pub stop_details: Option<StopDetails>,
+    #[serde(deserialize_with = "lenient::present")]
+    pub error: bool,
+}
+
+/// A block of an answer, or how one begins in a stream: the fields of all kinds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct AnswerBlock {
+    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    pub kind: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub text: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub thinking: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub signature: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub data: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub name: Option<String>,
+    pub input: Value,
+}
+
+impl AnswerBlock {
+    /// Its kind, as its other fields have it where it names none itself.
+    pub fn kind(&self) -> &str {
+        match &self.kind {
+            Some(kind) => kind,
+            None if self.text.is_some() => "text",
+            None if self.thinking.is_some() => "thinking",
+            None if self.name.is_some() => "tool_use",
+            None if self.data.is_some() => "redacted_thinking",
+            None => "",
+        }
+    }
 }
 
 /// What is said about a refusal.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct StopDetails {
+    #[serde(deserialize_with = "lenient::text")]
     pub explanation: Option<String>,
 }
 

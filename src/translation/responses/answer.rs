@@ -5,76 +5,77 @@ use serde_json::{Map, Value, json};
 
 use super::read_items::thought;
 use super::wire::{self, OutputItem, OutputPart};
-use crate::translation::hub::{Answer, Block, Call, Opening, Reply, Seal, Stop, Thought, ToolKind, ToolNames, unwrapped};
+use crate::translation::hub::{
+    Answer, Block, Call, Ended, Opening, Reply, Seal, Stop, Thought, ToolKind, ToolNames, ended, unwrapped,
+};
+use crate::translation::lenient::{self, Half, Read, is_error};
 
 /// Longest stem of an item's id, so that the id stays within OpenAI's 64 characters.
 const MOST_STEM_BYTES: usize = 48;
 
 /// Reads an upstream's whole answer. `None` when it is none of this protocol, or says that it failed.
 pub fn read_answer(body: &[u8], names: &ToolNames) -> Option<Answer> {
-    let response: wire::Response = serde_json::from_slice(body).ok()?;
-    if matches!(response.status.as_deref(), Some("failed" | "cancelled")) {
+    let text = lenient::mended(body, Half::Replaced);
+    let Read { value: response, lost } = lenient::read::<wire::Response>(&text)?;
+    if is_error(&response.error) {
         return None;
     }
     let mut answer = Answer { id: response.id.clone().unwrap_or_default(), ..Answer::default() };
-    answer.created = response.created_at.map(whole_seconds);
-    answer.stop = stop_of(&response);
+    answer.created = response.created_at;
+    answer.stop = stop_of(&response)?;
     for item in response.output? {
-        let Ok(item) = serde_json::from_value::<OutputItem>(item) else { continue };
         read_item(item, names, &mut answer.blocks);
     }
     let calls = answer.blocks.iter().any(|block| matches!(block, Block::Call(_)));
     answer.stop = answer.stop.with_calls(calls);
-    Some(answer)
+    Some(answer).filter(|answer| !lost || answer.is_readable())
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "seconds since 1970 fit; a cast saturates where they do not")]
-fn whole_seconds(seconds: f64) -> i64 {
-    seconds as i64
-}
-
-/// Why a response ended.
-pub fn stop_of(response: &wire::Response) -> Stop {
-    if response.status.as_deref() != Some("incomplete") {
-        return Stop::End;
+/// Why a response ended; `None` when it failed.
+pub fn stop_of(response: &wire::Response) -> Option<Stop> {
+    let status = response.status.as_deref().unwrap_or_default();
+    if status != "incomplete" {
+        return (ended(status) != Ended::Interrupted).then_some(Stop::End);
     }
-    match response.incomplete_details.as_ref().and_then(|details| details.reason.as_deref()) {
-        Some("content_filter") => Stop::Refusal,
-        Some("steered" | "max_messages") => Stop::End,
+    let reason = response.incomplete_details.as_ref().and_then(|details| details.reason.as_deref());
+    Some(match reason.map(ended) {
+        Some(Ended::Interrupted) => return None,
+        Some(Ended::Filter) => Stop::Refusal,
+        _ if matches!(reason, Some("steered" | "max_messages")) => Stop::End,
+        // What is incomplete for a reason that is not known here is at least that.
         _ => Stop::MaxTokens,
-    }
+    })
 }
 
 /// Items of tools that OpenAI runs itself are not part of the answer: their outcome is in its text.
 fn read_item(item: OutputItem, names: &ToolNames, blocks: &mut Vec<Block>) {
-    match item.kind.as_str() {
+    match item.kind() {
         "message" => blocks.extend(item.content.into_iter().flatten().filter_map(spoken)),
         "reasoning" => blocks.extend(thinking(item).map(Block::Thought)),
-        "function_call" | "custom_tool_call" => blocks.extend(call(item, names).map(Block::Call)),
+        "function_call" | "custom_tool_call" => blocks.push(Block::Call(call(item, names))),
         _ => {}
     }
 }
 
 fn spoken(part: OutputPart) -> Option<Block> {
-    let is_refusal = part.kind == "refusal";
-    let text = if is_refusal { part.refusal.or(part.text) } else { part.text };
-    let text = text.filter(|text| !text.is_empty())?;
+    let (is_refusal, text) = part.spoken().filter(|(_, text)| !text.is_empty())?;
     Some(if is_refusal { Block::Refusal(text) } else { Block::Text(text) })
 }
 
-fn thinking(item: OutputItem) -> Option<Thought> {
-    let content = item.content.into_iter().flatten();
+fn thinking(mut item: OutputItem) -> Option<Thought> {
+    let (summary, content) = (item.summary(), item.content_words());
     thought(wire::Thinking {
         id: item.id,
-        summary: item.summary,
-        content: Some(content.map(|part| wire::Words { text: part.text.unwrap_or_default() }).collect()),
+        summary: Some(summary),
+        content: Some(content),
         encrypted_content: item.encrypted_content,
     })
 }
 
-fn call(item: OutputItem, names: &ToolNames) -> Option<Call> {
-    let tool = names.client(&item.name?);
-    let (kind, input) = match (item.kind == "custom_tool_call", tool.kind) {
+fn call(item: OutputItem, names: &ToolNames) -> Call {
+    let is_custom = item.kind() == "custom_tool_call";
+    let tool = names.client(&item.name.unwrap_or_default());
+    let (kind, input) = match (is_custom, tool.kind) {
         (true, _) => (ToolKind::Custom, item.input.unwrap_or_default()),
         // A provider that calls a custom tool like a function.
         (false, ToolKind::Custom) => (ToolKind::Custom, unwrapped(&item.arguments.unwrap_or_default())),
@@ -84,7 +85,7 @@ fn call(item: OutputItem, names: &ToolNames) -> Option<Call> {
         }
     };
     let id = item.call_id.or(item.id).unwrap_or_default();
-    Some(Call { id, name: tool.name, namespace: tool.namespace, kind, input })
+    Call { id, name: tool.name, namespace: tool.namespace, kind, input }
 }
 
 /// Writes a whole answer for the client.
@@ -187,7 +188,12 @@ pub fn item(id: &str, opening: &Opening, text: &str, seal: Option<&Seal>, status
             let summary = if text.is_empty() { Vec::new() } else { vec![part(opening, text)] };
             let mut item = json!({"type": "reasoning", "id": id, "status": status, "summary": summary});
             if let Some(seal) = seal {
-                item["encrypted_content"] = seal.pack().into();
+                item["encrypted_content"] = match seal {
+                    // Its own maker's: an answer told within one protocol.
+                    Seal::Encrypted { encrypted_content, .. } => encrypted_content.clone(),
+                    other => other.pack(),
+                }
+                .into();
             }
             item
         }

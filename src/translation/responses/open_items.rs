@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::read_items::thought;
 use super::wire::{OutputItem, OutputPart, Thinking, Words};
 use crate::translation::hub::{Event, InputUnwrapper, Opening, ToolKind, ToolNames};
+use crate::translation::lenient::told_bytes;
 
 /// A part of an item that is a block of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,12 +82,8 @@ impl OpenItems {
 
     /// A message's part is at its end.
     pub fn part_done(&mut self, item: usize, number: usize, part: OutputPart, out: &mut Vec<Event>) {
-        let is_refusal = part.kind == "refusal";
-        if !is_refusal && part.kind != "output_text" {
-            return;
-        }
-        let whole = if is_refusal { part.refusal.or(part.text) } else { part.text };
-        self.spoken_whole(item, number, is_refusal, &whole.unwrap_or_default(), out);
+        let Some((is_refusal, whole)) = part.spoken() else { return };
+        self.spoken_whole(item, number, is_refusal, &whole, out);
         if let Some(block) = self.find(item, Slot::Spoken(number)) {
             self.close(block, out);
         }
@@ -137,7 +134,7 @@ impl OpenItems {
 
     /// An item opens. Only calls are told at once: their names come with it.
     pub fn added(&mut self, place: usize, item: &OutputItem, out: &mut Vec<Event>) {
-        let is_custom = match item.kind.as_str() {
+        let is_custom = match item.kind() {
             "custom_tool_call" => true,
             "function_call" => false,
             _ => return,
@@ -159,7 +156,7 @@ impl OpenItems {
 
     /// An item is at its end: whatever it holds that was not told is told, and its blocks close.
     pub fn done(&mut self, place: usize, item: OutputItem, out: &mut Vec<Event>) {
-        match item.kind.as_str() {
+        match item.kind() {
             "message" => {
                 for (number, part) in item.content.into_iter().flatten().enumerate() {
                     self.part_done(place, number, part, out);
@@ -179,13 +176,11 @@ impl OpenItems {
         }
     }
 
-    fn thought_done(&mut self, place: usize, item: OutputItem, out: &mut Vec<Event>) {
+    fn thought_done(&mut self, place: usize, mut item: OutputItem, out: &mut Vec<Event>) {
         if self.find(place, Slot::Thought).is_some_and(|block| self.told[block].closed) {
             return;
         }
-        let summary = item.summary.unwrap_or_default();
-        let content: Vec<Words> =
-            item.content.into_iter().flatten().map(|part| Words { text: part.text.unwrap_or_default() }).collect();
+        let (summary, content) = (item.summary(), item.content_words());
         let raw = summary.iter().all(|part| part.text.is_empty());
         for (number, part) in if raw { &content } else { &summary }.iter().enumerate() {
             self.thought_whole(place, raw, number, &part.text, out);
@@ -230,7 +225,7 @@ impl OpenItems {
         if piece.is_empty() || told.closed {
             return;
         }
-        told.bytes += piece.len();
+        told.bytes += told_bytes(piece);
         let text = told.unwrapper.as_mut().map_or_else(|| piece.to_owned(), |unwrapper| unwrapper.feed(piece));
         push_more(block, text, out);
     }

@@ -9,32 +9,42 @@ use serde_json::Value;
 use super::answer::stop_of;
 use super::open_items::OpenItems;
 use super::wire::{OutputItem, OutputPart, Response, Trouble};
-use crate::translation::hub::{Event, Stop, ToolNames};
+use crate::translation::hub::{Event, ToolNames};
+use crate::translation::lenient::{self, Half, Read, is_error};
 use crate::translation::sse::Frame;
 
 /// An event, with the fields of all kinds that matter here.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct WireEvent<'a> {
-    #[serde(rename = "type", borrow, default)]
-    kind: Cow<'a, str>,
+    #[serde(rename = "type", borrow, deserialize_with = "lenient::cow")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(deserialize_with = "lenient::index")]
     output_index: Option<usize>,
+    #[serde(deserialize_with = "lenient::index")]
     content_index: Option<usize>,
+    #[serde(deserialize_with = "lenient::index")]
     summary_index: Option<usize>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::cow")]
     delta: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::cow")]
     text: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::cow")]
     refusal: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::cow")]
     arguments: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::cow")]
     input: Option<Cow<'a, str>>,
-    item: Option<Value>,
-    part: Option<Value>,
+    #[serde(deserialize_with = "lenient::object")]
+    item: Option<OutputItem>,
+    #[serde(deserialize_with = "lenient::object")]
+    part: Option<OutputPart>,
+    #[serde(deserialize_with = "lenient::object")]
     response: Option<Box<Response>>,
-    error: Option<Value>,
-    code: Option<Value>,
+    error: Value,
+    #[serde(deserialize_with = "lenient::text")]
+    code: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     message: Option<String>,
 }
 
@@ -45,12 +55,14 @@ pub struct StreamReader {
     items: OpenItems,
     started: bool,
     ended: bool,
+    /// Whether fields were passed over that may have been the answer.
+    lost: bool,
 }
 
 impl StreamReader {
     /// For an answer to a request whose tools have these names.
     pub fn new(names: Arc<ToolNames>) -> Self {
-        Self { items: OpenItems::new(names), started: false, ended: false }
+        Self { items: OpenItems::new(names), started: false, ended: false, lost: false }
     }
 
     /// Reads one frame. Frames of other kinds, and `[DONE]`, say nothing.
@@ -59,16 +71,20 @@ impl StreamReader {
             return;
         }
         let Some(data) = &frame.data else { return };
-        let Ok(mut event) = serde_json::from_slice::<WireEvent<'_>>(data) else { return };
-        if event.kind.is_empty() {
-            // Some providers name the kind in the `event:` line alone, or send a bare error object.
-            event.kind = Cow::Owned(frame.event.clone().unwrap_or_default());
-        }
-        if event.kind == "error" || (event.error.is_some() && event.response.is_none()) {
-            return self.fail(trouble_of(&event), out);
+        let text = lenient::mended(data, Half::Marked);
+        let Some(Read { value: mut event, lost }) = lenient::read::<WireEvent<'_>>(&text) else {
+            self.lost |= data.trim_ascii() != b"[DONE]";
+            return;
+        };
+        self.lost |= lost;
+        // Some providers name the kind in the `event:` line alone, or send a bare error object.
+        let kind = event.kind.take().filter(|kind| !kind.is_empty());
+        let kind = kind.unwrap_or_else(|| Cow::Owned(frame.event.clone().unwrap_or_default()));
+        if kind == "error" || (is_error(&event.error) && event.response.is_none()) {
+            return self.fail(trouble_of(event), out);
         }
         self.start(event.response.as_deref(), out);
-        self.known_event(event, out);
+        self.known_event(&kind, event, out);
     }
 
     /// The upstream closed. A stop reason comes with the last event alone, so there is nothing left to tell.
@@ -84,12 +100,12 @@ impl StreamReader {
         }
     }
 
-    fn known_event(&mut self, event: WireEvent<'_>, out: &mut Vec<Event>) {
+    fn known_event(&mut self, kind: &str, event: WireEvent<'_>, out: &mut Vec<Event>) {
         let place = event.output_index.unwrap_or_else(|| self.items.latest());
         let content = event.content_index.unwrap_or(0);
         let delta = event.delta.as_deref().unwrap_or_default();
         let items = &mut self.items;
-        match event.kind.as_ref() {
+        match kind {
             "response.output_text.delta" => items.spoken(place, content, false, delta, out),
             "response.refusal.delta" => items.spoken(place, content, true, delta, out),
             "response.output_text.done" => {
@@ -99,7 +115,7 @@ impl StreamReader {
                 items.spoken_whole(place, content, true, event.refusal.as_deref().unwrap_or_default(), out);
             }
             "response.content_part.done" => {
-                if let Some(part) = event.part.and_then(|part| serde_json::from_value::<OutputPart>(part).ok()) {
+                if let Some(part) = event.part {
                     items.part_done(place, content, part, out);
                 }
             }
@@ -122,67 +138,65 @@ impl StreamReader {
                 items.called_whole(place, event.input.as_deref().unwrap_or_default(), out);
             }
             "response.output_item.added" => {
-                if let Some(item) = event.item.and_then(output_item) {
+                if let Some(item) = event.item {
                     items.added(place, &item, out);
                 }
             }
             "response.output_item.done" => {
-                if let Some(item) = event.item.and_then(output_item) {
+                if let Some(item) = event.item {
                     items.done(place, item, out);
                 }
             }
             "response.completed" | "response.incomplete" | "response.done" => {
-                self.end(&event.kind, event.response.map(|response| *response).unwrap_or_default(), out);
+                self.end(kind, event.response.map(|response| *response).unwrap_or_default(), out);
             }
             "response.failed" | "response.cancelled" => {
-                let trouble = event.response.and_then(|response| response.error).unwrap_or_default();
-                self.fail(trouble, out);
+                self.fail(event.response.map(|response| Trouble::read(response.error)).unwrap_or_default(), out);
             }
             _ => {}
         }
     }
 
     fn end(&mut self, kind: &str, mut response: Response, out: &mut Vec<Event>) {
-        if matches!(response.status.as_deref(), Some("failed" | "cancelled")) {
-            return self.fail(response.error.take().unwrap_or_default(), out);
-        }
         if kind == "response.incomplete" {
             response.status = Some("incomplete".to_owned());
         }
+        let stop = stop_of(&response).filter(|_| !is_error(&response.error));
+        let Some(stop) = stop else { return self.fail(Trouble::read(response.error), out) };
         // What was told in no event before; of an answer that was told in part, calls: an agent must not miss them.
         let (any, calls) = (self.items.any(), self.items.has_calls());
-        let is_call = |item: &OutputItem| matches!(item.kind.as_str(), "function_call" | "custom_tool_call");
+        let is_call = |item: &OutputItem| matches!(item.kind(), "function_call" | "custom_tool_call");
         for (place, item) in response.output.take().unwrap_or_default().into_iter().enumerate() {
-            if let Some(item) = output_item(item).filter(|item| !any || (!calls && is_call(item))) {
+            // Of an answer that could not be read in full, also what its last event has of what was told.
+            if !any || self.lost || (!calls && is_call(&item)) {
                 self.items.done(place, item, out);
             }
         }
+        if self.lost && !self.items.any() {
+            let message = Some("The upstream's answer could not be read".to_owned());
+            return self.fail(Trouble { code: None, message }, out);
+        }
         self.items.close_all(out);
-        let stop: Stop = stop_of(&response).with_calls(self.items.has_calls());
-        out.push(Event::Stop(stop));
+        out.push(Event::Stop(stop.with_calls(self.items.has_calls())));
         out.push(Event::End);
         self.ended = true;
     }
 
     fn fail(&mut self, trouble: Trouble, out: &mut Vec<Event>) {
         self.start(None, out);
-        let code = trouble.code.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let code = trouble.code.unwrap_or_default();
         let message = trouble.message.filter(|text| !text.is_empty());
         let message = message.unwrap_or_else(|| "The upstream's answer failed".to_owned());
-        out.push(Event::Error { message, status: status_of(code) });
+        out.push(Event::Error { message, status: status_of(&code) });
         out.push(Event::End);
         self.ended = true;
     }
 }
 
-fn output_item(item: Value) -> Option<OutputItem> {
-    serde_json::from_value(item).ok()
-}
-
 /// An `error` event's words: its own, or those of the error object inside it.
-fn trouble_of(event: &WireEvent<'_>) -> Trouble {
-    let inner = event.error.clone().and_then(|error| serde_json::from_value::<Trouble>(error).ok()).unwrap_or_default();
-    Trouble { code: inner.code.or_else(|| event.code.clone()), message: inner.message.or_else(|| event.message.clone()) }
+fn trouble_of(event: WireEvent<'_>) -> Trouble {
+    let inner = Trouble::read(event.error);
+    Trouble { code: inner.code.or(event.code), message: inner.message.or(event.message) }
 }
 
 /// The HTTP status that OpenAI's error codes come with (its "Error codes" guide).

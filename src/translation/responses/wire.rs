@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
+use crate::translation::lenient;
+
 /// A request's body. Items, parts and tools are read one by one, so that errors name their places.
 #[derive(Debug, Deserialize)]
 pub struct Body {
@@ -156,52 +158,126 @@ pub struct ToolChoice {
     pub tools: Option<Vec<Self>>,
 }
 
-/// A response, whole or inside an event.
+/// A response, whole or inside an event: what of it can be read.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Response {
+    #[serde(deserialize_with = "lenient::text")]
     pub id: Option<String>,
-    pub created_at: Option<f64>,
+    #[serde(deserialize_with = "lenient::seconds")]
+    pub created_at: Option<i64>,
+    #[serde(deserialize_with = "lenient::text")]
     pub status: Option<String>,
-    pub output: Option<Vec<Value>>,
+    #[serde(deserialize_with = "lenient::list")]
+    pub output: Option<Vec<OutputItem>>,
+    #[serde(deserialize_with = "lenient::object")]
     pub incomplete_details: Option<Incomplete>,
-    pub error: Option<Trouble>,
+    pub error: Value,
 }
 
 /// `incomplete_details`.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Incomplete {
+    #[serde(deserialize_with = "lenient::text")]
     pub reason: Option<String>,
 }
 
 /// An error of the upstream.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Trouble {
-    pub code: Option<Value>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub code: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     pub message: Option<String>,
 }
 
+impl Trouble {
+    /// An error as it stands in an event or answer; some providers write it as a string.
+    pub fn read(error: Value) -> Self {
+        match error {
+            Value::String(message) => Self { code: None, message: Some(message) },
+            other => lenient::read_value(other).unwrap_or_default(),
+        }
+    }
+}
+
 /// An output item.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct OutputItem {
-    #[serde(rename = "type")]
-    pub kind: String,
+    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    named: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     pub id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     pub call_id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     pub name: Option<String>,
+    #[serde(deserialize_with = "lenient::words_or_json")]
     pub arguments: Option<String>,
+    #[serde(deserialize_with = "lenient::words_or_json")]
     pub input: Option<String>,
+    #[serde(deserialize_with = "lenient::list")]
     pub content: Option<Vec<OutputPart>>,
-    pub summary: Option<Vec<Words>>,
+    #[serde(deserialize_with = "lenient::list")]
+    pub summary: Option<Vec<OutputPart>>,
+    #[serde(deserialize_with = "lenient::text")]
     pub encrypted_content: Option<String>,
+}
+
+impl OutputItem {
+    /// Its type, as its other fields have it where it names none itself.
+    pub fn kind(&self) -> &str {
+        match &self.named {
+            Some(kind) if !kind.is_empty() => kind,
+            _ if self.name.is_some() && self.input.is_some() => "custom_tool_call",
+            _ if self.name.is_some() => "function_call",
+            _ if self.summary.is_some() || self.encrypted_content.is_some() => "reasoning",
+            _ if self.content.is_some() => "message",
+            _ => "",
+        }
+    }
+
+    /// The words of its summary.
+    pub fn summary(&mut self) -> Vec<Words> {
+        words(self.summary.take())
+    }
+
+    /// The words of its content.
+    pub fn content_words(&mut self) -> Vec<Words> {
+        words(self.content.take())
+    }
+}
+
+fn words(parts: Option<Vec<OutputPart>>) -> Vec<Words> {
+    parts.into_iter().flatten().map(|part| Words { text: part.text.unwrap_or_default() }).collect()
 }
 
 /// A part of an output message, or of a reasoning item's content.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct OutputPart {
-    #[serde(rename = "type", default)]
-    pub kind: String,
+    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    named: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     pub text: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     pub refusal: Option<String>,
+}
+
+impl OutputPart {
+    /// Its words, and whether they are a refusal; `None` when it has none.
+    pub fn spoken(self) -> Option<(bool, String)> {
+        match self.named.as_deref() {
+            Some("refusal") => self.refusal.or(self.text).map(|words| (true, words)),
+            Some("output_text") => self.text.map(|words| (false, words)),
+            Some("text") => self.text.map(|words| (false, words)),
+            Some(_) => None,
+            None => self.text.map(|words| (false, words)).or(self.refusal.map(|words| (true, words))),
+        }
+    }
 }
 
 /// An item's or part's `type`; empty when it has none.

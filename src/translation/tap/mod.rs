@@ -1,13 +1,15 @@
 //! Reads usage from the upstream's own bytes: once, into one value that reply, log and bill share.
 
+mod figures;
 mod wire;
 
+use super::hub::{Ended, ended};
+use super::lenient::{self, Half};
 use super::sse::Frame;
 use actors::vocabulary::usage::estimate_tokens;
 use actors::vocabulary::{Protocol, Usage};
-use serde::Deserialize;
-use serde_json::Value;
-use wire::{Block, ChatChunk, ChatDelta, MessagesEvent, RawUsage, ResponsesEvent, Whole};
+use figures::Figures;
+use wire::{ChatChoice, ChatChunk, ChatDelta, MessagesEvent, RawUsage, ResponseHolder, ResponsesEvent, Whole};
 
 /// What an event means for the commit and for the end of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,20 +26,23 @@ pub enum Meaning {
     End,
     /// The protocol's error event.
     Error,
+    /// An error that is told in another way, which clients would take for an answer's end, or an event that cannot be read.
+    Fault,
 }
 
 /// Collects usage from an answer.
 #[derive(Clone, Debug)]
 pub struct UsageTap {
     protocol: Protocol,
-    usage: Usage,
-    reported: bool,
-    /// Whether some of it was estimated already.
+    figures: Figures,
+    /// What was read of other answers to the same request; whether it was estimated.
+    others: Usage,
     estimated: bool,
     text_bytes: usize,
     produced: bool,
     stopped: bool,
     began: bool,
+    lost: bool,
     response_id: Option<String>,
     next_sequence: i64,
     splits_cache_writes: bool,
@@ -48,13 +53,14 @@ impl UsageTap {
     pub fn new(protocol: Protocol) -> Self {
         Self {
             protocol,
-            usage: Usage::default(),
-            reported: false,
+            figures: Figures::default(),
+            others: Usage::default(),
             estimated: false,
             text_bytes: 0,
             produced: false,
             stopped: false,
             began: false,
+            lost: false,
             response_id: None,
             next_sequence: 0,
             splits_cache_writes: false,
@@ -72,34 +78,50 @@ impl UsageTap {
         self.next_sequence
     }
 
-    /// The usage so far; where the upstream named none, `input` as estimated and the output's text counted.
-    /// The flag says whether anything was estimated.
+    /// The figure for which none of the provider's is believed, by name and value.
+    pub fn disbelieved(&self) -> Option<&str> {
+        self.figures.absurd()
+    }
+
+    /// The usage so far; where the upstream named none, or none that can be believed, `input` as estimated and the
+    /// output's text counted. The flag says whether anything was estimated.
     pub fn reading(&self, input: i64) -> (Usage, bool) {
-        let delivered = estimate_tokens(self.text_bytes);
-        if !self.reported {
-            return (Usage { input, output: delivered, ..Usage::default() }, true);
-        }
-        // Before its end a stream may have named its input alone (`message_start`), and some providers name zeros.
-        if (!self.stopped || self.usage.output == 0) && self.usage.output < delivered {
-            return (Usage { output: delivered, ..self.usage }, true);
-        }
-        (self.usage, self.estimated)
+        let (own, estimated) = self.own_reading(input);
+        (sum(own, self.others), estimated || self.estimated)
     }
 
     /// Adds what another whole answer to the same request used; `input` as for [`Self::reading`].
     pub fn join(&mut self, other: &Self, input: i64) {
-        let ((own, own_estimated), (more, more_estimated)) = (self.reading(input), other.reading(input));
-        self.usage = Usage {
-            input: own.input.saturating_add(more.input),
-            output: own.output.saturating_add(more.output),
-            cache_read: own.cache_read.saturating_add(more.cache_read),
-            cache_creation_5m: own.cache_creation_5m.saturating_add(more.cache_creation_5m),
-            cache_creation_1h: own.cache_creation_1h.saturating_add(more.cache_creation_1h),
-            reasoning: own.reasoning.saturating_add(more.reasoning),
-        };
-        (self.reported, self.estimated) = (true, own_estimated || more_estimated);
-        self.text_bytes += other.text_bytes;
+        let (more, estimated) = other.reading(input);
+        self.others = sum(self.others, more);
+        self.estimated |= estimated;
         self.produced |= other.produced;
+    }
+
+    fn own_reading(&self, input: i64) -> (Usage, bool) {
+        let delivered = estimate_tokens(self.text_bytes);
+        if !self.figures.are_known() || self.disbelieved().is_some() {
+            return (Usage { input, output: delivered, ..Usage::default() }, true);
+        }
+        let mut usage = self.usage();
+        // No answer is made out of no input: some providers name zeros, others leave it out.
+        let is_input_unknown = usage.input == 0 && usage.cache_read == 0 && usage.cache_creation() == 0;
+        if is_input_unknown {
+            usage.input = input;
+        }
+        // Before its end a stream may have named its input alone (`message_start`).
+        let is_output_unknown = (!self.stopped || usage.output == 0) && usage.output < delivered;
+        if is_output_unknown {
+            usage.output = delivered;
+        }
+        (usage, is_output_unknown || (is_input_unknown && input > 0))
+    }
+
+    fn usage(&self) -> Usage {
+        match self.protocol {
+            Protocol::Messages => self.figures.beside(),
+            _ => self.figures.inside(self.splits_cache_writes),
+        }
     }
 
     /// Whether any content came.
@@ -117,6 +139,11 @@ impl UsageTap {
         self.began
     }
 
+    /// Whether nothing came that can be read, and something that cannot: no answer, though it has an end.
+    pub fn is_unreadable(&self) -> bool {
+        self.lost && !self.produced
+    }
+
     /// The id of a Responses or Messages answer.
     pub fn response_id(&self) -> Option<&str> {
         self.response_id.as_deref()
@@ -124,30 +151,44 @@ impl UsageTap {
 
     /// Output tokens counted from text so far.
     pub fn delivered(&self) -> i64 {
-        estimate_tokens(self.text_bytes).max(self.usage.output)
+        let named = if self.disbelieved().is_some() { 0 } else { self.usage().output };
+        estimate_tokens(self.text_bytes).max(named)
     }
 
-    /// Reads a whole answer.
-    pub fn whole(&mut self, body: &[u8]) {
-        let answer = serde_json::from_slice::<Whole<'_>>(body).unwrap_or_else(|_| Whole::odd(body));
-        if let Some(usage) = &answer.usage {
-            self.take(usage);
-        }
+    /// Reads a whole answer. Whether it is one: of the form its protocol promises, without an error in it.
+    pub fn whole(&mut self, body: &[u8]) -> bool {
+        let text = lenient::mended(body, Half::Replaced);
+        let Some(answer) = lenient::read::<Whole<'_>>(&text).map(|read| read.value) else { return false };
         self.stopped = true;
-        let has_memory = matches!(self.protocol, Protocol::Responses | Protocol::Messages);
-        self.response_id = answer.id.filter(|_| has_memory).map(std::borrow::Cow::into_owned);
-        let text = answer.content.iter().chain(&answer.output).chain(&answer.choices);
-        self.text_bytes += text.map(text_bytes).sum::<usize>();
-        self.produced = self.text_bytes > 0 || self.usage.output > 0 || self.protocol == Protocol::Embeddings;
+        let choices = answer.choices.as_deref().unwrap_or_default();
+        answer.usage.iter().chain(choices.iter().filter_map(|choice| choice.usage.as_ref())).for_each(|usage| self.take(usage));
+        self.text_bytes += answer.content.bytes + answer.output.bytes;
+        self.text_bytes += choices.iter().map(|choice| choice.message.bytes).sum::<usize>();
+        self.produced = self.text_bytes > 0 || self.usage().output > 0 || self.protocol == Protocol::Embeddings;
+        let is_broken = |reason: &Option<_>| reason.as_deref().is_some_and(|reason| ended(reason) == Ended::Interrupted);
+        let is_answer = match self.protocol {
+            Protocol::Messages => answer.content.is_list && !is_broken(&answer.stop_reason),
+            Protocol::ChatCompletions => {
+                !choices.is_empty() && choices.iter().all(|choice| !choice.error && !is_broken(&choice.finish_reason))
+            }
+            Protocol::Responses => answer.output.is_list && !is_broken(&answer.status),
+            Protocol::Embeddings => answer.data,
+            Protocol::CountTokens => answer.input_tokens.is_some(),
+        };
+        self.response_id = answer
+            .id
+            .filter(|_| matches!(self.protocol, Protocol::Responses | Protocol::Messages))
+            .map(std::borrow::Cow::into_owned);
+        is_answer && !answer.error
     }
 
     /// Reads one event of a stream.
     pub fn event(&mut self, frame: &Frame) -> Meaning {
-        let Some(data) = &frame.data else { return Meaning::Silence };
-        let meaning = match self.protocol {
-            Protocol::Messages => self.messages_event(data),
-            Protocol::Responses => self.responses_event(data, frame.event.as_deref().unwrap_or_default()),
-            _ => self.chat_chunk(data),
+        let Some(data) = frame.data.as_deref().map(<[u8]>::trim_ascii) else { return Meaning::Silence };
+        let meaning = match data {
+            b"[DONE]" if self.protocol == Protocol::ChatCompletions => Meaning::End,
+            b"[DONE]" => Meaning::Silence,
+            _ => self.data(data, frame.event.as_deref().unwrap_or_default()),
         };
         let is_last = meaning == Meaning::End && self.protocol != Protocol::Responses;
         self.began |= meaning != Meaning::Silence && !is_last;
@@ -156,118 +197,127 @@ impl UsageTap {
         meaning
     }
 
-    fn messages_event(&mut self, data: &[u8]) -> Meaning {
-        let Ok(event) = serde_json::from_slice::<MessagesEvent<'_>>(data) else { return Meaning::Opening };
+    /// `named` is the kind as the `event:` line has it.
+    fn data(&mut self, data: &[u8], named: &str) -> Meaning {
+        let text = lenient::mended(data, Half::Replaced);
+        let read = match self.protocol {
+            Protocol::Messages => lenient::read(&text).map(|read| (self.messages_event(&read.value, named), read.lost)),
+            Protocol::Responses => lenient::read(&text).map(|read| (self.responses_event(read.value, named), read.lost)),
+            _ => lenient::read(&text).map(|read| (self.chat_chunk(&read.value), read.lost)),
+        };
+        match read {
+            Some((meaning, lost)) => {
+                self.lost |= lost;
+                meaning
+            }
+            None => {
+                self.lost = true;
+                // What does not even look like an event is passed over, as clients do.
+                if text.trim_start_matches('\u{FEFF}').trim_start().starts_with('{') { Meaning::Fault } else { Meaning::Silence }
+            }
+        }
+    }
+
+    fn messages_event(&mut self, event: &MessagesEvent<'_>, named: &str) -> Meaning {
         if let Some(usage) = event.message.as_ref().and_then(|message| message.usage.as_ref()).or(event.usage.as_ref()) {
             self.take(usage);
         }
         if let Some(id) = event.message.and_then(|message| message.id) {
             self.response_id = Some(id.into_owned());
         }
-        match event.kind.as_deref() {
-            Some("ping") => Meaning::Silence,
-            Some("error") => Meaning::Error,
-            Some("message_stop") => Meaning::End,
-            Some("content_block_start") => match event.content_block {
+        let kind = event.kind.as_deref().filter(|kind| !kind.is_empty()).unwrap_or(named);
+        match kind {
+            "ping" => Meaning::Silence,
+            "error" if event.kind.is_some() => Meaning::Error,
+            _ if event.error => Meaning::Fault,
+            "message_stop" => Meaning::End,
+            "content_block_start" => match &event.content_block {
                 Some(block) if !matches!(block.kind.as_deref(), Some("text" | "thinking")) => {
                     self.produced = true;
                     Meaning::Content
                 }
-                Some(Block { text: Some(text), .. }) if !text.is_empty() => {
-                    self.text_bytes += text.len();
+                Some(block) if block.text.bytes > 0 => {
+                    self.text_bytes += block.text.bytes;
                     Meaning::Content
                 }
                 _ => Meaning::Opening,
             },
-            Some("content_block_delta") => {
-                self.text_bytes += event.delta.map_or(0, |delta| delta.text_bytes());
+            "content_block_delta" => {
+                self.text_bytes += event.delta.as_ref().map_or(0, |delta| delta.text_bytes());
                 Meaning::Content
             }
-            Some("message_delta") => {
-                self.stopped |= event.delta.is_some_and(|delta| delta.stop_reason.is_some());
-                Meaning::Content
+            "message_delta" => {
+                let reason = event.delta.as_ref().and_then(|delta| delta.stop_reason.as_deref());
+                self.stopped |= reason.is_some();
+                if reason.is_some_and(|reason| ended(reason) == Ended::Interrupted) { Meaning::Fault } else { Meaning::Content }
             }
             _ => Meaning::Opening,
         }
     }
 
-    fn chat_chunk(&mut self, data: &[u8]) -> Meaning {
-        if data.trim_ascii() == b"[DONE]" {
-            return Meaning::End;
-        }
-        let Ok(chunk) = serde_json::from_slice::<ChatChunk<'_>>(data) else { return self.odd_chunk(data) };
-        if chunk.error.is_some() {
+    fn chat_chunk(&mut self, chunk: &ChatChunk<'_>) -> Meaning {
+        if chunk.error {
             return Meaning::Error;
         }
-        if let Some(usage) = &chunk.usage {
-            self.take(usage);
-            if chunk.choices.is_empty() {
-                return Meaning::UsageChunk;
-            }
-        }
-        let mut meaning = Meaning::Opening;
-        for choice in chunk.choices {
-            let bytes = choice.delta.as_ref().map_or(0, ChatDelta::text_bytes);
-            self.text_bytes += bytes;
-            let calls = choice
-                .delta
-                .is_some_and(|delta| delta.tool_calls.is_some_and(|calls| !calls.is_empty()) || delta.function_call.is_some());
-            // Some providers write an empty one in every chunk.
-            let stops = choice.finish_reason.is_some_and(|reason| !reason.is_empty());
-            self.stopped |= stops;
-            self.produced |= calls;
-            if bytes > 0 || calls || stops {
-                meaning = Meaning::Content;
-            }
-        }
-        meaning
-    }
-
-    /// A chunk that is not as OpenAI's are: content in parts (Mistral's thinking), arguments as an object, `choices: null`.
-    fn odd_chunk(&mut self, data: &[u8]) -> Meaning {
-        let Ok(chunk) = serde_json::from_slice::<Value>(data) else { return Meaning::Opening };
-        if chunk.get("error").is_some_and(|error| !error.is_null()) {
-            return Meaning::Error;
-        }
-        let usage = chunk.get("usage").and_then(|usage| RawUsage::deserialize(usage).ok());
-        if let Some(usage) = &usage {
-            self.take(usage);
-        }
-        let choices = chunk.get("choices").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        if usage.is_some() && choices.is_empty() {
+        let choices = chunk.choices.as_deref().unwrap_or_default();
+        let elsewhere = chunk.x_groq.iter().filter_map(|holder| holder.usage.as_ref());
+        let usages = elsewhere.chain(choices.iter().filter_map(|choice| choice.usage.as_ref())).chain(&chunk.usage);
+        usages.for_each(|usage| self.take(usage));
+        if chunk.usage.is_some() && choices.is_empty() {
             return Meaning::UsageChunk;
         }
         let mut meaning = Meaning::Opening;
         for choice in choices {
-            let bytes = choice.get("delta").map_or(0, text_bytes);
-            let stops = choice.get("finish_reason").and_then(Value::as_str).is_some_and(|reason| !reason.is_empty());
-            self.text_bytes += bytes;
-            self.stopped |= stops;
-            if bytes > 0 || stops {
-                meaning = Meaning::Content;
+            match self.chat_choice(choice) {
+                Meaning::Fault => return Meaning::Fault,
+                Meaning::Content => meaning = Meaning::Content,
+                _ => {}
             }
         }
         meaning
     }
 
-    /// `named` is the kind as the `event:` line has it.
-    fn responses_event(&mut self, data: &[u8], named: &str) -> Meaning {
-        let Ok(event) = serde_json::from_slice::<ResponsesEvent<'_>>(data) else { return Meaning::Opening };
-        let is_bare_error = event.error.is_some() && event.response.is_none();
+    fn chat_choice(&mut self, choice: &ChatChoice<'_>) -> Meaning {
+        let bytes = choice.delta.as_ref().map_or(0, ChatDelta::text_bytes);
+        self.text_bytes += bytes;
+        let calls = choice.delta.as_ref().is_some_and(ChatDelta::calls);
+        self.produced |= calls;
+        // Some providers write an empty one in every chunk.
+        let reason = choice.finish_reason.as_deref().filter(|reason| !reason.is_empty());
+        if choice.error || reason.is_some_and(|reason| ended(reason) == Ended::Interrupted) {
+            return Meaning::Fault;
+        }
+        self.stopped |= reason.is_some();
+        if bytes > 0 || calls || reason.is_some() { Meaning::Content } else { Meaning::Opening }
+    }
+
+    fn responses_event(&mut self, event: ResponsesEvent<'_>, named: &str) -> Meaning {
+        let is_bare_error = event.error && event.response.is_none();
+        let failed = |response: &ResponseHolder<'_>| {
+            response.error || response.status.as_deref().is_some_and(|status| ended(status) == Ended::Interrupted)
+        };
+        let has_failed = event.response.as_ref().is_some_and(failed);
+        let kind = event.kind.as_deref().filter(|kind| !kind.is_empty()).unwrap_or(named);
+        let is_last = matches!(kind, "response.completed" | "response.incomplete" | "response.done");
         if let Some(response) = event.response {
             if let Some(usage) = &response.usage {
                 self.take(usage);
+            }
+            // Where no event told it, the last one does.
+            if is_last {
+                self.text_bytes = self.text_bytes.max(response.output.bytes);
             }
             if let Some(id) = response.id {
                 self.response_id = Some(id.into_owned());
             }
         }
-        self.next_sequence = event.sequence_number.map_or(self.next_sequence, |number| number.saturating_add(1));
-        let kind = event.kind.as_deref().filter(|kind| !kind.is_empty()).unwrap_or(named);
+        let number = event.sequence_number.and_then(|number| i64::try_from(number).ok());
+        self.next_sequence = number.map_or(self.next_sequence, |number| number + 1);
         match kind {
             "error" | "response.failed" | "response.cancelled" => Meaning::Error,
             _ if is_bare_error => Meaning::Error,
-            "response.completed" | "response.incomplete" | "response.done" => {
+            _ if is_last && has_failed => Meaning::Fault,
+            _ if is_last => {
                 self.stopped = true;
                 Meaning::End
             }
@@ -279,7 +329,7 @@ impl UsageTap {
                 }
             },
             _ if kind.ends_with(".delta") => {
-                self.text_bytes += event.delta.map_or(0, |delta| delta.len());
+                self.text_bytes += event.delta.bytes;
                 Meaning::Content
             }
             _ if kind.ends_with(".done") => Meaning::Content,
@@ -287,71 +337,20 @@ impl UsageTap {
         }
     }
 
-    /// Takes a usage object in; later figures overwrite earlier ones, since they are cumulative.
+    /// Takes a usage object in.
     fn take(&mut self, raw: &RawUsage) {
-        self.reported = true;
-        let usage = &mut self.usage;
-        let set = |slot: &mut i64, value: Option<i64>| *slot = value.map_or(*slot, |value| value.max(0));
-        if self.protocol == Protocol::Messages {
-            set(&mut usage.input, raw.input_tokens);
-            set(&mut usage.output, raw.output_tokens);
-            set(&mut usage.cache_read, raw.cache_read_input_tokens);
-            match &raw.cache_creation {
-                Some(split) => {
-                    set(&mut usage.cache_creation_5m, split.ephemeral_5m_input_tokens);
-                    set(&mut usage.cache_creation_1h, split.ephemeral_1h_input_tokens);
-                }
-                None if usage.cache_creation_1h == 0 => set(&mut usage.cache_creation_5m, raw.cache_creation_input_tokens),
-                None => {}
-            }
-            set(&mut usage.reasoning, raw.output_tokens_details.as_ref().and_then(|details| details.thinking_tokens));
-            return;
-        }
-        let details = raw.prompt_tokens_details.as_ref().or(raw.input_tokens_details.as_ref());
-        set(&mut usage.cache_read, details.and_then(|details| details.cached_tokens));
-        // OpenAI's cached tokens are inside its input; Anthropic's stand beside it.
-        if self.splits_cache_writes {
-            set(&mut usage.cache_creation_5m, details.and_then(|details| details.cache_write_tokens));
-        }
-        if let Some(input) = raw.prompt_tokens.or(raw.input_tokens) {
-            usage.input = input.saturating_sub(usage.cache_read).saturating_sub(usage.cache_creation_5m).max(0);
-        }
-        set(&mut usage.output, raw.completion_tokens.or(raw.output_tokens));
-        let output_details = raw.completion_tokens_details.as_ref().or(raw.output_tokens_details.as_ref());
-        set(&mut usage.reasoning, output_details.and_then(|details| details.reasoning_tokens));
+        self.figures.take(raw);
     }
 }
 
-/// Bytes of text in a part of a whole answer, wherever they stand.
-fn text_bytes(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(text_bytes).sum(),
-        Value::Object(fields) => fields
-            .iter()
-            .filter(|(key, _)| {
-                matches!(
-                    key.as_str(),
-                    "text"
-                        | "thinking"
-                        | "input"
-                        | "content"
-                        | "message"
-                        | "arguments"
-                        | "summary"
-                        | "tool_calls"
-                        | "function"
-                        | "reasoning_content"
-                        | "reasoning"
-                )
-            })
-            .map(|(key, value)| match value {
-                // Arguments that are an object: all of it is output.
-                Value::Object(_) if matches!(key.as_str(), "input" | "arguments") => value.to_string().len(),
-                _ => text_bytes(value),
-            })
-            .sum(),
-        _ => 0,
+fn sum(one: Usage, other: Usage) -> Usage {
+    Usage {
+        input: one.input.saturating_add(other.input),
+        output: one.output.saturating_add(other.output),
+        cache_read: one.cache_read.saturating_add(other.cache_read),
+        cache_creation_5m: one.cache_creation_5m.saturating_add(other.cache_creation_5m),
+        cache_creation_1h: one.cache_creation_1h.saturating_add(other.cache_creation_1h),
+        reasoning: one.reasoning.saturating_add(other.reasoning),
     }
 }
 

@@ -3,187 +3,231 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::Value;
 
-#[derive(Deserialize)]
+use crate::translation::lenient::{self, Amount, TextBytes};
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Whole<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::cow")]
     pub(super) id: Option<Cow<'a, str>>,
+    #[serde(deserialize_with = "lenient::object")]
     pub(super) usage: Option<RawUsage>,
-    #[serde(default)]
-    pub(super) content: Vec<Value>,
-    #[serde(default)]
-    pub(super) output: Vec<Value>,
-    #[serde(default)]
-    pub(super) choices: Vec<Value>,
+    pub(super) content: TextBytes,
+    pub(super) output: TextBytes,
+    #[serde(borrow, deserialize_with = "lenient::list")]
+    pub(super) choices: Option<Vec<WholeChoice<'a>>>,
+    #[serde(deserialize_with = "lenient::is_list")]
+    pub(super) data: bool,
+    #[serde(deserialize_with = "lenient::figure")]
+    pub(super) input_tokens: Option<i64>,
+    #[serde(deserialize_with = "lenient::present")]
+    pub(super) error: bool,
+    #[serde(borrow, deserialize_with = "lenient::cow")]
+    pub(super) status: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "lenient::cow")]
+    pub(super) stop_reason: Option<Cow<'a, str>>,
 }
 
-impl Whole<'_> {
-    /// An answer of which a field is not as the API has it: what of the others can be read.
-    pub(super) fn odd(body: &[u8]) -> Self {
-        let mut answer: Value = serde_json::from_slice(body).unwrap_or_default();
-        let mut list = |name: &str| match answer.get_mut(name).map(Value::take) {
-            Some(Value::Array(items)) => items,
-            _ => Vec::new(),
-        };
-        let (content, output, choices) = (list("content"), list("output"), list("choices"));
-        let id = answer.get("id").and_then(Value::as_str).map(|id| Cow::Owned(id.to_owned()));
-        let usage = answer.get("usage").and_then(|usage| RawUsage::deserialize(usage).ok());
-        Self { id, usage, content, output, choices }
-    }
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WholeChoice<'a> {
+    pub(super) message: TextBytes,
+    #[serde(borrow, deserialize_with = "lenient::cow")]
+    pub(super) finish_reason: Option<Cow<'a, str>>,
+    #[serde(deserialize_with = "lenient::present")]
+    pub(super) error: bool,
+    #[serde(deserialize_with = "lenient::object")]
+    pub(super) usage: Option<RawUsage>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct MessagesEvent<'a> {
-    #[serde(rename = "type", borrow)]
+    #[serde(rename = "type", borrow, deserialize_with = "lenient::cow")]
     pub(super) kind: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::object")]
     pub(super) message: Option<Message<'a>>,
+    #[serde(deserialize_with = "lenient::object")]
     pub(super) usage: Option<RawUsage>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::object")]
     pub(super) content_block: Option<Block<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::object")]
     pub(super) delta: Option<Delta<'a>>,
+    #[serde(deserialize_with = "lenient::present")]
+    pub(super) error: bool,
 }
 
-#[derive(Deserialize)]
-pub(super) struct Message<'a> {
-    #[serde(borrow)]
-    pub(super) id: Option<Cow<'a, str>>,
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct UsageHolder {
+    #[serde(deserialize_with = "lenient::object")]
     pub(super) usage: Option<RawUsage>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct Block<'a> {
-    #[serde(rename = "type", borrow)]
-    pub(super) kind: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub(super) text: Option<Cow<'a, str>>,
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Message<'a> {
+    #[serde(borrow, deserialize_with = "lenient::cow")]
+    pub(super) id: Option<Cow<'a, str>>,
+    #[serde(deserialize_with = "lenient::object")]
+    pub(super) usage: Option<RawUsage>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Block<'a> {
+    #[serde(rename = "type", borrow, deserialize_with = "lenient::cow")]
+    pub(super) kind: Option<Cow<'a, str>>,
+    pub(super) text: TextBytes,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Delta<'a> {
-    #[serde(borrow)]
-    pub(super) text: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub(super) thinking: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub(super) partial_json: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    text: TextBytes,
+    thinking: TextBytes,
+    partial_json: TextBytes,
+    #[serde(borrow, deserialize_with = "lenient::cow")]
     pub(super) stop_reason: Option<Cow<'a, str>>,
 }
 
 impl Delta<'_> {
     pub(super) fn text_bytes(&self) -> usize {
-        [&self.text, &self.thinking, &self.partial_json].into_iter().flatten().map(|text| text.len()).sum()
+        self.text.bytes + self.thinking.bytes + self.partial_json.bytes
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct ChatChunk<'a> {
-    #[serde(default, borrow)]
-    pub(super) choices: Vec<ChatChoice<'a>>,
+    #[serde(borrow, deserialize_with = "lenient::list")]
+    pub(super) choices: Option<Vec<ChatChoice<'a>>>,
+    #[serde(deserialize_with = "lenient::object")]
     pub(super) usage: Option<RawUsage>,
-    pub(super) error: Option<serde::de::IgnoredAny>,
+    /// Groq's place for it.
+    #[serde(deserialize_with = "lenient::object")]
+    pub(super) x_groq: Option<UsageHolder>,
+    #[serde(deserialize_with = "lenient::present")]
+    pub(super) error: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct ChatChoice<'a> {
-    #[serde(borrow)]
-    pub(super) delta: Option<ChatDelta<'a>>,
-    #[serde(borrow)]
+    #[serde(deserialize_with = "lenient::object")]
+    pub(super) delta: Option<ChatDelta>,
+    #[serde(borrow, deserialize_with = "lenient::cow")]
     pub(super) finish_reason: Option<Cow<'a, str>>,
+    #[serde(deserialize_with = "lenient::present")]
+    pub(super) error: bool,
+    /// Moonshot's place for it.
+    #[serde(deserialize_with = "lenient::object")]
+    pub(super) usage: Option<RawUsage>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct ChatDelta<'a> {
-    #[serde(borrow)]
-    pub(super) content: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub(super) refusal: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub(super) reasoning_content: Option<Cow<'a, str>>,
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ChatDelta {
+    content: TextBytes,
+    refusal: TextBytes,
+    reasoning_content: TextBytes,
     /// OpenRouter's name for the same.
-    pub(super) reasoning: Option<Value>,
-    #[serde(borrow)]
-    pub(super) tool_calls: Option<Vec<ChatCall<'a>>>,
-    pub(super) function_call: Option<serde::de::IgnoredAny>,
+    reasoning: TextBytes,
+    tool_calls: TextBytes,
+    function_call: TextBytes,
 }
 
-#[derive(Deserialize)]
-pub(super) struct ChatCall<'a> {
-    #[serde(borrow)]
-    pub(super) function: Option<ChatFunction<'a>>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct ChatFunction<'a> {
-    #[serde(borrow)]
-    pub(super) arguments: Option<Cow<'a, str>>,
-}
-
-impl ChatDelta<'_> {
+impl ChatDelta {
     pub(super) fn text_bytes(&self) -> usize {
-        let texts = [&self.content, &self.refusal, &self.reasoning_content].into_iter().flatten();
-        let calls = self.tool_calls.iter().flatten().filter_map(|call| call.function.as_ref()?.arguments.as_ref());
-        let reasoning = self.reasoning.as_ref().and_then(Value::as_str).map_or(0, str::len);
-        reasoning + texts.chain(calls).map(|text| text.len()).sum::<usize>()
+        // By two names it is the same thought.
+        let thought = self.reasoning_content.bytes.max(self.reasoning.bytes);
+        thought + self.content.bytes + self.refusal.bytes + self.tool_calls.bytes + self.function_call.bytes
+    }
+
+    pub(super) fn calls(&self) -> bool {
+        self.tool_calls.any || self.function_call.any
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct ResponsesEvent<'a> {
-    #[serde(rename = "type", borrow)]
+    #[serde(rename = "type", borrow, deserialize_with = "lenient::cow")]
     pub(super) kind: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::object")]
     pub(super) response: Option<ResponseHolder<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::object")]
     pub(super) item: Option<Item<'a>>,
-    #[serde(borrow)]
-    pub(super) delta: Option<Cow<'a, str>>,
-    pub(super) error: Option<serde::de::IgnoredAny>,
-    pub(super) sequence_number: Option<i64>,
+    pub(super) delta: TextBytes,
+    #[serde(deserialize_with = "lenient::present")]
+    pub(super) error: bool,
+    #[serde(deserialize_with = "lenient::index")]
+    pub(super) sequence_number: Option<usize>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct ResponseHolder<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::cow")]
     pub(super) id: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "lenient::cow")]
+    pub(super) status: Option<Cow<'a, str>>,
+    #[serde(deserialize_with = "lenient::object")]
     pub(super) usage: Option<RawUsage>,
+    #[serde(deserialize_with = "lenient::present")]
+    pub(super) error: bool,
+    pub(super) output: TextBytes,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Item<'a> {
-    #[serde(rename = "type", borrow)]
+    #[serde(rename = "type", borrow, deserialize_with = "lenient::cow")]
     pub(super) kind: Option<Cow<'a, str>>,
 }
 
-/// All three vendors' usage objects in one.
-#[derive(Deserialize)]
+/// All makers' usage objects in one. docs/conversion.md tells whose field each is.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct RawUsage {
-    pub(super) input_tokens: Option<i64>,
-    pub(super) output_tokens: Option<i64>,
-    pub(super) cache_read_input_tokens: Option<i64>,
-    pub(super) cache_creation_input_tokens: Option<i64>,
+    pub(super) input_tokens: Amount,
+    pub(super) output_tokens: Amount,
+    pub(super) cache_read_input_tokens: Amount,
+    pub(super) cache_creation_input_tokens: Amount,
+    #[serde(deserialize_with = "lenient::object")]
     pub(super) cache_creation: Option<CacheCreation>,
-    pub(super) prompt_tokens: Option<i64>,
-    pub(super) completion_tokens: Option<i64>,
+    pub(super) prompt_tokens: Amount,
+    pub(super) completion_tokens: Amount,
+    pub(super) total_tokens: Amount,
+    pub(super) prompt_cache_hit_tokens: Amount,
+    pub(super) prompt_cache_miss_tokens: Amount,
+    pub(super) cached_tokens: Amount,
+    pub(super) num_cached_tokens: Amount,
+    pub(super) reasoning_tokens: Amount,
+    #[serde(deserialize_with = "lenient::object")]
     pub(super) prompt_tokens_details: Option<Details>,
+    #[serde(deserialize_with = "lenient::object")]
     pub(super) input_tokens_details: Option<Details>,
+    #[serde(deserialize_with = "lenient::object")]
     pub(super) completion_tokens_details: Option<Details>,
+    #[serde(deserialize_with = "lenient::object")]
     pub(super) output_tokens_details: Option<Details>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct CacheCreation {
-    pub(super) ephemeral_5m_input_tokens: Option<i64>,
-    pub(super) ephemeral_1h_input_tokens: Option<i64>,
+    pub(super) ephemeral_5m_input_tokens: Amount,
+    pub(super) ephemeral_1h_input_tokens: Amount,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Details {
-    pub(super) cached_tokens: Option<i64>,
-    pub(super) cache_write_tokens: Option<i64>,
-    pub(super) reasoning_tokens: Option<i64>,
-    pub(super) thinking_tokens: Option<i64>,
+    pub(super) cached_tokens: Amount,
+    pub(super) cache_write_tokens: Amount,
+    pub(super) cache_creation_input_tokens: Amount,
+    pub(super) reasoning_tokens: Amount,
+    pub(super) thinking_tokens: Amount,
 }

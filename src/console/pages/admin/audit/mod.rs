@@ -28,6 +28,7 @@ const DEEDS: &[(&str, &[&str])] = &[
     ("price", &["price.create", "price.update", "price.delete", "price.import"]),
     ("settings", &["settings.update"]),
     ("admin_token", &["admin_token.create", "admin_token.remove"]),
+    ("receipt", &["receipt.retry", "receipt.drop"]),
     ("config", &["config.export", "config.import"]),
     ("export", &["export.download"]),
     ("archive", &["archive.download", "archive.delete"]),

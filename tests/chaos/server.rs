@@ -1,0 +1,55 @@
+//! A PostgreSQL server of a test's own, whose disk it may fill.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Stopped when dropped.
+pub struct Server {
+    data: PathBuf,
+    port: u16,
+}
+
+impl Server {
+    /// Makes a cluster in `data` and starts it there.
+    pub fn start(data: &Path) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // Whoever runs the server walks through every directory above.
+        for above in data.ancestors().skip(1).take_while(|above| above.starts_with("/tmp/") && *above != Path::new("/tmp")) {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(above, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        let server = Self { data: data.to_owned(), port };
+        let data = data.display();
+        server.runs(&format!("initdb -D {data} -U postgres --auth=trust --no-sync --wal-segsize=1"));
+        let options = format!(
+            "-p {port} -k {data} -c listen_addresses=127.0.0.1 -c shared_buffers=16MB -c fsync=off -c max_wal_size=16MB \
+             -c min_wal_size=8MB -c wal_keep_size=0 -c log_min_messages=fatal"
+        );
+        server.runs(&format!("pg_ctl -D {data} -o '{options}' -l {data}/log -w start"));
+        server
+    }
+
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// PostgreSQL refuses to run as root.
+    fn runs(&self, command: &str) {
+        let installed = fs::read_dir("/usr/lib/postgresql").unwrap().map(|entry| entry.unwrap().path().join("bin"));
+        let programs = installed.max().unwrap();
+        let script = format!("PATH={}:$PATH {command}", programs.display());
+        let mut run = Command::new("su");
+        run.args(["postgres", "-s", "/bin/sh", "-c", &script]).current_dir("/");
+        run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let status = run.status().unwrap();
+        assert!(status.success(), "{command}: {status}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.runs(&format!("pg_ctl -D {} -m immediate -w stop", self.data.display()));
+    }
+}
