@@ -90,7 +90,7 @@ impl<'de, K: Kind<'de>> Visitor<'de> for Wanted<K> {
         Ok(kept(K::of_number(value)))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Self::Value, E> {
         self.visit_string(value.to_owned())
     }
 

@@ -56,15 +56,15 @@ impl<'de> Visitor<'de> for Counter {
         Ok(TextBytes::default())
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<TextBytes, E> {
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<TextBytes, E> {
         self.visit_str(&value.to_string())
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<TextBytes, E> {
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<TextBytes, E> {
         self.visit_str(&value.to_string())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<TextBytes, E> {
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<TextBytes, E> {
         self.visit_str(&value.to_string())
     }
 

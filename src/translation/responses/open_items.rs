@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::read_items::thought;
-use super::wire::{OutputItem, OutputPart, Thinking, Words};
+use super::wire::{OutputItem, OutputPart, Thinking};
 use crate::translation::hub::{Event, InputUnwrapper, Opening, ToolKind, ToolNames};
 use crate::translation::lenient::told_bytes;
 

@@ -127,7 +127,7 @@ fn write_text(request: &mut Request, body: &mut Map<String, Value>) {
                 // Claude's is always strict, but allows optional properties.
                 format["strict"] = (strict && (!is_claudes || is_strict(&schema))).into();
             }
-            format["schema"] = schema;
+            format["schema"] = mended(&schema);
             text.insert("format".to_owned(), format);
         }
     }

@@ -222,8 +222,8 @@ impl UsageTap {
         if let Some(usage) = event.message.as_ref().and_then(|message| message.usage.as_ref()).or(event.usage.as_ref()) {
             self.take(usage);
         }
-        if let Some(id) = event.message.and_then(|message| message.id) {
-            self.response_id = Some(id.into_owned());
+        if let Some(id) = event.message.as_ref().and_then(|message| message.id.as_deref()) {
+            self.response_id = Some(id.to_owned());
         }
         let kind = event.kind.as_deref().filter(|kind| !kind.is_empty()).unwrap_or(named);
         match kind {
