@@ -1,7 +1,8 @@
 //! What the cellar asks of the house: storage, the journal, clocks, encoding. Implemented above, passed in.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -160,10 +161,12 @@ pub trait Journal: Send {
     fn take_back(&mut self, id: i64, retry: bool) -> io::Result<Option<SetAside>>;
 }
 
-/// Wall-clock time.
+/// Time, read in two ways: what day and hour it is, and how much of it has passed.
 pub trait Clock: Send + Sync {
-    /// Epoch milliseconds.
+    /// Epoch milliseconds by the wall clock, for timestamps, days and expiry dates. Somebody may set it.
     fn now_ms(&self) -> i64;
+    /// Milliseconds since some fixed moment, for windows, rests and whatever else lasts: nobody can set it.
+    fn monotonic_ms(&self) -> i64;
 }
 
 /// The machine's clock.
@@ -174,6 +177,11 @@ impl Clock for SystemClock {
     fn now_ms(&self) -> i64 {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn monotonic_ms(&self) -> i64 {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        i64::try_from(START.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 }
 

@@ -59,6 +59,7 @@ fn gate_ask(inbound: &Inbound, offers: &[Offer], fallback: Option<&Offer>, input
         policy: settings.balance_policy,
         budget: caller.key.budget,
         daily_tokens: caller.key.daily_tokens,
+        day_hold: input.saturating_add(daily_output(caller.protocol, ask, settings)),
         day_start: caller.day_start,
     });
     user_gate::Ask {
@@ -72,17 +73,28 @@ fn gate_ask(inbound: &Inbound, offers: &[Offer], fallback: Option<&Offer>, input
     }
 }
 
-/// Output tokens to hold money for.
+/// Output tokens to hold money for. A whole answer's hold cannot grow while it is made, so all of it is held.
 fn expected_output(protocol: Protocol, ask: &Ask, settings: &Settings) -> i64 {
     if matches!(protocol, Protocol::Embeddings | Protocol::CountTokens) {
         return 0;
     }
-    let worst = ask.max_output.unwrap_or(MODEL_MAX_OUTPUT).max(0);
+    let worst = ask.max_output.unwrap_or(MODEL_MAX_OUTPUT);
     let each = match settings.balance_policy {
-        BalancePolicy::Strict => worst,
-        BalancePolicy::SpendRemainder => worst.min(settings.hold_output_tokens),
+        BalancePolicy::SpendRemainder if ask.stream => worst.min(settings.hold_output_tokens),
+        BalancePolicy::SpendRemainder | BalancePolicy::Strict => worst,
     };
     each.saturating_mul(ask.choices)
+}
+
+/// Output tokens to hold of a key's day: what was asked for, since this hold does not grow either. A stream without a
+/// limit counts as one that needs no second hold of money, or small quotas would serve one stream at a time.
+fn daily_output(protocol: Protocol, ask: &Ask, settings: &Settings) -> i64 {
+    match ask.max_output {
+        Some(asked) if ask.stream && !matches!(protocol, Protocol::Embeddings | Protocol::CountTokens) => {
+            asked.saturating_mul(ask.choices)
+        }
+        _ => expected_output(protocol, ask, settings),
+    }
 }
 
 fn user_limits(caller: &Caller, settings: &Settings) -> Limits {

@@ -64,12 +64,12 @@ async fn identify(desk: &Desk, credential: Option<&str>, address: Option<IpAddr>
         return Err(unknown(credential));
     }
     let digest = KeyDigest(Sha256::digest(credential.as_bytes()).into());
-    let now = desk.clock.now_ms();
     if let Some(known) = desk.cellar.cache.cached_key(&digest) {
         return Ok(known);
     }
     // Good keys share an address with bad ones (an office, a proxy): a closed address is told so only when the
     // key is not known, or when too many such look-ups are under way.
+    let now = desk.clock.monotonic_ms();
     let closed_for = desk.throttle.closed_for(address, now);
     let _look_up = match closed_for.map(|retry_ms| (retry_ms, desk.throttle.look_up())) {
         Some((retry_ms, None)) => return Err(Refused::Guessing { retry_ms }),

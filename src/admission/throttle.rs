@@ -29,7 +29,7 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// Milliseconds for which the address is closed to unknown keys; `None` = it is open.
+    /// Milliseconds for which the address is closed to unknown keys; `None` = it is open. `now_ms` is monotonic.
     pub fn closed_for(&self, address: Option<IpAddr>, now_ms: i64) -> Option<i64> {
         let guesses = self.guesses.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (minute, count) = *guesses.get(&canonical(address?))?;

@@ -90,7 +90,7 @@ impl System for Process {
 /// Runs what reads or writes a file on a thread for that.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, StorageIll> + Send + 'static) -> Served<T> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(StorageIll("the work was broken off".to_owned()))).map_err(|ill| ServiceError::ill(ill))
+    done.unwrap_or_else(|_| Err(StorageIll("the work was broken off".to_owned()))).map_err(ServiceError::ill)
 }
 
 fn books_of(ledger: LedgerState) -> Books {

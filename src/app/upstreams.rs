@@ -118,6 +118,7 @@ fn shown(state: actors::channel_health::ChannelState) -> ChannelState {
         circuit,
         opened_at: state.opened_ms,
         resting_until: state.resting_until_ms.max(open_until),
+        resting_why: state.resting_why.map(str::to_owned),
         in_flight: state.in_flight,
         requests: state.requests,
         failures: state.failures,

@@ -215,6 +215,9 @@ fn gate_told(refusal: &Refusal, message: String) -> Told {
         Refusal::NoSlot { limit } => {
             Told::refusal(Fault::LIMITED, message).retry(RETRY_SECONDS * 1_000).limited_to(i64::from(*limit), Counted::Requests)
         }
+        Refusal::DailyHeld { limit } => {
+            Told::refusal(Fault::LIMITED, message).retry(RETRY_SECONDS * 1_000).limited_to(*limit, Counted::Tokens)
+        }
         Refusal::BalanceHeld => {
             Told::refusal(Fault::LIMITED, message).retry(RETRY_SECONDS * 1_000).limited_to(0, Counted::Requests)
         }

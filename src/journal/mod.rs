@@ -95,12 +95,22 @@ impl FileJournal {
         Ok(journal)
     }
 
+    /// Begins a segment, if the disk has space for it: the space that the newest one was given is not left behind.
     fn rotate(&mut self) -> io::Result<()> {
         let number = self.segments.back().map_or(1, |segment| segment.number + 1);
         let (segment, writer) = new_segment(&self.directory, number)?;
+        let wanted = space::disk_of(&self.directory).map_or(0, |disk| 2 * disk.reserve);
+        let secured = match space::take(&writer, 0, wanted) {
+            Ok(()) => wanted,
+            Err(error) if self.torn || error.kind() == io::ErrorKind::Unsupported => 0,
+            Err(error) => {
+                fs::remove_file(&segment.path)?;
+                return Err(error);
+            }
+        };
         self.segments.push_back(segment);
         self.writer = writer;
-        (self.secured, self.torn) = (0, false);
+        (self.secured, self.torn) = (secured, false);
         Ok(())
     }
 
@@ -233,8 +243,10 @@ impl Journal for FileJournal {
                 Err(error) => is_left_to_luck = error.kind() == io::ErrorKind::Unsupported,
             }
         }
-        let ahead = if is_left_to_luck { disk.free } else { self.secured.saturating_sub(written) };
-        Room { is_enough: ahead >= disk.reserve / 2, free: Some(disk.free) }
+        // What is taken ahead is for those under way: nobody new is let in once the disk itself has nothing left.
+        let has_space = disk.free >= disk.reserve / 4;
+        let is_secured = is_left_to_luck || self.secured.saturating_sub(written) >= disk.reserve / 2;
+        Room { is_enough: has_space && is_secured, free: Some(disk.free) }
     }
 
     fn probe(&mut self) -> io::Result<()> {

@@ -31,6 +31,9 @@ pub(super) fn disk_of(path: &Path) -> Option<Disk> {
 /// When there is none, or (`Unsupported`) the file system cannot do that.
 #[cfg(target_os = "linux")]
 pub(super) fn take(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+    if bytes == 0 {
+        return Ok(());
+    }
     rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, offset, bytes).map_err(io::Error::from)
 }
 

@@ -133,3 +133,59 @@ fn what_is_read_is_the_same_from_memory_and_from_disk() {
     assert!(journal.read(9).unwrap().is_empty());
     assert!(journal.size() < 8 << 20, "all but the newest segment is let go");
 }
+
+#[test]
+fn a_damaged_line_is_set_aside_once_and_outlives_the_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = FileJournal::open(directory.path()).unwrap();
+    journal.append(&[Entry::Closed(receipt(1).into()), Entry::Closed(receipt(2).into())]).unwrap();
+    drop(journal);
+    let path = directory.path().join("usage-000000000001.journal");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let mut journal = FileJournal::open(directory.path()).unwrap();
+    assert_eq!(ids(&journal.read(9).unwrap()), [2]);
+    journal.rewind();
+    assert_eq!(ids(&journal.read(9).unwrap()), [2]);
+    assert_eq!(journal.aside(), 1);
+    let damaged = journal.list_aside(9).unwrap().remove(0);
+    assert!(matches!(&damaged.what, Unbooked::Line(line) if line.contains("req_1")));
+    assert_eq!(journal.take_back(damaged.id, true).unwrap(), None, "nobody can book a line that is no receipt");
+    drop(journal);
+    let mut journal = FileJournal::open(directory.path()).unwrap();
+    assert_eq!(journal.aside(), 1);
+    assert_eq!(journal.take_back(damaged.id, false).unwrap(), Some(damaged));
+    assert_eq!((journal.aside(), journal.list_aside(9).unwrap().len()), (0, 0));
+}
+
+#[test]
+fn a_receipt_is_set_aside_once_and_can_be_booked_after_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = FileJournal::open(directory.path()).unwrap();
+    assert!(journal.read(9).unwrap().is_empty());
+    let aside = |id: i64| SetAside { id, at: 5, reason: "no".to_owned(), what: Unbooked::Receipt(receipt(id).into()) };
+    journal.set_aside(&[aside(1), aside(2)]).unwrap();
+    journal.set_aside(&[aside(2), aside(3)]).unwrap();
+    assert_eq!(journal.aside(), 3);
+    assert_eq!(journal.list_aside(2).unwrap(), [aside(1), aside(2)]);
+    assert_eq!(journal.take_back(2, true).unwrap(), Some(aside(2)));
+    assert_eq!(journal.take_back(2, true).unwrap(), None);
+    assert_eq!(ids(&journal.read(9).unwrap()), [2]);
+    assert_eq!(FileJournal::open(directory.path()).unwrap().list_aside(9).unwrap(), [aside(1), aside(3)]);
+}
+
+#[test]
+fn there_is_room_ahead_of_what_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = FileJournal::open(directory.path()).unwrap();
+    let bulky = Receipt { details: Some("x".repeat(1 << 20)), ..receipt(1) };
+    for _ in 0..10 {
+        journal.append(&[Entry::Closed(bulky.clone().into())]).unwrap();
+        assert!(journal.secure().is_enough);
+    }
+    journal.probe().unwrap();
+    let written = journal.size();
+    assert_eq!(ids(&journal.read(99).unwrap()).len(), 10, "what a probe leaves is no damage");
+    assert_eq!((journal.aside(), written), (0, journal.size()));
+}

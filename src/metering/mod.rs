@@ -87,6 +87,7 @@ pub async fn answer(arrival: Arrival, items: &Arc<RecentItems>, keep_alive: Dura
                 tariff: arrival.offer.tariff,
                 hold_tokens: settings.hold_output_tokens,
                 cut_when_exhausted: settings.cut_when_exhausted,
+                money_patience: settings.concurrency_wait_sec,
                 slot: arrival.slot,
                 input_tokens: arrival.input_tokens,
                 status,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actors::channel_health::{ChannelSlot, Verdict};
 use actors::usage_ledger::PendingReceipt;
+use actors::user_gate::Extension;
 use actors::vocabulary::{Ending, Nanos, Protocol, Tariff, Usage};
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
@@ -16,6 +17,8 @@ use crate::upstream::{Broken, Events, Next};
 
 /// Output tokens between two looks at the hold.
 const LOOK_EVERY: i64 = 64;
+/// A stream that waits for money asks for it at least this often.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Bytes after which a piece goes out, though more is here already.
 const MOST_AT_ONCE: usize = 16 << 10;
 /// How long the connection may take to end after the last event, so that it can be used again.
@@ -36,6 +39,7 @@ pub(super) struct Parts {
     pub(super) tariff: Tariff,
     pub(super) hold_tokens: i64,
     pub(super) cut_when_exhausted: bool,
+    pub(super) money_patience: Duration,
     pub(super) slot: ChannelSlot,
     pub(super) input_tokens: i64,
     pub(super) status: u16,
@@ -60,6 +64,9 @@ pub struct MeteredStream {
     tariff: Tariff,
     hold_tokens: i64,
     cut_when_exhausted: bool,
+    money_patience: Duration,
+    /// Since when it waits for money that others hold.
+    short_since: Option<Instant>,
     slot: ChannelSlot,
     input_tokens: i64,
     status: u16,
@@ -76,6 +83,16 @@ impl fmt::Debug for MeteredStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MeteredStream({:?})", self.stage)
     }
+}
+
+/// What a look at the hold says.
+enum Look {
+    /// Go on.
+    GoOn,
+    /// Nothing more may be taken from the upstream before somebody gives money back.
+    Short,
+    /// The balance is used up.
+    UsedUp,
 }
 
 /// Why a stream is at its end.
@@ -103,6 +120,8 @@ impl MeteredStream {
             tariff: parts.tariff,
             hold_tokens: parts.hold_tokens,
             cut_when_exhausted: parts.cut_when_exhausted,
+            money_patience: parts.money_patience,
+            short_since: None,
             slot: parts.slot,
             input_tokens: parts.input_tokens,
             status: parts.status,
@@ -132,6 +151,7 @@ impl MeteredStream {
     /// Sends what is there; at the end, its last bytes only after the receipt is in the journal.
     async fn run(&mut self) -> Bytes {
         let mut out = Out::default();
+        let began = Instant::now();
         loop {
             if self.speech.is_cut() {
                 if !out.is_empty() {
@@ -164,8 +184,12 @@ impl MeteredStream {
             if self.speech.is_cut() {
                 continue;
             }
-            if let Some(end) = self.look_at_the_hold().await {
-                return self.finish(out, end).await;
+            match self.look_at_the_hold().await {
+                Look::GoOn => {}
+                Look::UsedUp => return self.finish(out, End::Exhausted).await,
+                Look::Short if !out.is_empty() => return out.bytes(),
+                Look::Short if self.money_comes(began + self.keep_alive).await => continue,
+                Look::Short => return self.speech.keep_alive(),
             }
             if !out.is_empty() {
                 // What is here already goes out in the same piece.
@@ -188,29 +212,45 @@ impl MeteredStream {
     }
 
     /// Notes what was used so far; asks for more money before the output passes the hold.
-    async fn look_at_the_hold(&mut self) -> Option<End> {
-        let Stage::Running(pending) = &mut self.stage else { return None };
+    async fn look_at_the_hold(&mut self) -> Look {
+        let Stage::Running(pending) = &mut self.stage else { return Look::GoOn };
         let usage = meter(pending, self.events.tap(), self.input_tokens);
         let delivered = self.events.tap().delivered();
         if delivered < self.look_at || !self.protocol.is_billed() {
-            return None;
+            return Look::GoOn;
         }
-        self.look_at = delivered.saturating_add(LOOK_EVERY);
         let ahead = Usage { output: usage.output.max(delivered).saturating_add(LOOK_EVERY), ..usage };
-        let hold = pending.hold()?;
+        let Some(hold) = pending.hold() else { return Look::GoOn };
         let missing = self.tariff.cost(&ahead).minus(hold.money());
-        if missing <= Nanos::ZERO {
-            return None;
+        let extension = if missing > Nanos::ZERO {
+            let step = self.tariff.cost(&Usage { output: self.hold_tokens.max(LOOK_EVERY), ..Usage::default() });
+            hold.extend(missing, step.max(missing)).await
+        } else {
+            Extension::Granted
+        };
+        match extension {
+            Extension::Granted => self.look_at = delivered.saturating_add(LOOK_EVERY),
+            _ if self.cut_when_exhausted => return Look::UsedUp,
+            Extension::Overdrawn => self.look_at = i64::MAX,
+            Extension::Held if self.short_since.is_none_or(|since| since.elapsed() < self.money_patience) => {
+                self.short_since.get_or_insert_with(Instant::now);
+                return Look::Short;
+            }
+            Extension::Held | Extension::UsedUp => return Look::UsedUp,
         }
-        let step = self.tariff.cost(&Usage { output: self.hold_tokens.max(LOOK_EVERY), ..Usage::default() });
-        if hold.extend(step.max(missing)).await || (missing < step && hold.extend(missing).await) {
-            return None;
-        }
-        if self.cut_when_exhausted {
-            return Some(End::Exhausted);
-        }
-        self.look_at = i64::MAX;
-        None
+        self.short_since = None;
+        Look::GoOn
+    }
+
+    /// Waits for money that others hold; `false` when the client must see a sign of life first.
+    async fn money_comes(&self, alive_by: Instant) -> bool {
+        let Stage::Running(pending) = &self.stage else { return true };
+        let Some(hold) = pending.hold() else { return true };
+        let patience = self.short_since.map_or(Instant::now(), |since| since + self.money_patience);
+        // What is given back between the question and this wait is seen at the next one.
+        let until = alive_by.min(patience).min(Instant::now() + ASK_AGAIN);
+        let _asked_again_either_way = tokio::time::timeout_at(until, hold.freed()).await;
+        Instant::now() < alive_by
     }
 
     /// Ends the stream legally, whatever happened.

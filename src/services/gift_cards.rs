@@ -233,8 +233,8 @@ pub async fn redeem(services: &Services, actor: &Actor, wish: CardCode) -> Serve
     let turn = tokio::time::timeout(JUDGED_WITHIN, throttles.redeeming.acquire()).await;
     let _turn = turn.map_err(ServiceError::ill)?.map_err(ServiceError::ill)?;
     let (account, address) = (actor.id.to_string(), address_bucket(actor.ip));
-    throttles.redeem_account.take(&account, services.now())?;
-    if let Err(refused) = throttles.redeem_address.take(&address, services.now()) {
+    throttles.redeem_account.take(&account, services.ticks())?;
+    if let Err(refused) = throttles.redeem_address.take(&address, services.ticks()) {
         throttles.redeem_account.give_back(&account);
         return Err(refused);
     }

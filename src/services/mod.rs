@@ -104,6 +104,11 @@ impl Services {
         self.clock.now_ms()
     }
 
+    /// Milliseconds that pass whatever happens to the wall clock: for throttles.
+    pub fn ticks(&self) -> i64 {
+        self.clock.monotonic_ms()
+    }
+
     /// A fresh id.
     pub fn id(&self) -> i64 {
         self.ids.next(self.now())

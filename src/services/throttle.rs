@@ -55,7 +55,7 @@ impl Default for Throttles {
 pub struct Throttle {
     burst: i64,
     refill_ms: i64,
-    /// When each bucket will be full again, epoch milliseconds.
+    /// When each bucket will be full again, by the clock that nobody can set.
     full_at: Mutex<HashMap<String, i64>>,
 }
 

@@ -3,20 +3,19 @@
 //! Only what the road needs is looked at: names, limits, how much text and how many images there are, and
 //! what tells one conversation from another. Everything else is walked over and stays as it came.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 use actors::vocabulary::Protocol;
 use actors::vocabulary::usage::{TOKENS_PER_IMAGE, estimate_tokens};
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Messages that tell one conversation from another: OpenAI's first is usually the system prompt.
-const OPENING_ITEMS: usize = 2;
-/// Of each of their texts, so much of its start.
-const OPENING_BYTES: usize = 4 << 10;
+use super::measure::{Content, Measure, Name, Opening};
+
+/// Of a field that no model reads, so many bytes are free; what is longer counts as text.
+const FREE_BYTES: usize = 256;
 /// Longest model name.
 const MOST_MODEL_BYTES: usize = 256;
 
@@ -105,7 +104,7 @@ struct Top<'a> {
     thread: Option<&'a RawValue>,
     metadata: Option<&'a RawValue>,
     has_input: bool,
-    walk: Walk,
+    measure: Measure,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Top<'a> {
@@ -140,20 +139,26 @@ impl<'de> Visitor<'de> for TopVisitor {
                 "metadata" => &mut top.metadata,
                 "messages" | "input" => {
                     top.has_input = true;
-                    map.next_value_seed(Counting { walk: &mut top.walk, opening: Opening::FirstItems })?;
+                    map.next_value_seed(Content { measure: &mut top.measure, opening: Opening::FirstItems })?;
                     continue;
                 }
                 "system" | "instructions" => {
-                    map.next_value_seed(Counting { walk: &mut top.walk, opening: Opening::All })?;
+                    map.next_value_seed(Content { measure: &mut top.measure, opening: Opening::All })?;
                     continue;
                 }
-                _ => {
-                    map.next_value_seed(Counting { walk: &mut top.walk, opening: Opening::None })?;
+                name => {
+                    let value = map.next_value::<&'de RawValue>()?;
+                    top.measure_field(name, value);
                     continue;
                 }
             };
-            if slot.replace(map.next_value()?).is_some() {
+            let value = map.next_value::<&'de RawValue>()?;
+            if slot.replace(value).is_some() {
                 return Err(serde::de::Error::custom(format_args!("duplicate field `{}`", key.0)));
+            }
+            match key.0.as_ref() {
+                "metadata" => top.measure.json(value),
+                _ => top.measure.text_bytes += value.get().len().saturating_sub(FREE_BYTES),
             }
         }
         Ok(top)
@@ -161,6 +166,19 @@ impl<'de> Visitor<'de> for TopVisitor {
 }
 
 impl Top<'_> {
+    /// Counts a field that the gateway itself does not look at.
+    fn measure_field(&mut self, name: &str, value: &RawValue) {
+        let is_known = is_a_requests_own(name);
+        if !is_known {
+            self.measure.key(name);
+        }
+        // A number or a switch of the protocol's own is nothing that a model reads.
+        let is_switch = !value.get().starts_with(['"', '{', '[']) && value.get().len() <= FREE_BYTES;
+        if !(is_known && is_switch) {
+            self.measure.json(value);
+        }
+    }
+
     fn ask(self, protocol: Protocol, text: &str) -> Result<Ask, BadAsk> {
         let wrong = |field, problem| BadAsk::Field { field, problem };
         let raw_model = self.model.ok_or(wrong("model", "Field required"))?;
@@ -186,9 +204,12 @@ impl Top<'_> {
         // The protocol's own name alone: a small number by another's would make the hold small, not the answer.
         let max_output = match protocol {
             Protocol::Responses => output,
-            Protocol::ChatCompletions => completion.or(tokens),
+            // Which of the two an upstream reads is its own affair: the larger one.
+            Protocol::ChatCompletions => completion.max(tokens),
             Protocol::Messages | Protocol::CountTokens | Protocol::Embeddings => tokens,
         };
+        // Zero and less ask for nothing; to some servers they mean "without a limit".
+        let max_output = max_output.filter(|limit| *limit > 0);
         let options: Option<StreamOptions> =
             parsed(self.stream_options).map_err(|()| wrong("stream_options", "Input should be an object"))?;
         Ok(Ask {
@@ -198,9 +219,9 @@ impl Top<'_> {
             include_usage: options.as_ref().is_some_and(|options| options.include_usage == Some(true)),
             stream_options_span: self.stream_options.map(|raw| span(text, raw.get())),
             max_output,
-            choices: whole(self.n, "n")?.unwrap_or(1).clamp(1, 128),
-            text_bytes: self.walk.text_bytes,
-            images: self.walk.images,
+            choices: whole(self.n, "n")?.unwrap_or(1).max(1),
+            text_bytes: self.measure.text_bytes,
+            images: self.measure.pages,
             is_threaded: thread.is_some(),
             previous_response: match thread {
                 Some(thread) => thread.previous_message_id,
@@ -222,10 +243,60 @@ impl Top<'_> {
         match (self.cache_key, user) {
             (Some(key), _) if key.get() != "null" => key.get().hash(&mut hasher),
             (_, Some(user)) => user.hash(&mut hasher),
-            _ => return self.walk.opening.finish(),
+            _ => return self.measure.opening(),
         }
         hasher.finish()
     }
+}
+
+/// Whether a body's field is one of those that the protocols have: what it holds counts, its name does not.
+fn is_a_requests_own(name: &str) -> bool {
+    matches!(
+        name,
+        "tools"
+            | "tool_choice"
+            | "parallel_tool_calls"
+            | "functions"
+            | "function_call"
+            | "response_format"
+            | "text"
+            | "temperature"
+            | "top_p"
+            | "top_k"
+            | "stop"
+            | "stop_sequences"
+            | "seed"
+            | "user"
+            | "store"
+            | "service_tier"
+            | "reasoning"
+            | "reasoning_effort"
+            | "verbosity"
+            | "thinking"
+            | "output_config"
+            | "context_management"
+            | "presence_penalty"
+            | "frequency_penalty"
+            | "logit_bias"
+            | "logprobs"
+            | "top_logprobs"
+            | "modalities"
+            | "audio"
+            | "prediction"
+            | "web_search_options"
+            | "include"
+            | "truncation"
+            | "background"
+            | "max_tool_calls"
+            | "conversation"
+            | "prompt"
+            | "safety_identifier"
+            | "prompt_cache_retention"
+            | "container"
+            | "mcp_servers"
+            | "encoding_format"
+            | "dimensions"
+    )
 }
 
 #[derive(serde::Deserialize)]
@@ -254,170 +325,5 @@ fn span(text: &str, part: &str) -> Range<usize> {
     start..start + part.len()
 }
 
-/// An object's key, borrowed where it has no escapes.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(key)))
-            }
-            fn visit_str<E>(self, key: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(key.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(NameVisitor)
-    }
-}
-
-/// What the walk has counted.
-#[derive(Default)]
-struct Walk {
-    text_bytes: usize,
-    images: i64,
-    opening: DefaultHasher,
-}
-
-/// Which part of a value belongs to a conversation's opening.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Opening {
-    None,
-    All,
-    FirstItems,
-}
-
-/// Walks over a value and counts.
-struct Counting<'w> {
-    walk: &'w mut Walk,
-    opening: Opening,
-}
-
-/// Keys whose strings are no text: encoded files, addresses of files, signatures.
-fn is_opaque(key: &str) -> bool {
-    matches!(key, "data" | "image_url" | "url" | "file_data" | "signature" | "encrypted_content" | "file_url" | "file_id")
-}
-
-/// Types of parts that are an image or a page.
-fn is_image(kind: &str) -> bool {
-    matches!(kind, "image" | "image_url" | "input_image" | "document" | "file" | "input_file")
-}
-
-impl<'de> DeserializeSeed<'de> for Counting<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Counting<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.walk.text_bytes += text.len();
-        if self.opening != Opening::None {
-            text.len().hash(&mut self.walk.opening);
-            text.as_bytes().get(..OPENING_BYTES).unwrap_or(text.as_bytes()).hash(&mut self.walk.opening);
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        for place in 0.. {
-            let opening = match self.opening {
-                Opening::FirstItems if place < OPENING_ITEMS => Opening::All,
-                Opening::FirstItems => Opening::None,
-                other => other,
-            };
-            if items.next_element_seed(Counting { walk: self.walk, opening })?.is_none() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Name<'de>>()? {
-            let before = self.walk.text_bytes;
-            if key.0 == "type" {
-                let value = map.next_value::<&'de RawValue>()?;
-                self.walk.images += i64::from(is_image(value.get().trim_matches('"')));
-                continue;
-            }
-            map.next_value_seed(Counting { walk: self.walk, opening: self.opening })?;
-            if is_opaque(&key.0) {
-                self.walk.text_bytes = before;
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_limit_is_read_by_the_protocols_own_name() {
-        let body = br#"{"model":"m","messages":[],"input":"","max_tokens":3,"max_completion_tokens":1,"max_output_tokens":2}"#;
-        let limit = |protocol| Ask::read(protocol, body).unwrap().max_output;
-        assert_eq!(limit(Protocol::Messages), Some(3));
-        assert_eq!(limit(Protocol::ChatCompletions), Some(1));
-        assert_eq!(limit(Protocol::Responses), Some(2));
-        let old = br#"{"model":"m","messages":[],"max_tokens":3}"#;
-        assert_eq!(Ask::read(Protocol::ChatCompletions, old).unwrap().max_output, Some(3));
-    }
-
-    #[test]
-    fn messages_name_their_limit() {
-        for body in [r#"{"model":"m","messages":[]}"#, r#"{"model":"m","messages":[],"max_tokens":null}"#] {
-            let bad = Ask::read(Protocol::Messages, body.as_bytes()).unwrap_err();
-            assert_eq!(bad.to_string(), "max_tokens: Field required");
-            assert!(Ask::read(Protocol::CountTokens, body.as_bytes()).is_ok());
-            assert!(Ask::read(Protocol::ChatCompletions, body.as_bytes()).is_ok());
-        }
-    }
-
-    #[test]
-    fn a_thread_is_gone_on_with() {
-        let read = |thread: &str| {
-            let body = format!(r#"{{"model":"m","messages":[],"max_tokens":3,"thread":{thread}}}"#);
-            let ask = Ask::read(Protocol::Messages, body.as_bytes()).unwrap();
-            (ask.is_threaded, ask.previous_response)
-        };
-        assert_eq!(read(r#"{"type":"create"}"#), (true, None));
-        assert_eq!(read(r#"{"type":"continue","previous_message_id":"msg_1"}"#), (true, Some("msg_1".to_owned())));
-        assert_eq!(read("null"), (false, None));
-        assert_eq!(read("7"), (true, None));
-    }
-}
+mod tests;

@@ -14,8 +14,11 @@ mod gather;
 pub mod hub;
 mod json;
 mod lenient;
+mod measure;
+mod media;
 pub mod messages;
 pub mod native;
+mod pdf;
 #[cfg(test)]
 mod properties;
 pub mod responses;

@@ -5,9 +5,12 @@ use std::time::Duration;
 use actors::settings_cache::Offer;
 use actors::usage_ledger::PendingReceipt;
 use actors::vocabulary::{Price, Protocol};
+use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::account_faults::account_fault;
 use super::attempt::{Clocks, Said};
+use super::complaint::Complaint;
 use super::events::{Broken, Events, Next};
 use super::form::{Form, MOST_ANSWER_BYTES, Opened, open, whole_body};
 use super::verdict::Miss;
@@ -29,6 +32,8 @@ pub(super) struct Asked<'a> {
     pub(super) offer: &'a Offer,
     pub(super) clocks: Clocks,
     pub(super) input_tokens: i64,
+    /// The caller's own body: what an error repeats of it proves nothing.
+    pub(super) request: Bytes,
 }
 
 /// An answer, and how it is told.
@@ -47,7 +52,9 @@ pub(super) async fn accept(
     speech: Speech,
 ) -> Result<Accepted, Miss> {
     let Asked { offer, clocks, .. } = asked;
-    let (protocol, streams) = (offer.protocol, inbound.ask.stream);
+    let protocol = offer.protocol;
+    let can_stream = !matches!(protocol, Protocol::Embeddings | Protocol::CountTokens);
+    let streams = inbound.ask.stream && can_stream;
     let empty_is_failure = inbound.caller.snapshot.settings.proxy_treat_empty_output_as_failure;
     let have_a_price = offer.tariff.prices.is_some_and(|prices| prices.cache_creation != Price::default());
     let tap = UsageTap::new(protocol).splitting_cache_writes(have_a_price);
@@ -61,9 +68,7 @@ pub(super) async fn accept(
             let said = until_commit(events, empty_is_failure, clocks.commit_by, &mut inbound.caller.pending, asked).await?;
             Ok(Accepted { said, speech, content_type: unlike("text/event-stream") })
         }
-        Form::Events if matches!(protocol, Protocol::Embeddings | Protocol::CountTokens) => {
-            Err(Miss::NoAnswer("answered with a stream that nobody asked for".to_owned()))
-        }
+        Form::Events if !can_stream => Err(Miss::NoAnswer("answered with a stream that nobody asked for".to_owned())),
         Form::Events => {
             let conversion = speech.reformed(|| within(inbound, offer));
             let events = Events::new(response, opened.head, tap, clocks.idle);
@@ -75,7 +80,7 @@ pub(super) async fn accept(
         Form::Whole | Form::Foreign => {
             let by = if streams { clocks.commit_by } else { clocks.answer_by };
             let must_produce = empty_is_failure && protocol.is_billed();
-            let (body, tap) = whole_answer(response, opened, by, tap, must_produce, offer).await?;
+            let (body, tap) = whole_answer(response, opened, by, tap, must_produce, asked).await?;
             let speech = match speech {
                 native @ Speech::Native(_) if !streams => native,
                 other => Speech::Converted(other.reformed(|| within(inbound, offer))),
@@ -102,7 +107,7 @@ pub(super) async fn accept_one(
         let events = Events::new(response, opened.head, tap, clocks.idle);
         return gathered(events, conversion, None, asked, empty_is_failure).await;
     }
-    let (body, tap) = whole_answer(response, opened, clocks.answer_by, tap, empty_is_failure, offer).await?;
+    let (body, tap) = whole_answer(response, opened, clocks.answer_by, tap, empty_is_failure, asked).await?;
     Ok((conversion.read(&body).ok_or_else(no_answer)?, tap))
 }
 
@@ -141,12 +146,14 @@ fn no_answer() -> Miss {
     Miss::NoAnswer("answered with something that is no answer".to_owned())
 }
 
-/// A failure in the upstream's words, if it has any.
-fn failed(what: &str, body: &[u8], offer: &Offer) -> Miss {
-    match own_words(body, &offer.channel) {
-        Some(words) => Miss::NoAnswer(format!("{what}: {words}")),
-        None => Miss::NoAnswer(what.to_owned()),
+/// A failure in the upstream's words, if it has any; and whose it is.
+fn failed(what: &str, body: &[u8], asked: &Asked<'_>) -> Miss {
+    let words = own_words(body, &asked.offer.channel);
+    if let Some(fault) = account_fault(body, &asked.request) {
+        return Miss::Account { status: 200, fault, words };
     }
+    let why = words.map_or_else(|| what.to_owned(), |words| format!("{what}: {words}"));
+    if Complaint::read(body).is_about_the_request() { Miss::Declined(why) } else { Miss::NoAnswer(why) }
 }
 
 async fn whole_answer(
@@ -155,18 +162,18 @@ async fn whole_answer(
     by: Instant,
     mut tap: UsageTap,
     must_produce: bool,
-    offer: &Offer,
-) -> Result<(bytes::Bytes, UsageTap), Miss> {
+    asked: &Asked<'_>,
+) -> Result<(Bytes, UsageTap), Miss> {
     let is_foreign = opened.form == Form::Foreign;
     let body = whole_body(response, opened, by).await?;
     if is_foreign {
         return Err(Miss::NoAnswer("answered with something that is not JSON".to_owned()));
     }
     if !tap.whole(&body) {
-        return Err(failed("answered with something that is no answer", &body, offer));
+        return Err(failed("answered with something that is no answer", &body, asked));
     }
     if must_produce && !tap.produced() {
-        return Err(Miss::NoAnswer("answered without any output".to_owned()));
+        return Err(Miss::Declined("answered without any output".to_owned()));
     }
     Ok((body, tap))
 }
@@ -192,7 +199,7 @@ async fn gathered(
                 if let Some(pending) = &mut pending {
                     pending.used(usage, estimated);
                 }
-                fault(&frame, meaning, asked.offer)?;
+                fault(&frame, meaning, asked)?;
                 gatherer.event(&frame);
                 if meaning == Meaning::End {
                     break;
@@ -208,17 +215,17 @@ async fn gathered(
     let answer = gatherer.finish().filter(|_| began).map(|answer| conversion.finished(answer));
     let answer = answer.ok_or_else(|| Miss::NoAnswer("closed the stream before its end".to_owned()))?;
     if events.tap().is_unreadable() || (empty_is_failure && !events.tap().produced()) {
-        return Err(Miss::NoAnswer("answered without any output".to_owned()));
+        return Err(Miss::Declined("answered without any output".to_owned()));
     }
     Ok((answer, events.tap().clone()))
 }
 
 /// What of an event says that there is no answer.
-fn fault(frame: &Frame, meaning: Meaning, offer: &Offer) -> Result<(), Miss> {
+fn fault(frame: &Frame, meaning: Meaning, asked: &Asked<'_>) -> Result<(), Miss> {
     let data = frame.data.as_deref().unwrap_or_default();
     match meaning {
-        Meaning::Error => Err(failed("answered with an error event", data, offer)),
-        Meaning::Fault => Err(failed("broke off, or sent an event that cannot be read", data, offer)),
+        Meaning::Error => Err(failed("answered with an error event", data, asked)),
+        Meaning::Fault => Err(failed("broke off, or sent an event that cannot be read", data, asked)),
         _ => Ok(()),
     }
 }
@@ -239,12 +246,12 @@ async fn until_commit(
             Next::Event(frame, meaning) => {
                 let (usage, estimated) = events.tap().reading(asked.input_tokens);
                 pending.used(usage, estimated);
-                fault(&frame, meaning, asked.offer)?;
+                fault(&frame, meaning, asked)?;
                 let must_produce = empty_is_failure || events.tap().is_unreadable();
                 match meaning {
                     Meaning::End if !events.tap().began() => return Err(Miss::NoAnswer(NOTHING_BEFORE.to_owned())),
                     Meaning::End if must_produce && !events.tap().produced() => {
-                        return Err(Miss::NoAnswer("answered without any output".to_owned()));
+                        return Err(Miss::Declined("answered without any output".to_owned()));
                     }
                     _ => {}
                 }

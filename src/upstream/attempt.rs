@@ -4,19 +4,23 @@ use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap};
 use actors::settings_cache::Offer;
-use actors::vocabulary::Protocol;
+use actors::usage_ledger::PendingReceipt;
+use actors::vocabulary::{Attempt, Protocol};
 use awc::error::SendRequestError;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
 use super::accept::{Asked, accept};
+use super::account_faults::account_fault;
+use super::complaint::Complaint;
 use super::events::Events;
 use super::request;
 use super::request::Ready;
 use super::several;
-use super::verdict::{Answered, Miss, is_about_the_model, retry_after};
-use super::wire::{Response, Wire};
+use super::verdict::{Answered, Miss, retry_after};
+use super::wire::{Response, Sent, Stale, Wire};
+use super::words::own_words;
 use crate::admission::Inbound;
 use crate::routing::RecentItems;
 use crate::translation::hub::LeftOut;
@@ -24,6 +28,8 @@ use crate::translation::{Frame, Heard, Meaning, Speech, UsageTap, count};
 
 /// Most of an error body kept.
 const MOST_ERROR_BYTES: usize = 1 << 20;
+/// What is said of a kept connection that its server had closed.
+const STALE: &str = "the server had closed the connection kept from before; asked again on a new one";
 /// Longest wait for an error body.
 const ERROR_BODY_DEADLINE: Duration = Duration::from_secs(5);
 /// A body from this size on may break its connection by itself.
@@ -87,8 +93,12 @@ pub(super) async fn attempt(
     let Ready { outgoing, mut speech, left_out, .. } = ready;
     let asked = Instant::now();
     let patience = clocks.answer_by.saturating_duration_since(asked);
-    let sent = wire.send(&outgoing, patience).await;
-    let response = sent.map_err(|error| unanswered(&error, outgoing.body.len()))?;
+    let Sent { stale, answered } = wire.send(&outgoing, patience).await;
+    let response = answered.map_err(|error| unanswered(&error, outgoing.body.len()));
+    if let Some(stale) = stale {
+        note_stale(&mut inbound.caller.pending, offer, stale);
+    }
+    let response = response?;
     let head_ms = i64::try_from(asked.elapsed().as_millis()).unwrap_or(i64::MAX);
     let (status, mut headers) = (response.status().as_u16(), response.headers().clone());
     let said = match status {
@@ -99,7 +109,7 @@ pub(super) async fn attempt(
             }
             let at = pending.elapsed_ms();
             pending.note(|receipt| receipt.timings.head_ms = Some(at));
-            let asked = Asked { offer, clocks, input_tokens };
+            let asked = Asked { offer, clocks, input_tokens, request: inbound.body.clone() };
             let accepted = accept(response, inbound, &asked, speech).await?;
             if let Some(content_type) = accepted.content_type {
                 headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
@@ -107,29 +117,59 @@ pub(super) async fn attempt(
             speech = accepted.speech;
             accepted.said
         }
-        404 => {
-            let body = error_body(response).await;
-            let is_about_the_model = is_about_the_model(&body, &offer.upstream_model);
-            let body = declined(&speech, status, &mut headers, body);
-            if is_about_the_model {
-                return Err(Miss::NoSuchModel(Answered { status, headers, body }));
-            }
-            Said::Declined(body)
-        }
-        401..=403 | 408 | 429 | 500..=599 => {
-            let retry_after = retry_after(&headers);
-            error_body(response).await;
-            return Err(Miss::Status { status, retry_after });
-        }
-        // The caller's own error, which clients know by its words.
-        400..=499 => Said::Declined(declined(&speech, status, &mut headers, error_body(response).await)),
-        _ => return Err(Miss::NoAnswer(format!("answered with status {status}"))),
+        _ => refused(response, &mut headers, &speech, offer, &inbound.body).await?,
     };
     Ok(Answer { status, headers, said, head_ms, speech, left_out })
 }
 
+/// What a status other than success says.
+pub(super) async fn refused(
+    response: Response,
+    headers: &mut HeaderMap,
+    speech: &Speech,
+    offer: &Offer,
+    request: &Bytes,
+) -> Result<Said, Miss> {
+    let status = response.status().as_u16();
+    if !(400..600).contains(&status) {
+        return Err(Miss::NoAnswer(format!("answered with status {status}")));
+    }
+    let retry_after = retry_after(headers);
+    let body = error_body(response).await;
+    let words = || own_words(&body, &offer.channel);
+    let account = if status < 500 { account_fault(&body, request) } else { None };
+    if let Some(fault) = account {
+        return Err(Miss::Account { status, fault, words: words() });
+    }
+    match status {
+        403 if !Complaint::read(&body).is_about_the_account() => Err(Miss::Forbidden(words())),
+        401..=403 | 408 | 429 | 500..=599 => Err(Miss::Status { status, retry_after, words: words() }),
+        404 if Complaint::read(&body).is_about_the_model(&offer.upstream_model) => {
+            let body = declined(speech, status, headers, body);
+            Err(Miss::NoSuchModel(Answered { status, headers: headers.clone(), body }))
+        }
+        // The caller's own error, which clients know by its words.
+        _ => Ok(Said::Declined(declined(speech, status, headers, body))),
+    }
+}
+
+/// Records the try on a kept connection that its server had closed, beside the one that followed on a new one.
+fn note_stale(pending: &mut PendingReceipt, offer: &Offer, stale: Stale) {
+    let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let started_ms = pending.elapsed_ms().saturating_sub(ms(stale.began.elapsed()));
+    pending.attempted(Attempt {
+        channel_id: offer.channel.id,
+        channel_name: offer.channel.name.clone(),
+        upstream_model: offer.upstream_model.to_string(),
+        status: None,
+        started_ms,
+        duration_ms: ms(stale.took),
+        error: Some(STALE.to_owned()),
+    });
+}
+
 /// The upstream's refusal in the client's shape, and with its type.
-pub(super) fn declined(speech: &Speech, status: u16, headers: &mut HeaderMap, body: Bytes) -> Bytes {
+fn declined(speech: &Speech, status: u16, headers: &mut HeaderMap, body: Bytes) -> Bytes {
     if speech.is_converted() {
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     }

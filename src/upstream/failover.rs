@@ -247,7 +247,7 @@ impl<'a> Trip<'a> {
     }
 
     fn note(&mut self, miss: Miss) {
-        if let Miss::Status { status: status @ (408 | 429 | 500..=599), retry_after } = miss {
+        if let Miss::Status { status: status @ (408 | 429 | 500..=599), retry_after, .. } = miss {
             self.kept = Some((status, retry_after));
         }
         // What an upstream said says more than that another was not asked.

@@ -3,8 +3,10 @@
 //! Mints [`Arrival`]: an answer past the commit point. Before it, failover is free; after it, there is none.
 
 mod accept;
+mod account_faults;
 mod address;
 mod attempt;
+mod complaint;
 mod events;
 mod failover;
 mod form;

@@ -48,7 +48,7 @@ pub async fn probe(wire: &Wire, channel: &Channel, model: &str) -> Probed {
         return Probed { error: Some("the channel's address, key or headers cannot be used".to_owned()), ..Probed::default() };
     };
     let asked = Instant::now();
-    let sent = wire.send(&outgoing, PROBE_DEADLINE).await;
+    let sent = wire.send(&outgoing, PROBE_DEADLINE).await.answered;
     let latency_ms = i64::try_from(asked.elapsed().as_millis()).ok();
     match sent {
         Err(error) => Probed { error: Some(format!("no answer: {error}")), ..Probed::default() },
@@ -77,7 +77,7 @@ pub async fn list_models(wire: &Wire, channel: &Channel) -> Result<Vec<String>, 
     }
     let outgoing = request::own(channel, Method::GET, "models", Bytes::new())
         .ok_or("the channel's address, key or headers cannot be used")?;
-    let response = wire.send(&outgoing, PROBE_DEADLINE).await.map_err(|error| format!("no answer: {error}"))?;
+    let response = wire.send(&outgoing, PROBE_DEADLINE).await.answered.map_err(|error| format!("no answer: {error}"))?;
     let status = response.status().as_u16();
     let body = error_body(response).await;
     if !(200..300).contains(&status) {

@@ -1,10 +1,13 @@
 //! The request as an upstream gets it: address, headers, body.
 
+use std::fmt::Write;
+
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, Uri};
 use actors::settings_cache::Offer;
 use actors::vocabulary::{Channel, Family, Protocol};
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 use super::verdict::Miss;
 use super::wire::Outgoing;
@@ -51,6 +54,7 @@ pub(super) fn ready(inbound: &Inbound, offer: &Offer, items: &RecentItems) -> Re
         keep_common(&mut headers, &mut left_out);
         (body, "", Speech::Converted(Box::new(conversion)), left_out, choices)
     };
+    own_idempotency(&mut headers, inbound, offer);
     let uri = address(&offer.channel, offer.protocol.path(), query).ok_or(Miss::Unusable)?;
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let accept = if inbound.ask.stream && choices == 1 { "text/event-stream" } else { "application/json" };
@@ -73,6 +77,30 @@ fn converted(inbound: &Inbound, offer: &Offer, items: &RecentItems) -> Result<Co
     };
     let recall = |id: &str| items.get(caller.key.owner.id, id);
     convert(&inbound.body, &way, &recall).map_err(Miss::CannotCarry)
+}
+
+/// Makes a client's `idempotency-key` its own: all users share the channel's key, and two of them may choose the same
+/// value. It stays the same for the same user, key, value and request; a channel that is asked for another model, or in
+/// another protocol, gets another body, so another value, too.
+fn own_idempotency(headers: &mut HeaderMap, inbound: &Inbound, offer: &Offer) {
+    const NAME: HeaderName = HeaderName::from_static("idempotency-key");
+    let Some(value) = headers.get(&NAME) else { return };
+    let key = &inbound.caller.key;
+    let mut digest = Sha256::new();
+    digest.update(key.owner.id.0.to_be_bytes());
+    digest.update(key.id.0.to_be_bytes());
+    digest.update(offer.protocol.path());
+    digest.update([0]);
+    digest.update(offer.upstream_model.as_bytes());
+    digest.update([0]);
+    digest.update(value.as_bytes());
+    let own = digest.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _a_string_takes_all = write!(hex, "{byte:02x}");
+        hex
+    });
+    if let Ok(own) = HeaderValue::from_str(&own) {
+        headers.insert(NAME, own);
+    }
 }
 
 /// Leaves of the client's headers those that mean the same to every provider. Betas switch features of one.

@@ -10,13 +10,13 @@ use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
 use super::accept::{Asked, accept_one};
-use super::attempt::{Answer, Clocks, Said, declined, error_body, unanswered};
+use super::attempt::{Answer, Clocks, Said, refused, unanswered};
 use super::request::Ready;
-use super::verdict::{Answered, Miss, is_about_the_model, retry_after};
+use super::verdict::Miss;
 use super::wire::{Response, Wire};
 use crate::admission::Inbound;
-use crate::translation::hub::{self, LeftOut};
-use crate::translation::{Heard, Speech, UsageTap};
+use crate::translation::hub;
+use crate::translation::{Heard, UsageTap};
 
 /// Asks one channel for several answers.
 pub(super) async fn attempt(
@@ -30,11 +30,16 @@ pub(super) async fn attempt(
     let Ready { outgoing, speech, left_out, choices } = ready;
     let asked = Instant::now();
     let patience = clocks.answer_by.saturating_duration_since(asked);
-    let heads = try_join_all((0..choices).map(|_| wire.send(&outgoing, patience))).await;
+    let one = || async { wire.send(&outgoing, patience).await.answered };
+    let heads = try_join_all((0..choices).map(|_| one())).await;
     let mut heads = heads.map_err(|error| unanswered(&error, outgoing.body.len()))?;
     let head_ms = i64::try_from(asked.elapsed().as_millis()).unwrap_or(i64::MAX);
-    if let Some(refused) = heads.iter().position(|head| !head.status().is_success()) {
-        return refusal(heads.swap_remove(refused), speech, offer, head_ms, left_out).await;
+    if let Some(at) = heads.iter().position(|head| !head.status().is_success()) {
+        // Said to one of them, and meant for all.
+        let head = heads.swap_remove(at);
+        let (status, mut headers) = (head.status().as_u16(), head.headers().clone());
+        let said = refused(head, &mut headers, &speech, offer, &inbound.body).await?;
+        return Ok(Answer { status, headers, said, head_ms, speech, left_out });
     }
     let pending = &mut inbound.caller.pending;
     pending.accepted(input_tokens.saturating_mul(i64::try_from(choices).unwrap_or(1)));
@@ -43,7 +48,7 @@ pub(super) async fn attempt(
     let (status, headers) =
         heads.first().map_or((200, header::HeaderMap::new()), |head| (head.status().as_u16(), head.headers().clone()));
     let empty_is_failure = inbound.caller.snapshot.settings.proxy_treat_empty_output_as_failure;
-    let one_asked = Asked { offer, clocks, input_tokens };
+    let one_asked = Asked { offer, clocks, input_tokens, request: inbound.body.clone() };
     let one = |head: Response| accept_one(head, &one_asked, &speech, empty_is_failure);
     let said = joined(try_join_all(heads.into_iter().map(one)).await?, input_tokens);
     Ok(Answer { status, headers, said, head_ms, speech, left_out })
@@ -56,26 +61,4 @@ fn joined(answers: Vec<(hub::Answer, UsageTap)>, input_tokens: i64) -> Said {
     let mut all = taps.next().unwrap_or_else(|| UsageTap::new(Protocol::ChatCompletions));
     taps.for_each(|tap| all.join(&tap, input_tokens));
     Said::Whole(Heard::Several(read), all)
-}
-
-/// What one of them says instead of an answer, which all would have been told.
-async fn refusal(head: Response, speech: Speech, offer: &Offer, head_ms: i64, left_out: LeftOut) -> Result<Answer, Miss> {
-    let (status, mut headers) = (head.status().as_u16(), head.headers().clone());
-    match status {
-        401..=403 | 408 | 429 | 500..=599 => {
-            let retry_after = retry_after(&headers);
-            error_body(head).await;
-            Err(Miss::Status { status, retry_after })
-        }
-        400..=499 => {
-            let body = error_body(head).await;
-            let is_about_the_model = status == 404 && is_about_the_model(&body, &offer.upstream_model);
-            let body = declined(&speech, status, &mut headers, body);
-            if is_about_the_model {
-                return Err(Miss::NoSuchModel(Answered { status, headers, body }));
-            }
-            Ok(Answer { status, headers, said: Said::Declined(body), head_ms, speech, left_out })
-        }
-        _ => Err(Miss::NoAnswer(format!("answered with status {status}"))),
-    }
 }

@@ -7,6 +7,7 @@ use actors::channel_health::Verdict;
 use actors::vocabulary::Settings;
 use bytes::Bytes;
 
+use super::account_faults::AccountFault;
 use crate::translation::hub::CannotCarry;
 
 /// Longest `Retry-After` believed.
@@ -27,11 +28,26 @@ pub enum Miss {
         status: u16,
         /// How long it wants to be left alone.
         retry_after: Option<Duration>,
+        /// The upstream's own words.
+        words: Option<String>,
     },
+    /// The operator's account there cannot be used.
+    Account {
+        /// The status it was told by.
+        status: u16,
+        /// What is wrong.
+        fault: AccountFault,
+        /// The upstream's own words.
+        words: Option<String>,
+    },
+    /// It refuses with 403, for reasons that may lie in what was asked (moderation, somebody else's file, a firewall).
+    Forbidden(Option<String>),
     /// It does not have the model.
     NoSuchModel(Answered),
     /// An answer that is none: nothing, garbage, an error event first.
     NoAnswer(String),
+    /// An answer that is none for reasons that may lie in what was asked: no output, an error of the caller's own.
+    Declined(String),
     /// It cannot be asked at all as it is configured.
     Unusable,
     /// Its protocol has no place for something that was asked: it was not asked.
@@ -53,10 +69,12 @@ impl Miss {
     /// What the attempt shows of the channel.
     pub(super) fn verdict(&self) -> Verdict {
         match self {
-            Self::Status { status: 429, retry_after } => Verdict::Throttled { retry_after: *retry_after },
+            Self::Status { status: 429, retry_after, .. } => Verdict::Throttled { retry_after: *retry_after },
             Self::Status { retry_after, .. } => Verdict::Failed { retry_after: *retry_after },
+            Self::Account { fault, .. } => Verdict::Unusable { why: fault.word() },
             Self::NoSuchModel(_) => Verdict::NoSuchModel,
-            Self::BrokeWhileSending | Self::CannotCarry(_) => Verdict::Nothing,
+            // No caller can choose what a channel is judged by.
+            Self::BrokeWhileSending | Self::Forbidden(_) | Self::Declined(_) | Self::CannotCarry(_) => Verdict::Nothing,
             Self::Network(_) | Self::TimedOut(_) | Self::NoAnswer(_) | Self::Unusable => Verdict::Failed { retry_after: None },
         }
     }
@@ -65,26 +83,28 @@ impl Miss {
     pub(super) fn moves_on(&self, settings: &Settings) -> bool {
         match self {
             Self::Status { status: 429, .. } => settings.proxy_retry_429,
-            Self::Status { status: 401..=403, .. } | Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) => true,
+            Self::Status { status: 401..=403, .. } | Self::Account { .. } | Self::Forbidden(_) => true,
+            Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) => true,
             Self::Status { .. } => settings.proxy_retry_5xx,
             Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) => settings.proxy_retry_network,
-            Self::NoAnswer(_) => settings.proxy_retry_5xx,
+            Self::NoAnswer(_) | Self::Declined(_) => settings.proxy_retry_5xx,
         }
     }
 
     /// Whether the same channel may be tried again.
     pub(super) fn may_pass(&self) -> bool {
         match self {
-            Self::Status { status, retry_after } => retry_after.is_none() && !matches!(status, 401..=403),
-            Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) => false,
-            Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) | Self::NoAnswer(_) => true,
+            Self::Status { status, retry_after, .. } => retry_after.is_none() && !matches!(status, 401..=403),
+            Self::Account { .. } | Self::Forbidden(_) | Self::NoSuchModel(_) | Self::Unusable | Self::CannotCarry(_) => false,
+            Self::Network(_) | Self::BrokeWhileSending | Self::TimedOut(_) | Self::NoAnswer(_) | Self::Declined(_) => true,
         }
     }
 
     /// The upstream's status, if it sent one.
     pub(super) fn status(&self) -> Option<u16> {
         match self {
-            Self::Status { status, .. } => Some(*status),
+            Self::Status { status, .. } | Self::Account { status, .. } => Some(*status),
+            Self::Forbidden(_) => Some(403),
             Self::NoSuchModel(_) => Some(404),
             _ => None,
         }
@@ -96,13 +116,21 @@ impl Miss {
             Self::Network(why) => format!("no connection: {why}"),
             Self::BrokeWhileSending => "the connection broke while the request was sent".to_owned(),
             Self::TimedOut(what) => format!("timed out: {what}"),
-            Self::Status { status, .. } => format!("answered with status {status}"),
+            Self::Status { status, words, .. } => with_words(format!("answered with status {status}"), words.as_deref()),
+            Self::Account { status, fault, words } => {
+                with_words(format!("answered with status {status}: {}", fault.sentence()), words.as_deref())
+            }
+            Self::Forbidden(words) => with_words("answered with status 403".to_owned(), words.as_deref()),
             Self::NoSuchModel(_) => "does not have the model".to_owned(),
-            Self::NoAnswer(why) => why.clone(),
+            Self::NoAnswer(why) | Self::Declined(why) => why.clone(),
             Self::Unusable => "its address, key or headers cannot be used".to_owned(),
             Self::CannotCarry(what) => format!("its protocol has no place for {}", what.field),
         }
     }
+}
+
+fn with_words(sentence: String, words: Option<&str>) -> String {
+    words.map_or_else(|| sentence.clone(), |words| format!("{sentence}: {words}"))
 }
 
 /// `Retry-After` in seconds or as a date (RFC 9110 §10.2.3); OpenAI's and Anthropic's SDKs also read
@@ -121,10 +149,4 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         }
     };
     Some(pause.min(LONGEST_RETRY_AFTER))
-}
-
-/// Whether an upstream's 404 says that it does not have the model (and not, say, a response id).
-pub(super) fn is_about_the_model(body: &[u8], model: &str) -> bool {
-    let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
-    text.contains("model_not_found") || text.contains(model) || text.contains("model:")
 }

@@ -2,8 +2,9 @@
 //!
 //! awc by itself forgets to set TCP_NODELAY, stops at 100 requests in flight, gives up after 5 s, and does not
 //! retry a pooled connection that the server had just closed. Admission does the limiting here, deadlines are
-//! set per request, and [`Wire::send`] retries once on a fresh connection where that is safe.
+//! set per request, and [`Wire::send`] asks once more on a fresh connection if the first was a kept one.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
@@ -39,6 +40,29 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// An upstream's answer: its head, and its body as it comes.
 pub type Response = awc::ClientResponse<Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>>>;
+
+tokio::task_local! {
+    /// Whether the request under way has dialled: its connection is not one that was kept.
+    static DIALLED: Cell<bool>;
+}
+
+/// What became of a request: its answer, and the try before it, if there was one.
+#[derive(Debug)]
+pub struct Sent {
+    /// A try on a kept connection that turned out to be closed.
+    pub stale: Option<Stale>,
+    /// The answer.
+    pub answered: Result<Response, SendRequestError>,
+}
+
+/// A try on a kept connection that its server had closed.
+#[derive(Clone, Copy, Debug)]
+pub struct Stale {
+    /// When it began.
+    pub began: Instant,
+    /// How long it took to notice.
+    pub took: Duration,
+}
 
 /// A request as it goes out.
 #[derive(Clone, Debug)]
@@ -83,17 +107,23 @@ impl Wire {
         Self { pooled: client(KEEP_ALIVE), fresh: client(Duration::ZERO) }
     }
 
-    /// Sends a request and waits for the answer's head, at most `deadline`.
-    ///
-    /// # Errors
-    /// As awc gives them; a stale pooled connection was tried again on a fresh one.
-    pub async fn send(&self, outgoing: &Outgoing, deadline: Duration) -> Result<Response, SendRequestError> {
-        let sent = Instant::now();
-        match request(&self.pooled, outgoing, deadline).await {
-            Err(error) if is_stale(&error) && sent.elapsed() < STALE_WITHIN => {
-                request(&self.fresh, outgoing, deadline.saturating_sub(sent.elapsed())).await
+    /// Sends a request and waits for the answer's head, at most `deadline`. A kept connection that turns out to be closed
+    /// is no try of the caller's: the request goes out once more, on a fresh one.
+    pub async fn send(&self, outgoing: &Outgoing, deadline: Duration) -> Sent {
+        let began = Instant::now();
+        let (answered, dialled) = DIALLED
+            .scope(Cell::new(false), async {
+                let answered = request(&self.pooled, outgoing, deadline).await;
+                (answered, DIALLED.with(Cell::get))
+            })
+            .await;
+        match answered {
+            Err(error) if !dialled && is_stale(&error) && began.elapsed() < STALE_WITHIN => {
+                let took = began.elapsed();
+                let answered = request(&self.fresh, outgoing, deadline.saturating_sub(took)).await;
+                Sent { stale: Some(Stale { began, took }), answered }
             }
-            answered => answered,
+            answered => Sent { stale: None, answered },
         }
     }
 }
@@ -170,6 +200,7 @@ impl Service<ConnectInfo<Uri>> for Dial {
     }
 
     fn call(&self, to: ConnectInfo<Uri>) -> Self::Future {
+        let _outside_of_a_request = DIALLED.try_with(|dialled| dialled.set(true));
         let (deadline, allow_private) = {
             let snapshot = self.settings.load();
             (snapshot.settings.connect_timeout_sec, snapshot.settings.allow_private_upstreams)

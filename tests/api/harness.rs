@@ -75,6 +75,10 @@ impl Clock for TestClock {
     fn now_ms(&self) -> i64 {
         SystemClock.now_ms() + self.0.load(Ordering::SeqCst)
     }
+
+    fn monotonic_ms(&self) -> i64 {
+        SystemClock.monotonic_ms() + self.0.load(Ordering::SeqCst)
+    }
 }
 
 /// The settings, and what stands for the snapshot that they are part of.

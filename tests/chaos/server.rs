@@ -22,10 +22,10 @@ impl Server {
         }
         let server = Self { data: data.to_owned(), port };
         let data = data.display();
-        server.runs(&format!("initdb -D {data} -U postgres --auth=trust --no-sync --wal-segsize=1"));
+        server.runs(&format!("initdb -D {data} -U postgres --auth=trust --no-sync"));
         let options = format!(
-            "-p {port} -k {data} -c listen_addresses=127.0.0.1 -c shared_buffers=16MB -c fsync=off -c max_wal_size=16MB \
-             -c min_wal_size=8MB -c wal_keep_size=0 -c log_min_messages=fatal"
+            "-p {port} -k {data} -c listen_addresses=127.0.0.1 -c shared_buffers=16MB -c fsync=off -c max_wal_size=64MB \
+             -c min_wal_size=32MB -c wal_keep_size=0 -c log_min_messages=fatal"
         );
         server.runs(&format!("pg_ctl -D {data} -o '{options}' -l {data}/log -w start"));
         server

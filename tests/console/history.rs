@@ -30,6 +30,10 @@ impl Clock for At {
     fn now_ms(&self) -> i64 {
         self.0
     }
+
+    fn monotonic_ms(&self) -> i64 {
+        self.0
+    }
 }
 
 /// A kind of request; what is empty does not apply.

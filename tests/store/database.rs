@@ -34,6 +34,10 @@ impl Clock for FixedClock {
     fn now_ms(&self) -> i64 {
         NOON
     }
+
+    fn monotonic_ms(&self) -> i64 {
+        0
+    }
 }
 
 /// Runs `test` once on each database.

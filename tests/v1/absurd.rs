@@ -4,7 +4,7 @@ use actors::vocabulary::Protocol;
 use api_proxy::mock_upstream::Reply as Scripted;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, spawn_app};
+use crate::app::{TestApp, eventually, spawn_app};
 use crate::on_both;
 
 const ABSURD: [&str; 6] = ["-1", "9007199254740992", "9223372036854775807", "1e300", "1e400", r#""NaN""#];
@@ -75,7 +75,6 @@ fn whole(protocol: Protocol, usage: &str) -> String {
 
 /// Streams with that usage in each event that has one.
 fn streams(protocol: Protocol, odd: &str, fine: &str) -> Vec<String> {
-    let event = |name: &str, data: String| format!("event: {name}\ndata: {data}\n\n");
     match protocol {
         Protocol::Messages => [(odd, fine), (fine, odd)]
             .map(|(start, end)| {
@@ -90,12 +89,12 @@ fn streams(protocol: Protocol, odd: &str, fine: &str) -> Vec<String> {
                     r#"{{"type":"message_delta","delta":{{"stop_reason":"end_turn","stop_sequence":null}},"usage":{end}}}"#
                 );
                 [
-                    event("message_start", message),
-                    event("content_block_start", block.to_owned()),
-                    event("content_block_delta", delta),
-                    event("content_block_stop", r#"{"type":"content_block_stop","index":0}"#.to_owned()),
-                    event("message_delta", last),
-                    event("message_stop", r#"{"type":"message_stop"}"#.to_owned()),
+                    event("message_start", &message),
+                    event("content_block_start", block),
+                    event("content_block_delta", &delta),
+                    event("content_block_stop", r#"{"type":"content_block_stop","index":0}"#),
+                    event("message_delta", &last),
+                    event("message_stop", r#"{"type":"message_stop"}"#),
                 ]
                 .concat()
             })
@@ -111,29 +110,31 @@ fn streams(protocol: Protocol, odd: &str, fine: &str) -> Vec<String> {
             let all = [chunk(content, "null"), chunk(stop, "null"), chunk("[]".to_owned(), odd), "data: [DONE]\n\n".to_owned()];
             vec![all.concat()]
         }
-        _ => {
-            let response = |status: &str, usage: &str| {
-                format!(
-                    r#"{{"id":"resp_1","object":"response","created_at":1,"status":"{status}","model":"m","output":[],"usage":{usage}}}"#
-                )
-            };
-            let of = |kind: &str, number: i64, more: String| {
-                event(kind, format!(r#"{{"type":"{kind}","sequence_number":{number},{more}}}"#))
-            };
-            let item = r#""output_index":0,"item":{"type":"message","id":"i","role":"assistant","status":"in_progress","content":[]}"#;
-            let all = [
-                of("response.created", 0, format!(r#""response":{}"#, response("in_progress", "null"))),
-                of("response.output_item.added", 1, item.to_owned()),
-                of(
-                    "response.output_text.delta",
-                    2,
-                    format!(r#""item_id":"i","output_index":0,"content_index":0,"delta":"{TEXT}""#),
-                ),
-                of("response.completed", 3, format!(r#""response":{}"#, response("completed", odd))),
-            ];
-            vec![all.concat()]
-        }
+        _ => vec![responses_stream(odd)],
     }
+}
+
+fn event(name: &str, data: &str) -> String {
+    format!("event: {name}\ndata: {data}\n\n")
+}
+
+fn responses_stream(usage: &str) -> String {
+    let response = |status: &str, usage: &str| {
+        format!(
+            r#"{{"id":"resp_1","object":"response","created_at":1,"status":"{status}","model":"m","output":[],"usage":{usage}}}"#
+        )
+    };
+    let of =
+        |kind: &str, number: i64, more: &str| event(kind, &format!(r#"{{"type":"{kind}","sequence_number":{number},{more}}}"#));
+    let item = r#""output_index":0,"item":{"type":"message","id":"i","role":"assistant","status":"in_progress","content":[]}"#;
+    let delta = format!(r#""item_id":"i","output_index":0,"content_index":0,"delta":"{TEXT}""#);
+    let all = [
+        of("response.created", 0, &format!(r#""response":{}"#, response("in_progress", "null"))),
+        of("response.output_item.added", 1, item),
+        of("response.output_text.delta", 2, &delta),
+        of("response.completed", 3, &format!(r#""response":{}"#, response("completed", usage))),
+    ];
+    all.concat()
 }
 
 /// All answers of a protocol with `figure` in each place; whether each is a stream.
@@ -214,6 +215,32 @@ on_both! {
         for row in app.rows().await {
             assert_eq!((row.tokens_in, row.tokens_out, row.estimated), (100, 7, false), "{row:?}");
         }
+        app.finish().await;
+    }
+    async fn a_receipt_that_cannot_be_booked_holds_up_nothing(storage) {
+        let app = spawn_app(storage).await;
+        let asks = async |label: &str| app.caller().asks("hello").header("x-request-id", label).whole().await.expects(200);
+        app.peek().execute("CREATE UNIQUE INDEX each_label_once ON request_log (client_request_id)").await;
+        asks("one").await;
+        asks("one").await;
+        asks("two").await;
+        let listed = async || app.admin("GET", "/api/system/set-aside", Value::Null).await["rows"].clone();
+        eventually("it is set aside", async || listed().await[0].is_object()).await;
+        let rows = app.rows().await;
+        assert_eq!(rows.len(), 2, "the others are booked: {rows:?}");
+        let aside = listed().await[0].clone();
+        assert_eq!((&aside["retriable"], &aside["username"]), (&json!(true), &json!("carl")), "{aside}");
+        let ready = app.admin("GET", "/readyz", Value::Null).await;
+        assert_eq!((&ready["ready"], &ready["degraded"], &ready["setAside"]), (&json!(true), &json!(true), &json!(1)), "{ready}");
+        let path = format!("/api/system/set-aside/{}", aside["id"]);
+        app.admin("POST", &format!("{path}/retry"), json!({})).await;
+        eventually("it is refused again", async || listed().await[0].is_object()).await;
+        app.peek().execute("DROP INDEX each_label_once").await;
+        app.admin("POST", &format!("{path}/retry"), json!({})).await;
+        eventually("it is booked", async || app.rows_now().await.len() == 3).await;
+        assert_eq!(listed().await, json!([]));
+        let deeds = app.admin("GET", "/api/activity?action=receipt.retry", Value::Null).await;
+        assert_eq!(deeds["total"], 2, "{deeds}");
         app.finish().await;
     }
 }

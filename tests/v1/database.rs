@@ -39,6 +39,14 @@ impl Peek {
         }
     }
 
+    /// Changes something behind the gateway's back.
+    pub async fn execute(&self, sql: &'static str) {
+        match self {
+            Self::Lite(pool) => drop(sqlx::query(sql).execute(pool).await.unwrap()),
+            Self::Pg { pool, .. } => drop(sqlx::query(sql).execute(pool).await.unwrap()),
+        }
+    }
+
     /// Closes the connection; a database on a server goes with it.
     pub async fn drop_database(self) {
         match self {

@@ -116,7 +116,7 @@ impl ChannelHealthActor {
 
     fn choose(&mut self, ask: &Choose, addr: &Addr<Self>) -> Result<Chosen, NoneLive> {
         self.parts.faults.reached("channel_health.choose");
-        let (rules, now) = (self.rules(), self.parts.clock.now_ms());
+        let (rules, now) = (self.rules(), self.parts.clock.monotonic_ms());
         let order = self.health.choose(&ask.candidates, ask.conversation, ask.random, &rules, now)?;
         let first = order.first().and_then(|first| ask.candidates.get(*first));
         self.parts.faults.reached("channel_health.begin");
@@ -141,7 +141,7 @@ impl ChannelHealthActor {
     }
 
     fn try_begin(&mut self, candidates: &[Candidate], addr: &Addr<Self>) -> Result<Begun, bool> {
-        let now = self.parts.clock.now_ms();
+        let now = self.parts.clock.monotonic_ms();
         let rules = self.rules();
         let (index, in_flight, decides) = self.health.begin(candidates, &rules, now)?;
         let candidate = &candidates[index];
@@ -239,7 +239,7 @@ impl Handler<Observe> for ChannelHealthActor {
         guard(&vitals, ctx, |_| {
             self.read_letters();
             let rules = self.rules();
-            self.health.observe(&rules, self.parts.clock.now_ms())
+            self.health.observe(&rules, &*self.parts.clock)
         })
     }
 }

@@ -1,4 +1,4 @@
-//! One channel's circuit: closed → open → half-open by itself, over a window of 60 seconds.
+//! One channel's circuit: closed → open → half-open by itself, over a window of 60 seconds. Its time is monotonic.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl From<&Settings> for Rules {
 pub enum Circuit {
     /// They may.
     Closed,
-    /// They may not, until the time given (epoch milliseconds).
+    /// They may not, until the time given (monotonic inside, epoch milliseconds where a channel's state is shown).
     Open {
         /// End of the rest.
         until_ms: i64,

@@ -19,7 +19,7 @@ pub(super) struct Report {
     pub(super) verdict: Verdict,
     pub(super) decides: bool,
     pub(super) conversation: Option<u64>,
-    /// When, epoch milliseconds.
+    /// When, by the clock that nobody can set.
     pub(super) at_ms: i64,
 }
 
@@ -90,7 +90,7 @@ impl ChannelSlot {
             verdict,
             decides: std::mem::take(&mut self.decides),
             conversation,
-            at_ms: self.letters.clock.now_ms(),
+            at_ms: self.letters.clock.monotonic_ms(),
         };
         self.letters.reports.lock().unwrap_or_else(PoisonError::into_inner).push_back(report);
     }

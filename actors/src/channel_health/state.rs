@@ -9,6 +9,7 @@ use quick_cache::unsync::Cache;
 
 use super::breaker::{Breaker, Circuit, Rules};
 use super::choice::{Standing, order};
+use crate::ports::Clock;
 use crate::vocabulary::ChannelId;
 
 /// Conversations whose channel is remembered.
@@ -17,6 +18,8 @@ const CONVERSATIONS: usize = 50_000;
 const RESTING_MODELS: usize = 1_000;
 /// Longest rest a channel can ask for.
 const LONGEST_REST_MS: i64 = 3_600_000;
+/// How long a channel rests whose account cannot be used. Then it is asked again: somebody may have paid.
+const ACCOUNT_REST: Duration = Duration::from_secs(300);
 /// How long a model rests on a channel that said it has no such model.
 const MODEL_REST_MS: i64 = 60_000;
 
@@ -55,6 +58,11 @@ pub enum Verdict {
         /// What the channel asked for.
         retry_after: Option<Duration>,
     },
+    /// The operator's account there cannot be used until somebody sees to it.
+    Unusable {
+        /// What is wrong with it, in one word.
+        why: &'static str,
+    },
     /// It does not have that model.
     NoSuchModel,
     /// Nothing can be said: the caller's fault, or the client left.
@@ -72,6 +80,8 @@ pub struct ChannelState {
     pub opened_ms: Option<i64>,
     /// End of the rest it asked for itself (`Retry-After`), epoch milliseconds.
     pub resting_until_ms: Option<i64>,
+    /// Why it rests, where its account is the cause.
+    pub resting_why: Option<&'static str>,
     /// Attempts under way.
     pub in_flight: u32,
     /// Attempts in the last 60 seconds.
@@ -92,6 +102,8 @@ pub struct ChannelState {
 struct Patient {
     breaker: Breaker,
     resting_until: i64,
+    /// What is wrong with its account.
+    why: Option<&'static str>,
     models: HashMap<Arc<str>, i64>,
     in_flight: Arc<AtomicU32>,
     head_ms: Option<i64>,
@@ -201,6 +213,7 @@ impl Health {
         match verdict {
             Verdict::Answered { head_ms } => {
                 patient.breaker.succeeded(now_ms, decides);
+                patient.why = None;
                 patient.models.remove(model);
                 patient.last_success = Some(now_ms);
                 patient.head_ms = Some(patient.head_ms.map_or(head_ms, |before| (before * 7 + head_ms) / 8));
@@ -213,6 +226,12 @@ impl Health {
             Verdict::Throttled { retry_after } => {
                 patient.breaker.undecided(decides);
                 patient.rest(retry_after, now_ms);
+            }
+            Verdict::Unusable { why } => {
+                patient.breaker.failed(rules, now_ms, decides);
+                patient.last_failure = Some(now_ms);
+                patient.why = Some(why);
+                patient.rest(Some(ACCOUNT_REST), now_ms);
             }
             Verdict::NoSuchModel => {
                 patient.breaker.undecided(decides);
@@ -235,25 +254,34 @@ impl Health {
         if let Some(patient) = self.patients.get_mut(&channel) {
             patient.breaker.close();
             patient.resting_until = 0;
+            patient.why = None;
             patient.models.clear();
         }
     }
 
     /// Every channel seen so far.
-    pub(super) fn observe(&mut self, rules: &Rules, now_ms: i64) -> Vec<ChannelState> {
+    pub(super) fn observe(&mut self, rules: &Rules, clock: &dyn Clock) -> Vec<ChannelState> {
+        let now_ms = clock.monotonic_ms();
+        let wall_ms = clock.now_ms();
+        // What is remembered is monotonic; what is shown is the wall clock's, as it stands now.
+        let shown = |at_ms: i64| wall_ms.saturating_add(at_ms.saturating_sub(now_ms));
         let states = self.patients.iter_mut().map(|(channel, patient)| {
             let (requests, failures) = patient.breaker.sums(now_ms);
             ChannelState {
                 channel: *channel,
-                circuit: patient.breaker.circuit(rules, now_ms),
-                opened_ms: patient.breaker.opened_ms(rules),
-                resting_until_ms: Some(patient.resting_until).filter(|until| *until > now_ms && rules.enabled),
+                circuit: match patient.breaker.circuit(rules, now_ms) {
+                    Circuit::Open { until_ms } => Circuit::Open { until_ms: shown(until_ms) },
+                    other => other,
+                },
+                opened_ms: patient.breaker.opened_ms(rules).map(shown),
+                resting_until_ms: Some(patient.resting_until).filter(|until| *until > now_ms && rules.enabled).map(shown),
+                resting_why: patient.why,
                 in_flight: patient.in_flight.load(Ordering::Acquire),
                 requests,
                 failures,
                 head_ms: patient.head_ms,
-                last_success_ms: patient.last_success,
-                last_failure_ms: patient.last_failure,
+                last_success_ms: patient.last_success.map(shown),
+                last_failure_ms: patient.last_failure.map(shown),
                 resting_models: patient
                     .models
                     .iter()
@@ -289,5 +317,60 @@ impl Patient {
 
     fn is_saturated(&self, max_concurrency: Option<u32>) -> bool {
         max_concurrency.is_some_and(|limit| self.in_flight.load(Ordering::Acquire) >= limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules = Rules {
+        enabled: true,
+        error_percent: 50,
+        min_requests: 1,
+        cooldown: Duration::from_secs(10),
+        cooldown_max: Duration::from_secs(30),
+    };
+
+    /// What has passed, and what the wall shows.
+    struct Shown(i64, i64);
+
+    impl Clock for Shown {
+        fn now_ms(&self) -> i64 {
+            self.1
+        }
+        fn monotonic_ms(&self) -> i64 {
+            self.0
+        }
+    }
+
+    fn candidate() -> Candidate {
+        let (channel, model) = (ChannelId(1), "m".into());
+        Candidate { channel, model, priority: 0, weight: 1, native: true, max_concurrency: None }
+    }
+
+    #[test]
+    fn rests_last_as_long_as_they_last_whatever_the_wall_clock_shows() {
+        let mut health = Health::default();
+        let (asked, pause) = ([candidate()], Some(Duration::from_secs(20)));
+        health.report(ChannelId(1), &asked[0].model, Verdict::Failed { retry_after: pause }, false, &RULES, 1_000);
+        for wall in [0, 7_200_000, -7_200_000] {
+            let state = health.observe(&RULES, &Shown(2_000, wall)).remove(0);
+            assert_eq!(state.resting_until_ms, Some(wall + 19_000));
+            assert_eq!(state.circuit, Circuit::Open { until_ms: wall + 9_000 });
+            assert_eq!((state.opened_ms, state.last_failure_ms), (Some(wall - 1_000), Some(wall - 1_000)));
+        }
+        assert_eq!(health.choose(&asked, None, 0, &RULES, 20_999).unwrap_err().retry_ms, 1);
+        assert!(health.choose(&asked, None, 0, &RULES, 21_000).is_ok());
+    }
+
+    #[test]
+    fn a_success_of_the_model_ends_its_rest() {
+        let mut health = Health::default();
+        let asked = [candidate()];
+        health.report(ChannelId(1), &asked[0].model, Verdict::NoSuchModel, false, &RULES, 0);
+        assert!(health.choose(&asked, None, 0, &RULES, 1).is_err());
+        health.report(ChannelId(1), &asked[0].model, Verdict::Answered { head_ms: 1 }, false, &RULES, 2);
+        assert!(health.choose(&asked, None, 0, &RULES, 3).is_ok());
     }
 }

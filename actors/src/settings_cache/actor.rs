@@ -97,6 +97,8 @@ pub(super) struct SettingsCacheActor {
     /// Users whose keys could not be read after a change.
     unread: HashSet<UserId>,
     polling: bool,
+    /// Wall and monotonic time of the last look at the change log.
+    polled: Option<(i64, i64)>,
 }
 
 #[derive(Message)]
@@ -114,7 +116,7 @@ struct Poll;
 
 impl SettingsCacheActor {
     pub(super) fn new(parts: Parts) -> Self {
-        Self { parts, seen: HashMap::new(), unread: HashSet::new(), polling: false }
+        Self { parts, seen: HashMap::new(), unread: HashSet::new(), polling: false, polled: None }
     }
 
     fn followed(&mut self, changes: Vec<Change>, ctx: &mut Context<Self>) {
@@ -229,7 +231,11 @@ impl Handler<Poll> for SettingsCacheActor {
             return;
         }
         let source = Arc::clone(&self.parts.source);
-        let after = IdMaker::floor_at(self.parts.clock.now_ms() - LOOK_BACK_MS);
+        let (wall, passed) = (self.parts.clock.now_ms(), self.parts.clock.monotonic_ms());
+        // A wall clock that was set forward must not pass over what was written just before.
+        let expected = self.polled.map_or(wall, |(then, was)| then.saturating_add(passed - was));
+        self.polled = Some((wall, passed));
+        let after = IdMaker::floor_at(wall.min(expected) - LOOK_BACK_MS);
         let reading = async move { tokio::time::timeout(READ_DEADLINE, source.changes(after)).await };
         let reading = AssertUnwindSafe(reading).catch_unwind().into_actor(self).map(|read, actor, ctx| {
             actor.polling = false;

@@ -90,7 +90,8 @@ impl Snapshot {
             }
         };
         let channel = self.channel(channel.filter(|_| enabled)?)?;
-        self.offer(protocol, Arc::clone(channel), model.as_deref()?, key).ok()
+        let model = model.as_deref().filter(|model| key.allows_model(model, model))?;
+        self.offer(protocol, Arc::clone(channel), model, key).ok()
     }
 
     /// The names this key may ask for in `GET /v1/models`: visible, enabled, and served by somebody.

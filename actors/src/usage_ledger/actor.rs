@@ -8,13 +8,13 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::condition::{Claim, Condition};
-use super::pending::forgiven;
+use super::condition::Condition;
+use super::outbox::{Claim, Outbox};
 use super::settling::{Settled, settle};
 use super::{Backlog, Sync};
 use crate::ports::{Clock, Entry, Faults, Journal, LedgerStore};
 use crate::supervision::{Crashed, Vitals, guard};
-use crate::vocabulary::{Ending, Nanos, Receipt, ReceiptId};
+use crate::vocabulary::{Receipt, ReceiptId};
 
 /// Messages that may wait before senders do.
 const MAILBOX: usize = 16_384;
@@ -29,8 +29,6 @@ const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration:
 const REWRITE_PAUSE: Duration = Duration::from_millis(100);
 /// How often the journal's disk is looked at; while appending fails also how often it is tried.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Entries that wait in memory for a journal that takes none; refusals beyond are not noted.
-const MOST_UNWRITTEN: usize = 10_000;
 
 /// What outlives the actor's deaths.
 #[derive(Clone)]
@@ -51,12 +49,8 @@ pub(super) struct Parts {
 /// The actor.
 pub(super) struct UsageLedgerActor {
     parts: Parts,
-    unwritten: Vec<Entry>,
-    /// For each of `unwritten`, whether somebody waits for it.
-    claims: Vec<Option<Arc<Claim>>>,
+    outbox: Outbox,
     acknowledgements: Vec<oneshot::Sender<()>>,
-    /// What was appended waits for its sync.
-    unsynced: bool,
     flush_planned: bool,
     booking: bool,
     booking_planned: bool,
@@ -104,10 +98,8 @@ impl UsageLedgerActor {
     pub(super) fn new(parts: Parts) -> Self {
         Self {
             parts,
-            unwritten: Vec::new(),
-            claims: Vec::new(),
+            outbox: Outbox::default(),
             acknowledgements: Vec::new(),
-            unsynced: false,
             flush_planned: false,
             booking: false,
             booking_planned: false,
@@ -123,7 +115,7 @@ impl UsageLedgerActor {
 
     fn take(&mut self, entry: Entry, claim: Option<Arc<Claim>>, ctx: &mut Context<Self>) {
         self.parts.faults.reached("usage_ledger.post");
-        if claim.is_none() && self.unwritten.len() >= MOST_UNWRITTEN && is_mere_refusal(&entry) {
+        if claim.is_none() && self.outbox.is_too_full_for(&entry) {
             return;
         }
         self.keep(entry, claim);
@@ -146,13 +138,16 @@ impl UsageLedgerActor {
             }
         }
         drop(running);
-        self.unwritten.push(entry);
-        self.claims.push(claim);
+        self.outbox.push(entry, claim);
     }
 
     fn flush(&mut self, ctx: &mut Context<Self>) {
         self.flush_planned = false;
-        match self.write() {
+        let written = {
+            let mut journal = self.parts.journal.lock().unwrap_or_else(PoisonError::into_inner);
+            self.outbox.write(journal.as_mut(), self.parts.sync == Sync::Always)
+        };
+        match written {
             Ok(()) => {
                 self.parts.condition.appended(true);
                 self.parts.faults.reached("usage_ledger.journal_written");
@@ -169,34 +164,6 @@ impl UsageLedgerActor {
         }
     }
 
-    /// Appends what was posted, and syncs it where that is asked for. Whoever gave up waiting is not billed.
-    fn write(&mut self) -> io::Result<()> {
-        for (entry, claim) in self.unwritten.iter_mut().zip(&mut self.claims) {
-            if claim.as_ref().is_some_and(|claim| !claim.writes()) {
-                *claim = None;
-                if let Entry::Closed(receipt) = entry {
-                    *receipt = Arc::new(forgiven(receipt));
-                }
-            }
-        }
-        let mut journal = self.parts.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.unwritten.is_empty() {
-            if let Err(error) = journal.append(&self.unwritten) {
-                self.claims.iter().flatten().for_each(|claim| claim.waits_on());
-                return Err(error);
-            }
-            self.unsynced = self.parts.sync == Sync::Always;
-            self.unwritten.clear();
-            self.claims.clear();
-        }
-        // Not appended again when this fails: the lines are there.
-        if self.unsynced {
-            journal.sync()?;
-            self.unsynced = false;
-        }
-        Ok(())
-    }
-
     fn append_failed(&self, error: &io::Error) {
         if self.parts.condition.takes() {
             tracing::error!(%error, "the usage journal cannot be written; requests are refused until it can");
@@ -211,7 +178,7 @@ impl UsageLedgerActor {
 
     /// Looks after the journal's disk while nothing is posted.
     fn look(&mut self) {
-        if self.unwritten.is_empty() && !self.parts.condition.takes() {
+        if self.outbox.is_empty() && !self.parts.condition.takes() {
             match self.with_journal(|journal| journal.probe()) {
                 Ok(()) => {
                     tracing::info!("the usage journal can be written again");
@@ -244,7 +211,7 @@ impl UsageLedgerActor {
             Ok(entries) => entries,
             Err(error) => return self.booking_failed(&error.to_string(), ctx),
         };
-        if entries.is_empty() && !self.unwritten.is_empty() {
+        if entries.is_empty() && !self.outbox.is_empty() {
             return;
         }
         if entries.is_empty() {
@@ -337,11 +304,6 @@ impl UsageLedgerActor {
     }
 }
 
-/// Whether nothing is lost with an entry but the line that a request was refused.
-fn is_mere_refusal(entry: &Entry) -> bool {
-    matches!(entry, Entry::Closed(receipt) if receipt.ending == Ending::Refused && receipt.cost == Nanos::ZERO)
-}
-
 fn closed(entry: Entry) -> Option<Receipt> {
     match entry {
         Entry::Closed(receipt) => Some(Arc::unwrap_or_clone(receipt)),
@@ -360,7 +322,7 @@ impl Actor for UsageLedgerActor {
         ctx.notify(Look);
         // Whatever a predecessor had read but not booked is read again: booking twice changes nothing.
         self.with_journal(|journal| journal.rewind());
-        if !self.unwritten.is_empty() || self.unsynced {
+        if self.outbox.waits() {
             self.flush_planned = true;
             ctx.notify(Flush);
         }
@@ -371,8 +333,7 @@ impl Actor for UsageLedgerActor {
 impl Supervised for UsageLedgerActor {
     fn restarting(&mut self, _: &mut Self::Context) {
         // What was posted but not written keeps its callers waiting no longer: they post again.
-        let kept = std::mem::take(&mut self.unwritten).into_iter().zip(std::mem::take(&mut self.claims));
-        (self.unwritten, self.claims) = kept.filter(|(entry, _)| matches!(entry, Entry::Closed(_))).unzip();
+        self.outbox.keep_what_ended();
         self.acknowledgements.clear();
         self.draining.clear();
         (self.flush_planned, self.booking, self.booking_planned) = (false, false, false);
@@ -413,7 +374,7 @@ impl Handler<Drain> for UsageLedgerActor {
         MessageResult(guard(&vitals, ctx, |ctx| {
             let (booked, when_booked) = oneshot::channel();
             self.draining.push(booked);
-            if self.unwritten.is_empty() {
+            if self.outbox.is_empty() {
                 self.plan_next_booking(true, ctx);
             }
             when_booked

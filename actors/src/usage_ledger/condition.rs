@@ -1,6 +1,6 @@
 //! How the books stand: read by readiness, by the door for requests and by pages, written by the ledger alone.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::ports::Room;
@@ -112,48 +112,5 @@ impl Condition {
 
     pub(super) fn last_failure(&self) -> Option<Failure> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-const WAITING: u8 = 0;
-const WRITING: u8 = 1;
-const WITHDRAWN: u8 = 2;
-
-/// What becomes of a posted entry: agreed between whoever waits for it and the actor that writes it, so that an answer
-/// that was kept back is never billed, and a billed one never kept back.
-#[derive(Debug, Default)]
-pub(super) struct Claim(AtomicU8);
-
-impl Claim {
-    /// The actor writes it now; `false` = whoever waited has given up.
-    pub(super) fn writes(&self) -> bool {
-        self.0.compare_exchange(WAITING, WRITING, Ordering::AcqRel, Ordering::Acquire) != Err(WITHDRAWN)
-    }
-
-    /// The write failed: whoever waits may give up again.
-    pub(super) fn waits_on(&self) {
-        let _withdrawn_stays = self.0.compare_exchange(WRITING, WAITING, Ordering::AcqRel, Ordering::Acquire);
-    }
-
-    /// Whoever waited gives up; `false` = it is being written at this moment.
-    pub(super) fn withdraws(&self) -> bool {
-        self.0.compare_exchange(WAITING, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire) != Err(WRITING)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entry_is_either_written_or_withdrawn() {
-        let claim = Claim::default();
-        assert!(claim.writes() && claim.writes(), "a successor of the actor writes on");
-        assert!(!claim.withdraws(), "while it is written nobody gives up");
-        claim.waits_on();
-        assert!(claim.withdraws() && claim.withdraws());
-        assert!(!claim.writes(), "who has given up is not billed");
-        claim.waits_on();
-        assert!(!claim.writes());
     }
 }

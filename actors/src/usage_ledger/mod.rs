@@ -7,9 +7,12 @@
 
 mod actor;
 mod condition;
+mod outbox;
 mod pending;
 mod recovery;
 mod settling;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +27,7 @@ pub use pending::{Bookkeeper, PendingReceipt, Who};
 pub use recovery::{Recovered, recover};
 
 use actor::{Book, Drain, Parts, Post, PostLater, UsageLedgerActor};
-use condition::Claim;
+use outbox::Claim;
 
 use crate::ports::{Clock, Entry, Faults, Journal, LedgerStore, SetAside, StorageIll, Unbooked};
 use crate::supervision::{Line, Loss, VitalSigns, Vitals};
@@ -160,11 +163,13 @@ impl UsageLedger {
                 Ok(Err(_actor_restarted)) if tokio::time::Instant::now() < until => tokio::time::sleep(RESTART_PAUSE).await,
                 _ if claim.withdraws() => break,
                 // It is being written at this moment: whether it was is known when the write returns.
-                _ => match tokio::time::timeout(WRITE_DEADLINE, when_written).await {
-                    Ok(Ok(())) => return Ok(()),
-                    _ if claim.withdraws() => break,
-                    _ => break,
-                },
+                _ => {
+                    if let Ok(Ok(())) = tokio::time::timeout(WRITE_DEADLINE, when_written).await {
+                        return Ok(());
+                    }
+                    let _written_or_never = claim.withdraws();
+                    break;
+                }
             }
         }
         Err(StorageIll("the usage journal could not be written in time".to_owned()))

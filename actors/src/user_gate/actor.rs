@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use super::books::{Books, HoldId, Turn};
-use super::hold::Hold;
+use super::hold::{Extension, Hold};
 use super::messages::{Admit, Answer, Ask, Extend, Queued, Refresh, Refusal, Wake, Withdraw};
 use super::queue::{Charged, Queue};
 use super::registry::Shelf;
@@ -58,8 +58,9 @@ impl Supervised for UserGate {
 }
 
 impl UserGate {
+    /// Windows and holds are measured by the clock that nobody can set.
     fn now_ms(&self) -> i64 {
-        self.shelf.upgrade().map_or(0, |shelf| shelf.clock.now_ms())
+        self.shelf.upgrade().map_or(0, |shelf| shelf.clock.monotonic_ms())
     }
 
     fn hold(&self, id: HoldId, gate: WeakAddr<Self>) -> Hold {
@@ -97,7 +98,7 @@ impl UserGate {
     fn advance(&mut self, gate: &WeakAddr<Self>) {
         let books = &self.books;
         let hold = |id| Hold { books: Arc::clone(books), gate: gate.clone(), id, open: true };
-        self.queue.advance(self.shelf.upgrade().map_or(0, |shelf| shelf.clock.now_ms()), hold);
+        self.queue.advance(self.now_ms(), hold);
         self.books.set_waiting(self.queue.len());
     }
 
@@ -176,11 +177,11 @@ impl Handler<Withdraw> for UserGate {
 }
 
 impl Handler<Extend> for UserGate {
-    type Result = Result<bool, Crashed>;
+    type Result = Result<Extension, Crashed>;
 
-    fn handle(&mut self, Extend { hold, more }: Extend, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Extend { hold, least, wished }: Extend, ctx: &mut Self::Context) -> Self::Result {
         let Some(shelf) = self.shelf.upgrade() else { return Err(Crashed) };
-        guard(&shelf.vitals, ctx, |_| self.books.extend(hold, more))
+        guard(&shelf.vitals, ctx, |_| self.books.extend(hold, least, wished))
     }
 }
 

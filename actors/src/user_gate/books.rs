@@ -6,10 +6,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::hold::Settlement;
+use tokio::sync::Notify;
+
+use super::day::{Day, DayHold, Room};
+use super::hold::{Extension, Settlement};
 use super::messages::{Ask, LimitOf, Load, Refusal};
+use super::view::{GateState, OpenHold, Traffic};
 use super::window::{ChargedAt, Window};
-use crate::ports::{Account, KeySpent};
+use crate::ports::{Account, Clock, KeySpent};
 use crate::vocabulary::settings::BalancePolicy;
 use crate::vocabulary::{KeyId, Nanos};
 
@@ -19,6 +23,8 @@ pub(super) type HoldId = u64;
 #[derive(Debug, Default)]
 pub(super) struct Books {
     pages: Mutex<Pages>,
+    /// Told whenever a hold is closed.
+    freed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -28,7 +34,10 @@ struct Pages {
     keys: HashMap<KeyId, KeySide>,
     holds: HashMap<HoldId, Held>,
     next_hold: HoldId,
+    /// The one hold that may cost more than was left for it.
+    overdrawn: Option<HoldId>,
     waiting: usize,
+    /// When a request came last, monotonic.
     touched_ms: i64,
 }
 
@@ -52,8 +61,7 @@ struct Side {
 struct KeySide {
     side: Side,
     used: Nanos,
-    day_start: i64,
-    day_tokens: i64,
+    day: Day,
 }
 
 #[derive(Debug)]
@@ -62,7 +70,9 @@ struct Held {
     charge: Charge,
     money: Nanos,
     budget: Option<Nanos>,
+    day: DayHold,
     slot: bool,
+    /// Monotonic.
     since_ms: i64,
     request_id: Arc<str>,
 }
@@ -78,6 +88,13 @@ pub(super) struct Charge {
     tokens_at_key: i64,
 }
 
+/// What a request takes beside its slots.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    money: Nanos,
+    day_tokens: i64,
+}
+
 /// Whether a waiter may go.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -89,58 +106,6 @@ pub(super) enum Turn {
     KeyFull(Refusal),
     /// It will never be able to go.
     Never(Refusal),
-}
-
-/// One open hold, for the system page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenHold {
-    /// The gateway's request id.
-    pub request_id: String,
-    /// The key.
-    pub key: KeyId,
-    /// Money held.
-    pub money: Nanos,
-    /// Whether it takes a concurrency slot.
-    pub slot: bool,
-    /// When it was granted, epoch milliseconds.
-    pub since_ms: i64,
-}
-
-/// A user's books at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GateState {
-    /// Quota minus spending; `None` before the account was read.
-    pub balance: Option<Nanos>,
-    /// Money held.
-    pub held: Nanos,
-    /// Concurrency slots taken.
-    pub slots: u32,
-    /// Requests waiting.
-    pub waiting: usize,
-    /// Requests in the last 60 seconds.
-    pub requests: i64,
-    /// Tokens in the last 60 seconds.
-    pub tokens: i64,
-    /// The holds.
-    pub holds: Vec<OpenHold>,
-}
-
-/// What is under way at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Requests that were let in and have not ended.
-    pub running: usize,
-    /// Requests waiting to be let in.
-    pub waiting: usize,
-    /// Money held for them.
-    pub held: Nanos,
-}
-
-impl Traffic {
-    /// The sum of both.
-    pub(super) fn with(self, more: &Self) -> Self {
-        Self { running: self.running + more.running, waiting: self.waiting + more.waiting, held: self.held.plus(more.held) }
-    }
 }
 
 impl Books {
@@ -164,8 +129,7 @@ impl Books {
         for spent in &account.keys {
             pages.keys.entry(spent.id).or_insert_with(|| KeySide {
                 used: spent.used,
-                day_start: spent.day_start,
-                day_tokens: spent.day_tokens,
+                day: Day::of(spent.day_start, spent.day_tokens),
                 ..KeySide::default()
             });
         }
@@ -176,8 +140,7 @@ impl Books {
         let Some(load) = &ask.load else { return Ok(()) };
         let pages = self.lock();
         pages.affordable(ask.key, load)?;
-        let key = pages.keys.get(&ask.key);
-        let today = key.filter(|key| key.day_start == load.day_start).map_or(0, |key| key.day_tokens);
+        let today = pages.keys.get(&ask.key).map_or(0, |key| key.day.used_on(load.day_start));
         match load.daily_tokens {
             Some(limit) if today >= limit => Err(Refusal::DailyQuota { limit }),
             _ => Ok(()),
@@ -205,7 +168,7 @@ impl Books {
     pub(super) fn grant(&self, ask: &Ask, charge: Charge, now_ms: i64) -> Turn {
         let mut pages = self.lock();
         let Some(load) = &ask.load else {
-            return Turn::Granted(pages.open(ask, charge, Nanos::ZERO, now_ms));
+            return Turn::Granted(pages.open(ask, charge, Taken::default(), now_ms));
         };
         if let Some(limit) = ask.user_limits.concurrency.filter(|limit| pages.user.slots >= *limit) {
             return Turn::UserFull(Refusal::NoSlot { limit });
@@ -217,25 +180,46 @@ impl Books {
         if let Err(refusal) = pages.affordable(ask.key, load) {
             return Turn::Never(refusal);
         }
+        let day_tokens = match pages.room_today(ask.key, load) {
+            Room::For(tokens) => tokens,
+            Room::Later => return Turn::KeyFull(Refusal::DailyHeld { limit: load.daily_tokens.unwrap_or(0) }),
+            Room::Never => return Turn::Never(Refusal::DailyQuota { limit: load.daily_tokens.unwrap_or(0) }),
+        };
         let by_key = pages.budget_left(ask.key, load.budget).map(|(left, held)| fit(left, held, load));
         let by_user = pages.balance().map(|left| fit(left, pages.user.money, load));
         match (by_user.flatten(), by_key) {
             (None, _) => Turn::UserFull(Refusal::BalanceHeld),
             (_, Some(None)) => Turn::KeyFull(Refusal::BalanceHeld),
-            (Some(money), Some(Some(budget))) => Turn::Granted(pages.open(ask, charge, money.min(budget), now_ms)),
-            (Some(money), None) => Turn::Granted(pages.open(ask, charge, money, now_ms)),
+            (Some(money), budget) => {
+                let money = budget.flatten().map_or(money, |budget| money.min(budget));
+                Turn::Granted(pages.open(ask, charge, Taken { money, day_tokens }, now_ms))
+            }
         }
     }
 
-    /// Adds `more` to a hold, if balance and budget have it free.
-    pub(super) fn extend(&self, hold: HoldId, more: Nanos) -> bool {
+    /// Adds `wished` to a hold, or `least`, if balance and budget have it free. Where they have not, one hold at a time
+    /// may go on without: so no more is spent beyond a balance than one request costs.
+    pub(super) fn extend(&self, hold: HoldId, least: Nanos, wished: Nanos) -> Extension {
         let mut pages = self.lock();
-        let Some((key, budget)) = pages.holds.get(&hold).map(|held| (held.key, held.budget)) else { return false };
-        let free = pages.balance().map_or(Nanos::ZERO, |left| left.minus(pages.user.money));
-        let budget_free = pages.budget_left(key, budget).map(|(left, held)| left.minus(held));
-        if free < more || budget_free.is_some_and(|free| free < more) {
-            return false;
+        let Some((key, budget)) = pages.holds.get(&hold).map(|held| (held.key, held.budget)) else {
+            return Extension::UsedUp;
+        };
+        let left = pages.balance().unwrap_or(Nanos::ZERO);
+        let by_key = pages.budget_left(key, budget);
+        let by_user = left.minus(pages.user.money);
+        let free = by_key.map_or(by_user, |(left, held)| left.minus(held).min(by_user));
+        if free < least {
+            let is_used_up = left <= Nanos::ZERO || by_key.is_some_and(|(left, _)| left <= Nanos::ZERO);
+            return match pages.overdrawn {
+                Some(other) if other != hold => Extension::Held,
+                None if is_used_up => Extension::UsedUp,
+                _ => {
+                    pages.overdrawn = Some(hold);
+                    Extension::Overdrawn
+                }
+            };
         }
+        let more = wished.min(free).max(least);
         pages.user.money = pages.user.money.plus(more);
         if let Some(side) = pages.keys.get_mut(&key) {
             side.side.money = side.side.money.plus(more);
@@ -243,7 +227,12 @@ impl Books {
         if let Some(held) = pages.holds.get_mut(&hold) {
             held.money = held.money.plus(more);
         }
-        true
+        Extension::Granted
+    }
+
+    /// Waits until some hold is closed.
+    pub(super) async fn freed(&self) {
+        self.freed.notified().await;
     }
 
     /// Closes a hold. Returns whether somebody waits for what it gave back.
@@ -253,15 +242,21 @@ impl Books {
         pages.user.give_back(&held);
         if let Some(key) = pages.keys.get_mut(&held.key) {
             key.side.give_back(&held);
+            key.day.give_back(held.day);
         }
+        pages.overdrawn = pages.overdrawn.filter(|overdrawn| *overdrawn != hold);
         match settlement {
             Settlement::Refused => pages.refund(held.key, held.charge),
             Settlement::UpstreamFailed => pages.correct_tokens(held.key, held.charge, 0),
             Settlement::Served { usage, cost, day_start } => {
                 pages.correct_tokens(held.key, held.charge, usage.counted());
-                pages.spend(held.key, cost, usage.counted(), day_start);
+                pages.spend(held.key, cost);
+                if let Some(key) = pages.keys.get_mut(&held.key) {
+                    key.day.spend(held.day, day_start, usage.counted());
+                }
             }
         }
+        self.freed.notify_waiters();
         pages.waiting > 0
     }
 
@@ -287,8 +282,8 @@ impl Books {
         let keys = pages.keys.iter().map(|(id, key)| KeySpent {
             id: *id,
             used: key.used,
-            day_start: key.day_start,
-            day_tokens: key.day_tokens,
+            day_start: key.day.start,
+            day_tokens: key.day.used,
         });
         pages.purse.map(|purse| Account { quota: purse.quota, used: purse.used, keys: keys.collect() })
     }
@@ -300,14 +295,15 @@ impl Books {
     }
 
     /// Everything, for the system page and for tests.
-    pub(super) fn observe(&self, now_ms: i64) -> GateState {
+    pub(super) fn observe(&self, clock: &dyn Clock) -> GateState {
+        let (now_ms, wall_ms) = (clock.monotonic_ms(), clock.now_ms());
         let mut pages = self.lock();
         let holds = pages.holds.values().map(|held| OpenHold {
             request_id: held.request_id.to_string(),
             key: held.key,
             money: held.money,
             slot: held.slot,
-            since_ms: held.since_ms,
+            since_ms: wall_ms.saturating_sub(now_ms.saturating_sub(held.since_ms)),
         });
         let holds = holds.collect();
         GateState {
@@ -368,6 +364,13 @@ impl Pages {
         }
     }
 
+    /// Room in the key's tokens of the day.
+    fn room_today(&self, key: KeyId, load: &Load) -> Room {
+        let Some(limit) = load.daily_tokens else { return Room::For(0) };
+        let wanted = load.day_hold.min(limit);
+        self.keys.get(&key).map_or(Room::For(wanted), |key| key.day.room(load.day_start, wanted, limit))
+    }
+
     fn charge_into(&mut self, charge: &mut Charge, ask: &Ask, now_ms: i64) -> Result<(), Refusal> {
         let key = &mut self.keys.entry(ask.key).or_default().side;
         let user = &mut self.user;
@@ -414,31 +417,31 @@ impl Pages {
         }
     }
 
-    fn open(&mut self, ask: &Ask, charge: Charge, money: Nanos, now_ms: i64) -> HoldId {
+    fn open(&mut self, ask: &Ask, charge: Charge, taken: Taken, now_ms: i64) -> HoldId {
+        let Taken { money, day_tokens } = taken;
         let slot = ask.load.is_some();
-        let key = &mut self.keys.entry(ask.key).or_default().side;
-        for side in [&mut self.user, key] {
+        let key = self.keys.entry(ask.key).or_default();
+        for side in [&mut self.user, &mut key.side] {
             side.slots += u32::from(slot);
             side.money = side.money.plus(money);
         }
         self.next_hold += 1;
         let request_id = Arc::clone(&ask.request_id);
         let budget = ask.load.as_ref().and_then(|load| load.budget);
-        self.holds.insert(self.next_hold, Held { key: ask.key, charge, money, budget, slot, since_ms: now_ms, request_id });
+        let day = ask.load.as_ref().map_or_else(DayHold::default, |load| key.day.hold(load.day_start, day_tokens));
+        if ask.load.as_ref().is_some_and(|load| money < load.wanted) {
+            self.overdrawn = Some(self.next_hold);
+        }
+        let held = Held { key: ask.key, charge, money, budget, day, slot, since_ms: now_ms, request_id };
+        self.holds.insert(self.next_hold, held);
         self.next_hold
     }
 
-    fn spend(&mut self, key: KeyId, cost: Nanos, tokens: i64, day_start: i64) {
+    fn spend(&mut self, key: KeyId, cost: Nanos) {
         if let Some(purse) = &mut self.purse {
             purse.used = purse.used.plus(cost);
         }
         let key = self.keys.entry(key).or_default();
         key.used = key.used.plus(cost);
-        if day_start > key.day_start {
-            (key.day_start, key.day_tokens) = (day_start, 0);
-        }
-        if day_start == key.day_start {
-            key.day_tokens = key.day_tokens.saturating_add(tokens);
-        }
     }
 }

@@ -27,6 +27,19 @@ pub enum Settlement {
     Refused,
 }
 
+/// What became of the wish for more money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extension {
+    /// It is held.
+    Granted,
+    /// Nothing is left for it; this request alone may go on, and owes what it uses.
+    Overdrawn,
+    /// Nothing is left for it while another request goes on beyond what was left.
+    Held,
+    /// The balance, or the key's budget, is used up.
+    UsedUp,
+}
+
 /// Slots, tokens and money held for one request. Dropped unsettled, it gives everything back.
 #[derive(Debug)]
 #[must_use = "a hold that is dropped is given back"]
@@ -43,12 +56,20 @@ impl Hold {
         self.books.held(self.id)
     }
 
-    /// Asks for more; `false` when the balance has nothing left for it.
-    pub async fn extend(&self, more: Nanos) -> bool {
+    /// Asks for `wished` more, at least for `least`. A gate that does not answer counts as one whose money others hold:
+    /// it is asked again.
+    pub async fn extend(&self, least: Nanos, wished: Nanos) -> Extension {
         match self.gate.upgrade() {
-            Some(gate) => matches!(gate.send(Extend { hold: self.id, more }).await, Ok(Ok(true))),
-            None => false,
+            Some(gate) => {
+                gate.send(Extend { hold: self.id, least, wished }).await.ok().and_then(Result::ok).unwrap_or(Extension::Held)
+            }
+            None => Extension::Held,
         }
+    }
+
+    /// Waits until some request of this user ends.
+    pub async fn freed(&self) {
+        self.books.freed().await;
     }
 
     /// Gives everything back and books what was used.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::Message;
 use tokio::sync::oneshot;
 
-use super::hold::Hold;
+use super::hold::{Extension, Hold};
 use crate::ports::StorageIll;
 use crate::supervision::Crashed;
 use crate::vocabulary::settings::BalancePolicy;
@@ -43,6 +43,8 @@ pub struct Load {
     pub budget: Option<Nanos>,
     /// Tokens the key may use per day.
     pub daily_tokens: Option<i64>,
+    /// Tokens of them to hold.
+    pub day_hold: i64,
     /// Start of the billing day, epoch milliseconds.
     pub day_start: i64,
 }
@@ -71,6 +73,12 @@ pub enum Refusal {
     /// The key's daily tokens are used up.
     #[error("the key's daily quota of {limit} tokens is used up")]
     DailyQuota {
+        /// Tokens per day.
+        limit: i64,
+    },
+    /// The key's daily tokens are enough, but other requests hold them.
+    #[error("the key's daily quota of {limit} tokens is held by requests under way")]
+    DailyHeld {
         /// Tokens per day.
         limit: i64,
     },
@@ -148,10 +156,11 @@ pub(super) struct Withdraw(pub(super) u64);
 
 /// Asks for more money under a hold.
 #[derive(Message)]
-#[rtype(result = "Result<bool, Crashed>")]
+#[rtype(result = "Result<Extension, Crashed>")]
 pub(super) struct Extend {
     pub(super) hold: u64,
-    pub(super) more: Nanos,
+    pub(super) least: Nanos,
+    pub(super) wished: Nanos,
 }
 
 /// Something was given back: the queue may move.

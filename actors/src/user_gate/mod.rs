@@ -5,16 +5,18 @@
 
 mod actor;
 mod books;
+mod day;
 mod hold;
 mod messages;
 mod queue;
 mod registry;
+mod view;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
-pub use books::{GateState, OpenHold, Traffic};
-pub use hold::{Hold, Settlement};
+pub use hold::{Extension, Hold, Settlement};
 pub use messages::{Ask, LimitOf, Load, Refusal};
 pub use registry::{GateParts, UserGates};
+pub use view::{GateState, OpenHold, Traffic};

@@ -8,14 +8,15 @@ use actix::prelude::*;
 use dashmap::{DashMap, Entry};
 
 use super::actor::UserGate;
-use super::books::{Books, GateState, Traffic};
+use super::books::Books;
 use super::hold::Hold;
 use super::messages::{Admit, Answer, Ask, Queued, Refresh, Refusal, Withdraw};
 use super::queue::Queue;
+use super::view::{GateState, Traffic};
 use crate::ports::{Account, CatalogueSource, Clock, Faults, StorageIll};
 use crate::supervision::{Crashed, Loss, VitalSigns, Vitals};
 use crate::usage_ledger::Backlog;
-use crate::vocabulary::{KeyId, UserId};
+use crate::vocabulary::UserId;
 
 /// How often a request asks again when a gate crashed, died or retired under it.
 const ASKS: usize = 8;
@@ -145,13 +146,12 @@ impl UserGates {
     /// One user's books; `None` when their gate is not open.
     pub fn observe(&self, user: UserId) -> Option<GateState> {
         let books = self.shelf.gates.get(&user).map(|slot| Arc::clone(&slot.books))?;
-        Some(books.observe(self.shelf.clock.now_ms()))
+        Some(books.observe(&*self.shelf.clock))
     }
 
     /// Everybody's books.
     pub fn observe_all(&self) -> Vec<(UserId, GateState)> {
-        let now = self.shelf.clock.now_ms();
-        self.shelf.gates.iter().map(|slot| (*slot.key(), slot.books.observe(now))).collect()
+        self.shelf.gates.iter().map(|slot| (*slot.key(), slot.books.observe(&*self.shelf.clock))).collect()
     }
 
     /// What is under way at this moment: one user's, or everybody's.
@@ -243,12 +243,5 @@ impl Shelf {
             (self.retired)(user);
         }
         taken
-    }
-}
-
-impl GateState {
-    /// Whether a key has nothing open.
-    pub fn is_quiet_for(&self, key: KeyId) -> bool {
-        self.holds.iter().all(|hold| hold.key != key)
     }
 }

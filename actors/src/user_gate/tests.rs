@@ -17,7 +17,8 @@ const KEY: KeyId = KeyId(1);
 const OTHER_KEY: KeyId = KeyId(2);
 
 fn ask(key: KeyId, floor: i64, wanted: i64, policy: BalancePolicy) -> Ask {
-    let load = Load { floor: Nanos(floor), wanted: Nanos(wanted), policy, budget: None, daily_tokens: None, day_start: 0 };
+    let load =
+        Load { floor: Nanos(floor), wanted: Nanos(wanted), policy, budget: None, daily_tokens: None, day_hold: 0, day_start: 0 };
     Ask {
         user: UserId(1),
         key,
@@ -53,7 +54,7 @@ fn strict_holds_never_exceed_the_balance() {
     for hold in holds {
         books.settle(hold, Settlement::Served { usage: Usage::default(), cost: Nanos(100), day_start: 0 });
     }
-    let after = books.observe(0);
+    let after = books.observe(&SetClock::default());
     assert_eq!((after.balance, after.held, after.slots), (Some(Nanos(50)), Nanos(0), 0));
     assert!(matches!(books.grant(&ask, Default::default(), 0), Turn::Never(Refusal::BalanceTooSmall)));
 }
@@ -74,11 +75,12 @@ fn a_hold_is_extended_only_by_money_nobody_holds() {
     let books = books(250);
     let ask = ask(KEY, 10, 100, BalancePolicy::SpendRemainder);
     let (first, second) = (granted(&books, &ask).unwrap(), granted(&books, &ask).unwrap());
-    assert!(books.extend(first, Nanos(50)));
-    assert!(!books.extend(second, Nanos(1)));
+    assert_eq!(books.extend(first, Nanos(50), Nanos(50)), Extension::Granted);
+    assert_eq!(books.extend(second, Nanos(1), Nanos(1)), Extension::Overdrawn);
+    assert_eq!(books.extend(first, Nanos(1), Nanos(1)), Extension::Held, "one at a time goes on beyond what is left");
     books.settle(first, Settlement::UpstreamFailed);
-    assert!(books.extend(second, Nanos(150)));
-    assert_eq!(books.observe(0).held, Nanos(250));
+    assert_eq!(books.extend(second, Nanos(150), Nanos(150)), Extension::Granted);
+    assert_eq!(books.observe(&SetClock::default()).held, Nanos(250));
 }
 
 #[test]
@@ -98,14 +100,14 @@ fn refusals_give_rates_back_and_upstream_failures_keep_requests() {
     let ask = Ask { user_limits: limits, key_limits: limits, ..ask(KEY, 1, 1, BalancePolicy::Strict) };
     let hold = granted(&books, &ask).unwrap();
     books.settle(hold, Settlement::Refused);
-    assert_eq!((books.observe(0).requests, books.observe(0).tokens), (0, 0));
+    assert_eq!((books.observe(&SetClock::default()).requests, books.observe(&SetClock::default()).tokens), (0, 0));
     let hold = granted(&books, &ask).unwrap();
     books.settle(hold, Settlement::UpstreamFailed);
-    assert_eq!((books.observe(0).requests, books.observe(0).tokens), (1, 0));
+    assert_eq!((books.observe(&SetClock::default()).requests, books.observe(&SetClock::default()).tokens), (1, 0));
     let hold = granted(&books, &ask).unwrap();
     let usage = Usage { input: 3, output: 4, cache_read: 100, ..Usage::default() };
     books.settle(hold, Settlement::Served { usage, cost: Nanos(1), day_start: 0 });
-    assert_eq!((books.observe(0).requests, books.observe(0).tokens), (2, 7));
+    assert_eq!((books.observe(&SetClock::default()).requests, books.observe(&SetClock::default()).tokens), (2, 7));
     assert!(matches!(books.charge(&ask, 0), Err(Refusal::Rpm { limit: 2, .. })));
 }
 
@@ -124,6 +126,79 @@ fn a_daily_quota_starts_over_at_midnight() {
     assert_eq!(books.check(&ask), Err(Refusal::DailyQuota { limit: 5 }));
     today(&mut ask, 86_400_000);
     assert_eq!(books.check(&ask), Ok(()));
+}
+
+/// A request of a key with 1,000 tokens a day that holds so many of them.
+fn of_the_day(tokens: i64) -> Ask {
+    let mut ask = ask(KEY, 1, 1, BalancePolicy::SpendRemainder);
+    if let Some(load) = &mut ask.load {
+        (load.daily_tokens, load.day_hold) = (Some(1_000), tokens);
+    }
+    ask
+}
+
+fn served(tokens: i64) -> Settlement {
+    Settlement::Served { usage: Usage { output: tokens, ..Usage::default() }, cost: Nanos(0), day_start: 0 }
+}
+
+#[test]
+fn a_days_tokens_are_held_and_settled() {
+    let books = books(1_000_000);
+    let ask = of_the_day(400);
+    let holds: Vec<u64> = std::iter::from_fn(|| granted(&books, &ask)).take(50).collect();
+    assert_eq!(holds.len(), 2);
+    let held = Turn::KeyFull(Refusal::DailyHeld { limit: 1_000 });
+    assert_eq!(books.grant(&ask, Default::default(), 0), held);
+    assert_eq!(books.check(&ask), Ok(()), "what is held is not used");
+    books.settle(holds[0], Settlement::Refused);
+    let third = granted(&books, &ask).unwrap();
+    books.settle(third, served(900));
+    assert_eq!(books.grant(&ask, Default::default(), 0), held, "others hold the rest");
+    books.settle(holds[1], Settlement::UpstreamFailed);
+    let last = granted(&books, &ask).unwrap();
+    assert_eq!(books.grant(&ask, Default::default(), 0), held, "the rest goes to one at a time");
+    books.settle(last, served(100));
+    assert_eq!(books.grant(&ask, Default::default(), 0), Turn::Never(Refusal::DailyQuota { limit: 1_000 }));
+    assert_eq!(books.check(&ask), Err(Refusal::DailyQuota { limit: 1_000 }));
+}
+
+#[test]
+fn one_hold_at_a_time_goes_beyond_what_is_left() {
+    let books = books(100);
+    let ask = ask(KEY, 10, 30, BalancePolicy::SpendRemainder);
+    let [first, second, third] = [(); 3].map(|()| granted(&books, &ask).unwrap());
+    assert_eq!(books.extend(first, Nanos(5), Nanos(30)), Extension::Granted);
+    assert_eq!(books.held(first), Nanos(40), "as much of what was wished as is free");
+    assert_eq!(books.extend(first, Nanos(1), Nanos(30)), Extension::Overdrawn);
+    assert_eq!(books.extend(second, Nanos(1), Nanos(30)), Extension::Held);
+    books.settle(first, Settlement::Served { usage: Usage::default(), cost: Nanos(60), day_start: 0 });
+    assert_eq!(books.extend(second, Nanos(1), Nanos(30)), Extension::Overdrawn);
+    books.settle(second, Settlement::Served { usage: Usage::default(), cost: Nanos(45), day_start: 0 });
+    assert_eq!(books.extend(third, Nanos(1), Nanos(30)), Extension::UsedUp);
+    books.settle(third, Settlement::Served { usage: Usage::default(), cost: Nanos(30), day_start: 0 });
+    assert_eq!(books.observe(&SetClock::default()).balance, Some(Nanos(-35)));
+}
+
+#[actix::test]
+async fn a_wall_clock_that_is_set_blocks_and_frees_nobody() {
+    const HOURS: i64 = 7_200_000;
+    let clock = Arc::<SetClock>::default();
+    clock.0.store(HOURS, Ordering::SeqCst);
+    let (gates, _) = gates(Arc::new(NoFaults), clock.clone(), Duration::from_secs(600));
+    let limits = Limits { rpm: Some(2), tpm: Some(40), concurrency: None };
+    let ask = Ask { user_limits: limits, key_limits: limits, ..ask(KEY, 1, 1, BalancePolicy::Strict) };
+    for set in [-HOURS, HOURS, 0] {
+        let holds =
+            [gates.admit(ask.clone(), Duration::ZERO).await.unwrap(), gates.admit(ask.clone(), Duration::ZERO).await.unwrap()];
+        clock.1.store(set, Ordering::SeqCst);
+        let refused = gates.admit(ask.clone(), Duration::ZERO).await.unwrap_err();
+        assert!(matches!(refused, Refusal::Rpm { retry_ms: 1..=60_000, .. }), "{refused:?}");
+        let state = gates.observe(UserId(1)).unwrap();
+        assert!(state.holds.iter().all(|hold| hold.since_ms == clock.now_ms()), "shown by the clock as it is");
+        holds.into_iter().for_each(|hold| hold.settle(Settlement::UpstreamFailed));
+        clock.0.fetch_add(61_000, Ordering::SeqCst);
+    }
+    assert!(gates.admit(ask, Duration::ZERO).await.is_ok());
 }
 
 struct Accounts(AtomicU32);
@@ -145,11 +220,16 @@ impl CatalogueSource for Accounts {
     }
 }
 
+/// How much time has passed, and by how much somebody set the wall clock.
 #[derive(Default)]
-struct SetClock(AtomicI64);
+struct SetClock(AtomicI64, AtomicI64);
 
 impl Clock for SetClock {
     fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst) + self.1.load(Ordering::SeqCst)
+    }
+
+    fn monotonic_ms(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
     }
 }

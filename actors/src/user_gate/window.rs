@@ -1,4 +1,5 @@
-//! A sliding window of 60 seconds, kept in steps of one second: no double burst at a minute's edge.
+//! A sliding window of 60 seconds, kept in steps of one second: no double burst at a minute's edge. Its time is
+//! monotonic.
 
 use std::collections::VecDeque;
 

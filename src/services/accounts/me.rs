@@ -106,7 +106,7 @@ pub async fn change_password(services: &Services, actor: &Actor, wish: NewPasswo
     checked_password("newPassword", &wish.new_password)?;
     check::length("currentPassword", wish.current_password.expose(), 1, 256)?;
     let bucket = format!("password of {}", actor.id);
-    services.throttles.sign_in_account.take(&bucket, services.now())?;
+    services.throttles.sign_in_account.take(&bucket, services.ticks())?;
     let user = users::by_id(&services.db, actor.id.0).await?.ok_or_else(|| ServiceError::new(&NOT_SIGNED_IN))?;
     if !services.passwords.verify(wish.current_password.0, Some(user.password_hash)).await? {
         return Err(ServiceError::field(&WRONG_PASSWORD, "currentPassword"));

@@ -70,7 +70,7 @@ pub async fn register(services: &Services, visitor: &Visitor, wish: Registration
     checked_password("password", &wish.password)?;
     let display_name = wish.display_name.as_deref().filter(|name| !name.trim().is_empty());
     let display_name = display_name.map(|name| check::name("displayName", name, 100)).transpose()?;
-    services.throttles.register_address.take(&address_bucket(visitor.ip), services.now())?;
+    services.throttles.register_address.take(&address_bucket(visitor.ip), services.ticks())?;
 
     let settings = services.settings.settings();
     let openings = Openings { first: may_set_up(services, wish.setup_code.as_ref()), later: settings.registration_enabled };

@@ -58,8 +58,8 @@ pub async fn sign_in(services: &Services, visitor: &Visitor, credentials: Creden
     let account = credentials.account.trim().to_lowercase();
     let address = address_bucket(visitor.ip);
     let throttles = &services.throttles;
-    throttles.sign_in_address.take(&address, services.now())?;
-    throttles.sign_in_account.take(&account, services.now())?;
+    throttles.sign_in_address.take(&address, services.ticks())?;
+    throttles.sign_in_account.take(&account, services.ticks())?;
 
     let user = users::by_account(&services.db, &account).await?;
     let stored = user.as_ref().map(|user| user.password_hash.clone());

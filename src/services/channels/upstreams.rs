@@ -47,6 +47,8 @@ pub struct ChannelState {
     pub opened_at: Option<i64>,
     /// Epoch milliseconds until which it rests; null when it does not.
     pub resting_until: Option<i64>,
+    /// What of its account makes it rest, as the provider told: `no_credit`, `disabled` or `key`; else null.
+    pub resting_why: Option<String>,
     /// Requests under way.
     pub in_flight: u32,
     /// Requests in the last minute.
@@ -71,6 +73,7 @@ impl ChannelState {
             circuit: CircuitState::Closed,
             opened_at: None,
             resting_until: None,
+            resting_why: None,
             in_flight: 0,
             requests: 0,
             failures: 0,

@@ -104,7 +104,7 @@ pub async fn key_usage(services: &Services, key: &str, ip: Option<IpAddr>, query
         return Err(check::bad("range", "24h, 7d or 30d"));
     }
     let bucket = address_bucket(ip);
-    services.throttles.key_address.take(&bucket, services.now())?;
+    services.throttles.key_address.take(&bucket, services.ticks())?;
     let found = key_names::find(&services.db, &hex(&digest(key))).await?;
     let (id, key_name) = found.ok_or_else(|| ServiceError::new(&UNKNOWN_KEY))?;
     services.throttles.key_address.give_back(&bucket);

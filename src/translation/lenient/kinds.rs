@@ -90,8 +90,8 @@ impl<'de, K: Kind<'de>> Visitor<'de> for Wanted<K> {
         Ok(kept(K::of_number(value)))
     }
 
-    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Self::Value, E> {
-        self.visit_string(value.to_owned())
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(of_text::<K>(Cow::Owned(value.to_owned())))
     }
 
     fn visit_string<E>(self, value: String) -> Result<Self::Value, E> {
@@ -254,9 +254,9 @@ pub fn seconds<'de, D: Deserializer<'de>>(json: D) -> Result<Option<i64>, D::Err
     Ok(wanted::<Number, D>(json)?.filter(|number| number.is_finite()).map(|number| number as i64))
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::float_cmp, reason = "looked at before")]
+#[expect(clippy::cast_possible_truncation, reason = "looked at before")]
 fn whole(number: f64, most: f64) -> Option<i64> {
-    kept((number.trunc() == number && (0.0..=most).contains(&number)).then_some(number as i64))
+    kept((number.fract() == 0.0 && (0.0..=most).contains(&number)).then_some(number as i64))
 }
 
 struct Object<T>(PhantomData<T>);

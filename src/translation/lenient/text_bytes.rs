@@ -16,6 +16,12 @@ pub struct TextBytes {
     pub is_list: bool,
 }
 
+impl TextBytes {
+    fn of(text: &str) -> Self {
+        Self { bytes: text.len(), any: !text.is_empty(), is_list: false }
+    }
+}
+
 /// Fields of an answer's parts whose text is output.
 const TEXTS: [&str; 13] = [
     "text",
@@ -56,20 +62,20 @@ impl<'de> Visitor<'de> for Counter {
         Ok(TextBytes::default())
     }
 
-    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<TextBytes, E> {
-        self.visit_str(&value.to_string())
+    fn visit_i64<E>(self, value: i64) -> Result<TextBytes, E> {
+        Ok(TextBytes::of(&value.to_string()))
     }
 
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<TextBytes, E> {
-        self.visit_str(&value.to_string())
+    fn visit_u64<E>(self, value: u64) -> Result<TextBytes, E> {
+        Ok(TextBytes::of(&value.to_string()))
     }
 
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<TextBytes, E> {
-        self.visit_str(&value.to_string())
+    fn visit_f64<E>(self, value: f64) -> Result<TextBytes, E> {
+        Ok(TextBytes::of(&value.to_string()))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<TextBytes, E> {
-        Ok(TextBytes { bytes: value.len(), any: !value.is_empty(), is_list: false })
+        Ok(TextBytes::of(value))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<TextBytes, A::Error> {

@@ -165,13 +165,12 @@ impl UsageTap {
         self.text_bytes += answer.content.bytes + answer.output.bytes;
         self.text_bytes += choices.iter().map(|choice| choice.message.bytes).sum::<usize>();
         self.produced = self.text_bytes > 0 || self.usage().output > 0 || self.protocol == Protocol::Embeddings;
-        let is_broken = |reason: &Option<_>| reason.as_deref().is_some_and(|reason| ended(reason) == Ended::Interrupted);
         let is_answer = match self.protocol {
-            Protocol::Messages => answer.content.is_list && !is_broken(&answer.stop_reason),
+            Protocol::Messages => answer.content.is_list && !is_broken(answer.stop_reason.as_deref()),
             Protocol::ChatCompletions => {
-                !choices.is_empty() && choices.iter().all(|choice| !choice.error && !is_broken(&choice.finish_reason))
+                !choices.is_empty() && choices.iter().all(|choice| !choice.error && !is_broken(choice.finish_reason.as_deref()))
             }
-            Protocol::Responses => answer.output.is_list && !is_broken(&answer.status),
+            Protocol::Responses => answer.output.is_list && !is_broken(answer.status.as_deref()),
             Protocol::Embeddings => answer.data,
             Protocol::CountTokens => answer.input_tokens.is_some(),
         };
@@ -249,7 +248,7 @@ impl UsageTap {
             "message_delta" => {
                 let reason = event.delta.as_ref().and_then(|delta| delta.stop_reason.as_deref());
                 self.stopped |= reason.is_some();
-                if reason.is_some_and(|reason| ended(reason) == Ended::Interrupted) { Meaning::Fault } else { Meaning::Content }
+                if is_broken(reason) { Meaning::Fault } else { Meaning::Content }
             }
             _ => Meaning::Opening,
         }
@@ -284,7 +283,7 @@ impl UsageTap {
         self.produced |= calls;
         // Some providers write an empty one in every chunk.
         let reason = choice.finish_reason.as_deref().filter(|reason| !reason.is_empty());
-        if choice.error || reason.is_some_and(|reason| ended(reason) == Ended::Interrupted) {
+        if choice.error || is_broken(reason) {
             return Meaning::Fault;
         }
         self.stopped |= reason.is_some();
@@ -293,9 +292,7 @@ impl UsageTap {
 
     fn responses_event(&mut self, event: ResponsesEvent<'_>, named: &str) -> Meaning {
         let is_bare_error = event.error && event.response.is_none();
-        let failed = |response: &ResponseHolder<'_>| {
-            response.error || response.status.as_deref().is_some_and(|status| ended(status) == Ended::Interrupted)
-        };
+        let failed = |response: &ResponseHolder<'_>| response.error || is_broken(response.status.as_deref());
         let has_failed = event.response.as_ref().is_some_and(failed);
         let kind = event.kind.as_deref().filter(|kind| !kind.is_empty()).unwrap_or(named);
         let is_last = matches!(kind, "response.completed" | "response.incomplete" | "response.done");
@@ -352,6 +349,11 @@ fn sum(one: Usage, other: Usage) -> Usage {
         cache_creation_1h: one.cache_creation_1h.saturating_add(other.cache_creation_1h),
         reasoning: one.reasoning.saturating_add(other.reasoning),
     }
+}
+
+/// Whether a stop reason, or a status, says that the answer was broken off.
+fn is_broken(reason: Option<&str>) -> bool {
+    reason.is_some_and(|reason| ended(reason) == Ended::Interrupted)
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub async fn figures(look: &Look<'_>) -> Claims {
         shown.is_ok_and(|shown| shown > 0 && (shown - memory).abs() <= memory / 4 + 8)
     });
     database(look, &mut claims, &told).await;
+    books(&mut claims, &told["books"]);
     let rows = told["actors"].as_array().unwrap();
     for (at, actor) in rows.iter().enumerate() {
         let cell = |nth: usize| format!("table:has([data-actor]) tbody tr:nth-child({}) td:nth-child({nth})", at + 1);
@@ -41,6 +42,29 @@ pub async fn figures(look: &Look<'_>) -> Claims {
         });
     }
     claims
+}
+
+/// Nothing waits long, nothing is set aside; disks are those of the machine.
+fn books(claims: &mut Claims, told: &Value) {
+    for name in ["setAside", "disbelievedUsage"] {
+        assert_eq!(told[name], 0, "{told}");
+        claims.text(&format!("[data-figure={name}]"), "0");
+    }
+    claims.judged("[data-figure=oldestUnbooked]", "nothing, or a moment", |said| said == "–" || said.ends_with('s'));
+    let moment = |said: &str| said == "–" || (said.len() == 19 && said.starts_with("20"));
+    claims.judged("[data-figure=lastBooked]", "a moment", moment);
+    let disk = |told: Option<u64>| {
+        move |said: &str| {
+            let shown = said.trim_end_matches(" MiB").replace(',', "").parse::<u64>().unwrap_or(0);
+            told.is_some_and(|told| shown.abs_diff(told >> 20) < 1 << 12)
+        }
+    };
+    for (figure, name) in [("journalDisk", "journalDiskFreeBytes"), ("databaseDisk", "databaseDiskFreeBytes")] {
+        let free = told[name].as_u64();
+        if free.is_some() {
+            claims.judged(&format!("[data-figure={figure}]"), "what the disk has left", disk(free));
+        }
+    }
 }
 
 /// Its version and size, by its own word.
