@@ -67,7 +67,7 @@ fn written_anew(path: &Path, case: &Case) {
     let text = std::fs::read_to_string(path).unwrap();
     let mut file: serde_json::Map<String, Value> = serde_json::from_str(&text).unwrap();
     for name in ["upstream_request", "refused", "left_out"] {
-        file.remove(name);
+        file.shift_remove(name);
     }
     match case.convert() {
         Err(refusal) => {
