@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::ports::StorageIll;
+use actors::vocabulary::Protocol;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{self, Desk, Inbound, Refused, Stopped};
@@ -69,7 +70,7 @@ pub async fn relay(road: &Road, inbound: Inbound) -> Result<Answer, Failure> {
     if let Err(refused) = admission::recordable(&road.desk) {
         return Err(Stopped::with(refused, admitted.inbound.caller.pending));
     }
-    let route = in_time(road, routing::plan(health, &road.origins, admitted)).await?;
+    let route = in_time(road, routing::plan(health, &road.origins, &road.items, admitted)).await?;
     let arrival = in_time(road, upstream::call(&road.wire, health, &road.items, route)).await?;
     remember(road, &arrival);
     metering::answer(arrival, &road.items, road.keep_alive, &road.late).await.map_err(unrecorded)
@@ -93,9 +94,10 @@ fn unrecorded(ill: StorageIll) -> Failure {
     Stopped { why: Why::Unrecorded, pending: None }
 }
 
-/// Notes which channel made a response, so that a later request can go on from it.
+/// Notes which channel holds an answer, so that a later request can go on from it.
 fn remember(road: &Road, arrival: &Arrival) {
-    if !arrival.offer.native {
+    let has_memory = arrival.inbound.caller.protocol == Protocol::Responses || arrival.inbound.ask.is_threaded;
+    if !arrival.offer.native || !has_memory {
         return;
     }
     if let Some(response) = arrival.response_id() {

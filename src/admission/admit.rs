@@ -77,6 +77,9 @@ fn offers(caller: &Caller, ask: &Ask) -> Result<(Vec<Offer>, Option<Offer>), Ref
 fn gate_ask(inbound: &Inbound, offers: &[Offer], fallback: Option<&Offer>, input: i64) -> user_gate::Ask {
     let Inbound { caller, ask, .. } = inbound;
     let settings = &caller.snapshot.settings;
+    // A channel that gives one answer at a time is asked for each of several, input and all.
+    let asks = if offers.iter().chain(fallback).all(|offer| offer.native) { 1 } else { ask.choices };
+    let input = input.saturating_mul(asks);
     let output = expected_output(caller.protocol, ask, settings);
     let dearest =
         |usage: Usage| offers.iter().chain(fallback).map(|offer| offer.tariff.cost(&usage)).max().unwrap_or(Nanos::ZERO);

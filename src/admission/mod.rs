@@ -122,7 +122,10 @@ pub enum Refused {
     NoKey,
     /// No such key.
     #[error("this API key is not known")]
-    UnknownKey,
+    UnknownKey {
+        /// Its beginning, for the one who sent it.
+        shown: String,
+    },
     /// Too many unknown keys from one address.
     #[error("too many requests with unknown API keys from this address")]
     Guessing {

@@ -12,6 +12,9 @@ use super::{Caller, Desk, Head, Refused, Stopped, day_start};
 
 /// Longest key looked at.
 const MOST_KEY_BYTES: usize = 512;
+/// Characters of an unknown key that are told back, and of how many at least.
+const SHOWN_CHARS: usize = 4;
+const SHOWN_FROM_CHARS: usize = 16;
 /// What clients are told during maintenance when the admin wrote nothing.
 const MAINTENANCE: &str = "The service is under maintenance. Please try again later.";
 
@@ -58,7 +61,7 @@ pub async fn identify_usable(desk: &Desk, credential: Option<&str>, address: Opt
 async fn identify(desk: &Desk, credential: Option<&str>, address: Option<IpAddr>) -> Result<Arc<KeyRecord>, Refused> {
     let credential = credential.map(str::trim).filter(|key| !key.is_empty()).ok_or(Refused::NoKey)?;
     if credential.len() > MOST_KEY_BYTES {
-        return Err(Refused::UnknownKey);
+        return Err(unknown(credential));
     }
     let digest = KeyDigest(Sha256::digest(credential.as_bytes()).into());
     if let Some(known) = desk.cellar.cache.cached_key(&digest) {
@@ -77,13 +80,20 @@ async fn identify(desk: &Desk, credential: Option<&str>, address: Option<IpAddr>
         Ok(Some(known)) => Ok(known),
         Ok(None) => {
             desk.throttle.guessed(address, now);
-            Err(closed_for.map_or(Refused::UnknownKey, |retry_ms| Refused::Guessing { retry_ms }))
+            Err(closed_for.map_or_else(|| unknown(credential), |retry_ms| Refused::Guessing { retry_ms }))
         }
         Err(ill) => {
             tracing::warn!(%ill, "a key could not be looked up");
             Err(Refused::StorageIll)
         }
     }
+}
+
+/// A key that is not known, shown by so little of its beginning that it stays a secret.
+fn unknown(credential: &str) -> Refused {
+    let is_long = credential.chars().count() >= SHOWN_FROM_CHARS;
+    let shown: String = if is_long { credential.chars().take(SHOWN_CHARS).collect() } else { String::new() };
+    Refused::UnknownKey { shown: shown.chars().filter(|c| c.is_ascii_graphic()).collect::<String>() + "…" }
 }
 
 /// Whether the key may be used now, from there.

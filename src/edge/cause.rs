@@ -17,6 +17,7 @@ pub(super) fn of(why: &Why) -> Cause {
         Why::Refused(refused) => of_refusal(refused),
         Why::NoRoute(NoRoute::NoneLive { .. }) => Cause::of("no_channel_available"),
         Why::NoRoute(NoRoute::UnknownResponse) => Cause::of("unknown_response"),
+        Why::NoRoute(NoRoute::UnknownThread) => Cause::of("unknown_thread"),
         Why::NoRoute(NoRoute::Unanswered) => Cause::of("gateway_busy"),
         Why::Failed(failed) => of_failure(failed),
         Why::Unrecorded => Cause::of("unrecorded"),
@@ -26,7 +27,7 @@ pub(super) fn of(why: &Why) -> Cause {
 
 fn of_refusal(refused: &Refused) -> Cause {
     match refused {
-        Refused::NoKey | Refused::UnknownKey => Cause::of("unknown_key"),
+        Refused::NoKey | Refused::UnknownKey { .. } => Cause::of("unknown_key"),
         Refused::Guessing { .. } => Cause::of("guessing"),
         Refused::Forbidden(why) => forbidden(why),
         Refused::Maintenance(_) => Cause::of("maintenance"),

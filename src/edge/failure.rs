@@ -145,7 +145,7 @@ pub fn answer(failure: Failure, family: Family, id: &RequestId) -> HttpResponse 
             )
         }
         why => {
-            let told = told(why);
+            let told = told(why, family);
             (told.respond(family, id), told)
         }
     };
@@ -156,15 +156,19 @@ pub fn answer(failure: Failure, family: Family, id: &RequestId) -> HttpResponse 
     response
 }
 
-fn told(why: &Why) -> Told {
+fn told(why: &Why, family: Family) -> Told {
     let message = why.to_string();
     match why {
+        Why::Refused(Refused::UnknownKey { shown }) => Told::refusal(Fault::UNAUTHENTICATED, unknown_key(family, shown)),
         Why::Refused(refused) => refused_told(refused, message),
         Why::NoRoute(NoRoute::NoneLive { retry_ms }) => Told::refusal(Fault::UNAVAILABLE, message).retry(*retry_ms),
         Why::NoRoute(NoRoute::UnknownResponse) => Told {
             param: Some("previous_response_id".into()),
             ..Told::refusal(Fault { openai_code: "previous_response_not_found", ..Fault::NOT_FOUND }, message)
         },
+        Why::NoRoute(NoRoute::UnknownThread) => {
+            Told { param: Some(faults::LOST_THREAD.into()), ..Told::refusal(Fault::NOT_FOUND, message) }
+        }
         Why::NoRoute(NoRoute::Unanswered) | Why::Unrecorded | Why::Stopping => {
             Told::refusal(Fault::UNAVAILABLE, message).retry(1_000)
         }
@@ -177,9 +181,17 @@ pub(super) fn status_of(refused: &Refused) -> u16 {
     refused_told(refused, String::new()).fault.status
 }
 
+/// An unknown key in the vendor's own words, by which clients know it.
+pub fn unknown_key(family: Family, shown: &str) -> String {
+    match family {
+        Family::Claude => "invalid x-api-key".to_owned(),
+        Family::OpenAi => format!("Incorrect API key provided: {shown}"),
+    }
+}
+
 fn refused_told(refused: &Refused, message: String) -> Told {
     match refused {
-        Refused::NoKey | Refused::UnknownKey => Told::refusal(Fault::UNAUTHENTICATED, message),
+        Refused::NoKey | Refused::UnknownKey { .. } => Told::refusal(Fault::UNAUTHENTICATED, message),
         Refused::Guessing { retry_ms } => Told::refusal(Fault::LIMITED, message).retry(*retry_ms),
         Refused::Forbidden(_) => Told::refusal(Fault::FORBIDDEN, message),
         Refused::Maintenance(_) => Told::refusal(Fault::UNAVAILABLE, message).retry(60_000).finally(),

@@ -25,6 +25,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 const MOST_AT_ONCE: usize = 16 << 10;
 /// How long the connection may take to end after the last event, so that it can be used again.
 const WIND_UP: Duration = Duration::from_millis(50);
+/// How long the figures of an answer are waited for that was cut at a stop sequence. What the upstream goes on to say until
+/// then is billed, since it bills it, too.
+const AFTER_CUT: Duration = Duration::from_secs(3);
 /// What is said of a stream that the upstream ended with an error.
 const TOLD: &str = "the upstream ended the stream with an error event";
 /// What is said of a stream that the end of the process cut.
@@ -104,6 +107,8 @@ enum End {
     Complete,
     /// The upstream's own error event is already out.
     Told,
+    /// At a stop sequence that the gateway looks for.
+    Cut,
     Missing,
     Broken(Broken),
     /// An error that the client would have taken for an answer's end.
@@ -158,6 +163,13 @@ impl MeteredStream {
         let mut out = Out::default();
         let began = Instant::now();
         loop {
+            if self.speech.is_cut() {
+                if !out.is_empty() {
+                    return out.bytes();
+                }
+                self.figures_of_the_rest().await;
+                return self.finish(out, End::Cut).await;
+            }
             while let Some((frame, meaning)) = self.held.pop_front() {
                 match meaning {
                     Meaning::Fault => return self.finish(out, End::Fault).await,
@@ -165,6 +177,10 @@ impl MeteredStream {
                     _ => self.tell(&frame, meaning, &mut out),
                 }
                 match meaning {
+                    _ if self.speech.is_cut() => {
+                        self.held.push_front((frame, meaning));
+                        break;
+                    }
                     Meaning::End => return self.finish(out, End::Complete).await,
                     Meaning::Error => {
                         self.aftermath(&mut out).await;
@@ -174,6 +190,9 @@ impl MeteredStream {
                     _ if self.speech.is_over() == Some(true) => return self.finish(out, End::Told).await,
                     _ => {}
                 }
+            }
+            if self.speech.is_cut() {
+                continue;
             }
             match self.look_at_the_hold().await {
                 Look::GoOn => {}
@@ -265,6 +284,10 @@ impl MeteredStream {
             End::Complete | End::Missing | End::Broken(_) if let Some(last) = self.missing_end() => {
                 (Ending::Completed, None, Some(last))
             }
+            End::Cut => {
+                let (usage, _) = self.events.tap().reading(self.input_tokens);
+                (Ending::Completed, None, self.speech.missing_end(&usage))
+            }
             End::Told if is_unheard => self.failure(Ending::UpstreamFailed, Fault::UPSTREAM, TOLD),
             End::Told => (Ending::UpstreamFailed, Some(TOLD.to_owned()), None),
             End::Complete | End::Missing => {
@@ -324,6 +347,20 @@ impl MeteredStream {
         }
     }
 
+    /// Reads on after a cut, for the usage that comes last.
+    async fn figures_of_the_rest(&mut self) {
+        let is_last = |meaning: Meaning| matches!(meaning, Meaning::End | Meaning::Error);
+        if self.held.drain(..).any(|(_, meaning)| is_last(meaning)) {
+            return;
+        }
+        let until = Instant::now() + AFTER_CUT;
+        while let Next::Event(_, meaning) = self.events.next(until).await {
+            if is_last(meaning) {
+                return;
+            }
+        }
+    }
+
     /// Passes on what follows an error event.
     async fn aftermath(&mut self, out: &mut Out) {
         let until = Instant::now() + AFTERMATH;
@@ -343,7 +380,7 @@ impl MeteredStream {
 fn cause_of(end: &End) -> Cause {
     Cause::of(match end {
         End::Told => "upstream_error_event",
-        End::Complete | End::Missing => "upstream_closed_early",
+        End::Complete | End::Cut | End::Missing => "upstream_closed_early",
         End::Fault => "upstream_broke_off",
         End::Unreadable => "upstream_unreadable",
         End::Broken(Broken::Idle) => "upstream_silent",

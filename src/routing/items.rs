@@ -1,4 +1,4 @@
-//! What was given to Responses clients on converted routes, for `item_reference`.
+//! What was given to Responses clients on converted routes, for `item_reference` and `previous_response_id`.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use serde_json::Value;
 const ITEMS: usize = 20_000;
 /// Bytes they may hold together.
 const MOST_BYTES: u64 = 64 << 20;
-/// Largest item remembered.
-const MOST_ITEM_BYTES: usize = 1 << 20;
+/// Largest item remembered; a response is one, with what was said before it.
+const MOST_ITEM_BYTES: usize = 4 << 20;
 
 /// A bounded memory of recent output items as JSON, by user. A restart forgets them; a reference to what is
 /// forgotten is a 400.
@@ -45,6 +45,11 @@ impl RecentItems {
     /// An item given to this user before.
     pub fn get(&self, user: UserId, id: &str) -> Option<Value> {
         serde_json::from_str(&self.items.get(&(user, id.to_owned()))?).ok()
+    }
+
+    /// Whether this was given to this user before.
+    pub fn knows(&self, user: UserId, id: &str) -> bool {
+        self.items.get(&(user, id.to_owned())).is_some()
     }
 
     /// Remembers the items of an answer.

@@ -48,26 +48,38 @@ pub enum NoRoute {
     /// `previous_response_id` names a response this user did not get here.
     #[error("no response with this previous_response_id was made here for this account")]
     UnknownResponse,
+    /// `thread.previous_message_id` names a message this user did not get here.
+    #[error("no message with this previous_message_id was made here for this account")]
+    UnknownThread,
     /// The health actor does not answer.
     #[error("the gateway cannot choose a channel right now")]
     Unanswered,
 }
 
-/// Orders the offers. A `previous_response_id` leaves only the channel that made it; where no channel speaks the
-/// protocol that has it, the conversion says so.
+/// Orders the offers. What goes on from an earlier answer leaves only the channel that holds it, or those whose requests
+/// are converted where the gateway remembers it; where no channel speaks the protocol that has it, the conversion says so.
 ///
 /// # Errors
 /// When nobody can be asked.
-pub async fn plan(health: &ChannelHealth, origins: &ResponseOrigins, admitted: Admitted) -> Result<Route, Stopped<NoRoute>> {
+pub async fn plan(
+    health: &ChannelHealth,
+    origins: &ResponseOrigins,
+    items: &RecentItems,
+    admitted: Admitted,
+) -> Result<Route, Stopped<NoRoute>> {
     let Admitted { inbound, mut offers, mut fallback, input_tokens } = admitted;
     let has_memory = offers.iter().any(|offer| offer.native);
     if let Some(previous) = inbound.ask.previous_response.as_deref().filter(|_| has_memory) {
-        match origins.channel(inbound.caller.key.owner.id, previous) {
-            Some(channel) => {
-                offers.retain(|offer| offer.channel.id == channel);
-                fallback = None;
-            }
-            None => return Err(Stopped::with(NoRoute::UnknownResponse, inbound.caller.pending)),
+        let user = inbound.caller.key.owner.id;
+        match origins.channel(user, previous) {
+            Some(channel) => offers.retain(|offer| offer.channel.id == channel),
+            None if items.knows(user, previous) => offers.retain(|offer| !offer.native),
+            None => offers.clear(),
+        }
+        fallback = None;
+        if offers.is_empty() {
+            let unknown = if inbound.ask.is_threaded { NoRoute::UnknownThread } else { NoRoute::UnknownResponse };
+            return Err(Stopped::with(unknown, inbound.caller.pending));
         }
     }
     let conversation = conversation(&inbound);
@@ -80,7 +92,9 @@ pub async fn plan(health: &ChannelHealth, origins: &ResponseOrigins, admitted: A
         Ok(Err(NoneLive { .. })) => Chosen { order: Vec::new(), first: None },
         Err(_) => return Err(Stopped::with(NoRoute::Unanswered, inbound.caller.pending)),
     };
-    let deadlines = deadlines(&inbound.caller.snapshot.settings, inbound.ask.stream);
+    // Several answers of a channel that gives one at a time are whole ones.
+    let streams = inbound.ask.stream && (inbound.ask.choices == 1 || offers.iter().all(|offer| offer.native));
+    let deadlines = deadlines(&inbound.caller.snapshot.settings, streams);
     let offers: Vec<Offer> = order.iter().map(|index| offers[*index].clone()).collect();
     let candidates = offers.iter().map(candidate).collect();
     Ok(Route { inbound, offers, candidates, first, fallback, deadlines, conversation, input_tokens })

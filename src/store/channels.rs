@@ -65,6 +65,8 @@ pub struct ChannelRow {
     pub headers_sealed: String,
     /// JSON list of their names.
     pub header_names: String,
+    /// Whether Chat bodies for reasoning models are adapted to what those take.
+    pub adapt_reasoning: bool,
     /// Whether it takes requests.
     pub enabled: bool,
     /// Epoch milliseconds.
@@ -109,6 +111,7 @@ impl ChannelRow {
             test_model: self.test_model,
             monitor_interval: interval.map(Duration::from_millis),
             headers,
+            adapt_reasoning: self.adapt_reasoning,
             name: self.name,
         })
     }
@@ -238,11 +241,11 @@ pub async fn delete(db: &Db, id: ChannelId, trail: &Trail) -> Stored<bool> {
 
 const INSERT: &str = "INSERT INTO channels (id, name, kind, openai_protocol, base_url, api_key_sealed, api_key_last4, models, \
     priority, weight, max_concurrency, test_model, monitor_interval_ms, headers_sealed, header_names, enabled, updated_at, \
-    created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+    created_at, adapt_reasoning) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
 const UPDATE: &str = "UPDATE channels SET name = $2, kind = $3, openai_protocol = $4, base_url = $5, api_key_sealed = $6, \
     api_key_last4 = $7, models = $8, priority = $9, weight = $10, max_concurrency = $11, test_model = $12, \
-    monitor_interval_ms = $13, headers_sealed = $14, header_names = $15, enabled = $16, updated_at = $17, created_at = $18 \
-    WHERE id = $1";
+    monitor_interval_ms = $13, headers_sealed = $14, header_names = $15, enabled = $16, updated_at = $17, created_at = $18, \
+    adapt_reasoning = $19 WHERE id = $1";
 
 /// Writes a whole channel, new or over the old one; `false` when there is none to write over.
 pub(super) trait PutChannel {
@@ -256,6 +259,7 @@ on_both!(PutChannel {
             .bind(&row.api_key_sealed).bind(&row.api_key_last4).bind(&row.models).bind(row.priority).bind(row.weight)
             .bind(row.max_concurrency).bind(&row.test_model).bind(row.monitor_interval_ms).bind(&row.headers_sealed)
             .bind(&row.header_names).bind(row.enabled).bind(row.updated_at).bind(row.created_at)
+            .bind(row.adapt_reasoning)
             .execute(self).await?;
         Ok(done.rows_affected() > 0)
     }

@@ -69,8 +69,10 @@ pub struct Ask {
     pub text_bytes: usize,
     /// Images and documents in the input.
     pub images: i64,
-    /// `previous_response_id`.
+    /// `previous_response_id`; of Messages the `thread.previous_message_id`. The provider holds what it stands for.
     pub previous_response: Option<String>,
+    /// Whether Messages are to be kept by the provider, in a `thread` that a later request goes on with.
+    pub is_threaded: bool,
     /// `prompt_cache_key`, `metadata.user_id`, or a hash of system and first message.
     pub conversation: u64,
 }
@@ -109,6 +111,7 @@ struct Top<'a> {
     n: Option<&'a RawValue>,
     previous_response: Option<&'a RawValue>,
     cache_key: Option<&'a RawValue>,
+    thread: Option<&'a RawValue>,
     metadata: Option<&'a RawValue>,
     has_input: bool,
     measure: Measure,
@@ -142,6 +145,7 @@ impl<'de> Visitor<'de> for TopVisitor {
                 "n" => &mut top.n,
                 "previous_response_id" => &mut top.previous_response,
                 "prompt_cache_key" => &mut top.cache_key,
+                "thread" => &mut top.thread,
                 "metadata" => &mut top.metadata,
                 "messages" | "input" => {
                     top.has_input = true;
@@ -203,6 +207,10 @@ impl Top<'_> {
         let completion = whole(self.max_completion_tokens, "max_completion_tokens")?;
         let output = whole(self.max_output_tokens, "max_output_tokens")?;
         let tokens = whole(self.max_tokens, "max_tokens")?;
+        if protocol == Protocol::Messages && tokens.is_none() {
+            return Err(wrong("max_tokens", "Field required"));
+        }
+        let thread = if protocol == Protocol::Messages { self.thread() } else { None };
         // The protocol's own name alone: a small number by another's would make the hold small, not the answer.
         let max_output = match protocol {
             Protocol::Responses => output,
@@ -224,10 +232,19 @@ impl Top<'_> {
             choices: whole(self.n, "n")?.unwrap_or(1).max(1),
             text_bytes: self.measure.text_bytes,
             images: self.measure.pages,
-            previous_response: parsed(self.previous_response)
-                .map_err(|()| wrong("previous_response_id", "Input should be a valid string"))?,
+            is_threaded: thread.is_some(),
+            previous_response: match thread {
+                Some(thread) => thread.previous_message_id,
+                None => parsed(self.previous_response)
+                    .map_err(|()| wrong("previous_response_id", "Input should be a valid string"))?,
+            },
             conversation: self.conversation(),
         })
+    }
+
+    /// The `thread`; one that is not as the API has it is the upstream's to refuse.
+    fn thread(&self) -> Option<Thread> {
+        serde_json::from_str::<Option<Thread>>(self.thread?.get()).unwrap_or(Some(Thread::default()))
     }
 
     fn conversation(&self) -> u64 {
@@ -295,6 +312,11 @@ fn is_a_requests_own(name: &str) -> bool {
 #[derive(serde::Deserialize)]
 struct StreamOptions {
     include_usage: Option<bool>,
+}
+
+#[derive(Default, serde::Deserialize)]
+struct Thread {
+    previous_message_id: Option<String>,
 }
 
 #[derive(serde::Deserialize)]

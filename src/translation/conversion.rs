@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use actors::vocabulary::{Protocol, Usage};
 use bytes::{Bytes, BytesMut};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::faults::{self, Fault};
 use super::gather::{Gatherer, Reader};
-use super::hub::{Answer, CannotCarry, Event, Halves, LeftOut, Reply, Request, ToolNames, Written, replay};
+use super::hub::{
+    Answer, Block, CannotCarry, Cutter, Event, Halves, LeftOut, Opening, Reply, Request, Thought, ToolNames, Written, replay,
+};
 use super::sse::Frame;
-use super::{chat, errors, json, messages, responses};
+use super::{chat, errors, json as read, messages, responses};
 
 /// Most bytes of events taken of one stream, since some of what was said is kept to its end. Far above what 128,000 tokens
 /// take, each in an event of its own.
@@ -44,6 +46,8 @@ pub struct Converted {
     pub body: Bytes,
     /// What did not come along.
     pub left_out: LeftOut,
+    /// How many answers to ask for; more than one are whole ones, told by [`Conversion::several`].
+    pub choices: usize,
     /// The way back.
     pub conversion: Conversion,
 }
@@ -60,19 +64,27 @@ pub fn convert(body: &[u8], way: &Circumstances<'_>, recall: &dyn Fn(&str) -> Op
         include_usage: way.include_usage,
         ..Reply::default()
     };
-    let request = match way.client {
+    let mut record = None;
+    let mut request = match way.client {
         Protocol::Messages | Protocol::CountTokens => messages::read_request(body)?,
         Protocol::ChatCompletions | Protocol::Embeddings => chat::read_request(body)?,
         Protocol::Responses => {
-            let mut value: Value = json::parse(body)?;
+            let mut value: Value = read::parse(body)?;
             reply.echo = responses::echo(&value);
+            record = responses::record(&value);
+            responses::go_on(&mut value, recall)?;
             responses::resolve(&mut value, recall);
             responses::read_request(value)?
         }
     };
-    let Written { body, names, left_out } = write(way.upstream, request, way.model)?;
-    let conversion = Conversion::new(way, reply, names);
-    Ok(Converted { body: body.to_string().into(), left_out, conversion })
+    reply.old_functions = request.old_functions;
+    let choices = usize::try_from(request.choices).unwrap_or(1);
+    request.stream &= choices == 1;
+    let Written { body, names, left_out, cut } = write(way.upstream, request, way.model)?;
+    let mut conversion = Conversion::new(way, reply, names);
+    conversion.cutter = Cutter::new(cut);
+    conversion.record = record;
+    Ok(Converted { body: body.to_string().into(), left_out, choices, conversion })
 }
 
 fn write(upstream: Protocol, request: Request, model: &str) -> Result<Written, CannotCarry> {
@@ -90,12 +102,18 @@ pub struct Conversion {
     upstream: Protocol,
     stream: bool,
     reply: Reply,
+    /// The model the upstream is asked for: who made what its answer holds.
+    model: String,
     names: Arc<ToolNames>,
     reader: Reader,
     writer: Writer,
+    /// Ends the answer at stop sequences that the upstream does not know.
+    cutter: Cutter,
     halves: Halves,
     /// The items of a whole answer that a Responses client may refer to later.
     items: Vec<(String, Value)>,
+    /// What is remembered of the request with them, so that a later one can go on from its response.
+    record: Option<Value>,
     /// Bytes of the stream's events so far.
     taken: usize,
     over: bool,
@@ -128,9 +146,12 @@ impl Conversion {
             stream: way.stream,
             reader: Reader::new(way.upstream, Arc::clone(&names)),
             writer: Writer::new(way.client, reply.clone()),
+            cutter: Cutter::default(),
             halves: Halves::default(),
             items: Vec::new(),
+            record: None,
             reply,
+            model: way.model.to_owned(),
             names,
             taken: 0,
             over: false,
@@ -149,6 +170,23 @@ impl Conversion {
 
     /// Reads a whole answer; `None` when it is none.
     pub fn read(&self, body: &[u8]) -> Option<Answer> {
+        self.read_as_it_is(body).map(|answer| self.finished(answer))
+    }
+
+    /// An answer that was read, with its maker's name on what is to come back, the client's own ids, and cut where it stops.
+    pub fn finished(&self, mut answer: Answer) -> Answer {
+        for block in &mut answer.blocks {
+            match block {
+                Block::Thought(Thought { seal: Some(seal), .. }) => seal.made_by(&self.model),
+                Block::Call(call) => call.id = self.names.client_id(&call.id).to_owned(),
+                _ => {}
+            }
+        }
+        self.cutter.answer(&mut answer);
+        answer
+    }
+
+    fn read_as_it_is(&self, body: &[u8]) -> Option<Answer> {
         match self.upstream {
             Protocol::Messages | Protocol::CountTokens => messages::read_answer(body, &self.names),
             Protocol::ChatCompletions | Protocol::Embeddings => chat::read_answer(body, &self.names),
@@ -166,8 +204,25 @@ impl Conversion {
         let written = self.written(answer, usage);
         if self.client == Protocol::Responses {
             self.items = responses::output_items(&written);
+            self.items.extend(remembered(self.record.take(), &written));
         }
         written.to_string().into()
+    }
+
+    /// Several whole answers as the choices of one, for a client that asked for them.
+    pub fn several(&mut self, answers: &[Answer], usage: &Usage) -> Bytes {
+        let Writer::Chat(writer) = &mut self.writer else { return Bytes::new() };
+        if !self.stream {
+            return chat::write_answers(answers, &self.reply, usage).to_string().into();
+        }
+        let mut out = BytesMut::new();
+        for (choice, answer) in answers.iter().enumerate() {
+            writer.begin_choice(choice);
+            replay(answer).iter().filter(|event| **event != Event::End).for_each(|event| writer.event(event, usage, &mut out));
+        }
+        writer.event(&Event::End, usage, &mut out);
+        self.over = true;
+        out.freeze()
     }
 
     fn written(&self, answer: &Answer, usage: &Usage) -> Value {
@@ -194,6 +249,10 @@ impl Conversion {
     /// The legal end of a stream that the upstream closed after its stop reason; `None` when it cannot have one.
     pub fn missing_end(&mut self, usage: &Usage) -> Option<Bytes> {
         let (mut events, mut out) = (Vec::new(), BytesMut::new());
+        if self.is_cut() {
+            self.put(vec![Event::End], usage, &mut out);
+            return Some(out.freeze());
+        }
         self.reader.finish(&mut events);
         self.tell(events, usage, &mut out);
         self.over.then(|| out.freeze())
@@ -206,6 +265,11 @@ impl Conversion {
             self.writer.fail(fault, message, &mut out);
         }
         out.freeze()
+    }
+
+    /// Whether the answer was cut at a stop sequence, so that nothing but its end is left to be told.
+    pub fn is_cut(&self) -> bool {
+        self.cutter.is_cut() && !self.over
     }
 
     /// Whether the client has been told the stream's end.
@@ -223,18 +287,37 @@ impl Conversion {
         errors::converted(self.client, status, body, &self.reply.request_id)
     }
 
-    /// The answer's items with their ids, for a Responses client that may refer to them later.
+    /// The answer's items with their ids, for a Responses client that may refer to them later, and the response itself, to
+    /// go on from.
     pub fn output_items(&mut self) -> Vec<(String, Value)> {
         match &self.writer {
-            Writer::Responses(writer) if self.stream => writer.output_items(),
+            Writer::Responses(writer) if self.stream => {
+                let mut items = writer.output_items();
+                if let Some(id) = writer.complete_id() {
+                    let output: Vec<Value> = items.iter().map(|(_, item)| item.clone()).collect();
+                    items.extend(remembered(self.record.take(), &json!({"id": id, "output": output})));
+                }
+                items
+            }
             _ => std::mem::take(&mut self.items),
         }
     }
 
     fn tell(&mut self, events: Vec<Event>, usage: &Usage, out: &mut BytesMut) {
-        for event in self.halves.joined(events) {
+        let events = self.halves.joined(events);
+        let events = self.cutter.events(events);
+        self.put(events, usage, out);
+    }
+
+    fn put(&mut self, events: Vec<Event>, usage: &Usage, out: &mut BytesMut) {
+        for mut event in events {
             if self.over {
                 return;
+            }
+            match &mut event {
+                Event::Seal { seal, .. } => seal.made_by(&self.model),
+                Event::Open { opening: Opening::Call { id, .. }, .. } => *id = self.names.client_id(id).to_owned(),
+                _ => {}
             }
             if let Event::Error { message, status } = &event {
                 self.writer.fail(Fault::kept(*status), message, out);
@@ -245,6 +328,13 @@ impl Conversion {
             self.over = event == Event::End;
         }
     }
+}
+
+/// A response as it is remembered, with its id.
+fn remembered(record: Option<Value>, response: &Value) -> Option<(String, Value)> {
+    let (mut record, id) = (record?, response.get("id")?.as_str()?.to_owned());
+    record["output"] = response.get("output").cloned().unwrap_or_default();
+    Some((id, record))
 }
 
 /// One writer of streams per protocol.

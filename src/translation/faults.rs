@@ -78,13 +78,21 @@ impl Fault {
 /// 1.12 for Node).
 pub const THREAD: &str = "thread";
 
+/// The field of a conversation that is not held, or not any more: told by its code, Anthropic's tool runners begin a new one
+/// with the whole conversation.
+pub const LOST_THREAD: &str = "thread.previous_message_id";
+
 /// An error body in the family's shape.
 pub fn body(family: Family, fault: Fault, message: &str, param: Option<&str>, request_id: &str) -> Bytes {
     let body = match family {
         Family::Claude => {
             let mut error = json!({"type": fault.anthropic, "message": message});
-            if param == Some(THREAD) {
-                error["details"] = json!({"error_code": "thread_unsupported_request", "unsupported": [THREAD]});
+            match param {
+                Some(THREAD) => {
+                    error["details"] = json!({"error_code": "thread_unsupported_request", "unsupported": [THREAD]});
+                }
+                Some(LOST_THREAD) => error["details"] = json!({"error_code": "thread_not_found"}),
+                _ => {}
             }
             json!({"type": "error", "error": error, "request_id": request_id})
         }

@@ -3,6 +3,7 @@
 //! A same-protocol route passes through [`native`] alone. The others are read into the [`hub`] by one protocol's
 //! folder and written out of it by another's; [`conversion`] joins the two.
 
+pub mod adapt;
 pub mod ask;
 pub mod chat;
 pub mod conversion;

@@ -1,4 +1,5 @@
-//! The few bytes that change on a same-protocol route: the model's name, and `stream_options.include_usage`.
+//! The few bytes that change on a same-protocol route: the model's name, `stream_options.include_usage`, and what reasoning
+//! models refuse ([`super::adapt`]).
 //!
 //! Bytes are spliced, never parsed and written again, so that everything else stays as it came.
 
@@ -17,9 +18,9 @@ pub fn changes(protocol: Protocol, ask: &Ask, model: &str) -> bool {
     ask.model != model || (protocol == Protocol::ChatCompletions && ask.stream && !ask.include_usage)
 }
 
-/// The body for an upstream that is asked for `model`. On a Chat Completions stream, usage is asked for, too.
-pub fn request_body(protocol: Protocol, ask: &Ask, body: &Bytes, model: &str) -> Bytes {
-    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+/// The body for an upstream that is asked for `model`, with what else is to change. On a Chat Completions stream, usage is
+/// asked for, too.
+pub fn request_body(protocol: Protocol, ask: &Ask, body: &Bytes, model: &str, mut edits: Vec<(Range<usize>, String)>) -> Bytes {
     if ask.model != model {
         edits.push((ask.model_span.clone(), json_string(model)));
     }
@@ -100,7 +101,7 @@ fn json_string(text: &str) -> String {
 }
 
 /// `body` with its ranges replaced.
-fn splice(body: &Bytes, mut edits: Vec<(Range<usize>, String)>) -> Bytes {
+pub fn splice(body: &Bytes, mut edits: Vec<(Range<usize>, String)>) -> Bytes {
     if edits.is_empty() {
         return body.clone();
     }
@@ -124,7 +125,7 @@ mod tests {
     fn asked(protocol: Protocol, body: &str, model: &str) -> String {
         let body = Bytes::copy_from_slice(body.as_bytes());
         let ask = Ask::read(protocol, &body).unwrap();
-        String::from_utf8(request_body(protocol, &ask, &body, model).to_vec()).unwrap()
+        String::from_utf8(request_body(protocol, &ask, &body, model, Vec::new()).to_vec()).unwrap()
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub enum Heard {
     Native(Bytes),
     /// An answer to be written in the client's protocol.
     Read(Answer),
+    /// Several answers to one request, which are its choices.
+    Several(Vec<Answer>),
 }
 
 /// The same-protocol way. Bytes stay what they are, but for three things: the model's name, where a mapping changed it; the
@@ -73,8 +75,9 @@ impl Speech {
         match (self, heard) {
             (Self::Native(passage), Heard::Native(body)) => passage.whole(body),
             (Self::Converted(conversion), Heard::Read(answer)) => conversion.whole(&answer, usage),
+            (Self::Converted(conversion), Heard::Several(answers)) => conversion.several(&answers, usage),
             (_, Heard::Native(body)) => body,
-            (Self::Native(_), Heard::Read(_)) => Bytes::new(),
+            (Self::Native(_), Heard::Read(_) | Heard::Several(_)) => Bytes::new(),
         }
     }
 
@@ -111,6 +114,14 @@ impl Speech {
         match self {
             Self::Native(passage) => faults::event(passage.protocol, fault, message, sequence),
             Self::Converted(conversion) => conversion.fail(fault, message),
+        }
+    }
+
+    /// Whether an answer was cut at a stop sequence, so that nothing but its end is left to be told.
+    pub fn is_cut(&self) -> bool {
+        match self {
+            Self::Native(_) => false,
+            Self::Converted(conversion) => conversion.is_cut(),
         }
     }
 

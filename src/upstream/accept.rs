@@ -12,11 +12,13 @@ use super::account_faults::account_fault;
 use super::attempt::{Clocks, Said};
 use super::complaint::Complaint;
 use super::events::{Broken, Events, Next};
-use super::form::{Form, MOST_ANSWER_BYTES, open, whole_body};
+use super::form::{Form, open, whole_body};
 use super::verdict::Miss;
 use super::wire::Response;
 use super::words::own_words;
 use crate::admission::Inbound;
+use crate::capacity::NoTurn;
+use crate::translation::hub::Answer;
 use crate::translation::{Circumstances, Conversion, Frame, Heard, Meaning, Speech, UsageTap};
 
 /// Held at most this long after the first event before the commit (contract §2).
@@ -25,7 +27,8 @@ const COMMIT_WITHIN: Duration = Duration::from_secs(3);
 const COMMIT_BYTES: usize = 64 << 10;
 /// What is said of an end with nothing before it.
 const NOTHING_BEFORE: &str = "closed the stream before any content";
-
+/// What is said of a page or a sentence.
+const NOT_JSON: &str = "answered with something that is not JSON";
 /// What is said of an answer without output.
 const NO_OUTPUT: &str = "answered without any output";
 /// What is said of a body that is something else.
@@ -38,6 +41,8 @@ pub(super) struct Asked<'a> {
     pub(super) input_tokens: i64,
     /// The caller's own body: what an error repeats of it proves nothing.
     pub(super) request: Bytes,
+    /// Most bytes taken of an answer.
+    pub(super) most_bytes: usize,
 }
 
 /// An answer, and how it is told.
@@ -60,8 +65,7 @@ pub(super) async fn accept(
     let can_stream = !matches!(protocol, Protocol::Embeddings | Protocol::CountTokens);
     let streams = inbound.ask.stream && can_stream;
     let empty_is_failure = inbound.caller.snapshot.settings.proxy_treat_empty_output_as_failure;
-    let have_a_price = offer.tariff.prices.is_some_and(|prices| prices.cache_creation != Price::default());
-    let tap = UsageTap::new(protocol).splitting_cache_writes(have_a_price);
+    let tap = tap(offer);
     let label = label(&response);
     let unlike = move |wanted: &'static str| Some(wanted).filter(|wanted| !label.starts_with(wanted));
     let opened = open(&mut response, opened_by(clocks, streams)).await?;
@@ -76,7 +80,9 @@ pub(super) async fn accept(
         Form::Events => {
             let conversion = speech.reformed(|| within(inbound, offer));
             let events = Events::new(response, opened.head, tap, clocks.idle);
-            let said = gathered(events, &conversion, &mut inbound.caller.pending, asked, empty_is_failure).await?;
+            let pending = Some(&mut inbound.caller.pending);
+            let (answer, tap, bytes) = gathered(events, &conversion, pending, asked, empty_is_failure).await?;
+            let said = Said::Whole(Heard::Read(answer), tap, bytes);
             Ok(Accepted { said, speech: Speech::Converted(conversion), content_type: None })
         }
         Form::Whole | Form::Foreign => {
@@ -87,21 +93,73 @@ pub(super) async fn accept(
                 other => Speech::Converted(other.reformed(|| within(inbound, offer))),
             };
             let is_foreign = opened.form == Form::Foreign;
-            let body = whole_body(response, opened, by).await?;
+            let body = whole_body(response, opened, by, asked.most_bytes).await?;
             if is_foreign {
-                return Err(Miss::NoAnswer("answered with something that is not JSON".to_owned()));
+                return Err(Miss::NoAnswer(NOT_JSON.to_owned()));
             }
             let bytes = body.len();
             let reading = move || whole_answer(tap, &speech, body, must_produce).map(|(heard, tap)| (heard, tap, speech));
-            let read = inbound.footprint.finish(bytes, reading).await;
-            let (heard, tap, speech) = read.map_err(|_| Miss::NoAnswer("could not be read".to_owned()))?.map_err(|not| match not {
-                NoAnswer::Said(body) => failed(NOT_AN_ANSWER, &body, asked),
-                NoAnswer::Unreadable => Miss::NoAnswer(NOT_AN_ANSWER.to_owned()),
-                NoAnswer::Empty => Miss::Declined(NO_OUTPUT.to_owned()),
-            })?;
+            let read = inbound.footprint.finish(bytes, reading).await.map_err(unread)?;
+            let (heard, tap, speech) = read.map_err(|not| not.told(asked))?;
             Ok(Accepted { said: Said::Whole(heard, tap, bytes), speech, content_type: unlike("application/json") })
         }
     }
+}
+
+/// One of several answers, as far as its form goes.
+pub(super) enum Taken {
+    /// A body, not read yet.
+    Whole(Bytes),
+    /// A stream that was put together, and how many bytes it came in.
+    Gathered(Answer, UsageTap, usize),
+}
+
+impl Taken {
+    /// How many bytes it came in.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Whole(body) => body.len(),
+            Self::Gathered(_, _, bytes) => *bytes,
+        }
+    }
+
+    /// Reads it, if it is not read yet.
+    pub(super) fn read(self, tap: &UsageTap, speech: &Speech, must_produce: bool) -> Result<(Answer, UsageTap), NoAnswer> {
+        match self {
+            Self::Gathered(answer, tap, _) => Ok((answer, tap)),
+            Self::Whole(body) => match whole_answer(tap.clone(), speech, body, must_produce)? {
+                (Heard::Read(answer), tap) => Ok((answer, tap)),
+                _ => Err(NoAnswer::Unreadable),
+            },
+        }
+    }
+}
+
+/// Takes in one of several whole answers that are asked for side by side on a converted route.
+pub(super) async fn accept_one(
+    mut response: Response,
+    asked: &Asked<'_>,
+    conversion: &Conversion,
+    empty_is_failure: bool,
+) -> Result<Taken, Miss> {
+    let by = asked.clocks.answer_by;
+    let opened = open(&mut response, by).await?;
+    match opened.form {
+        Form::Events => {
+            let events = Events::new(response, opened.head, tap(asked.offer), asked.clocks.idle);
+            let (answer, tap, bytes) = gathered(events, conversion, None, asked, empty_is_failure).await?;
+            Ok(Taken::Gathered(answer, tap, bytes))
+        }
+        Form::Whole => Ok(Taken::Whole(whole_body(response, opened, by, asked.most_bytes).await?)),
+        Form::Empty => Err(Miss::NoAnswer("answered with nothing".to_owned())),
+        Form::Foreign => Err(Miss::NoAnswer(NOT_JSON.to_owned())),
+    }
+}
+
+/// What reads an offer's figures.
+pub(super) fn tap(offer: &Offer) -> UsageTap {
+    let have_a_price = offer.tariff.prices.is_some_and(|prices| prices.cache_creation != Price::default());
+    UsageTap::new(offer.protocol).splitting_cache_writes(have_a_price)
 }
 
 /// The content type as the upstream has it, in small letters.
@@ -145,8 +203,13 @@ fn failed(what: &str, body: &[u8], asked: &Asked<'_>) -> Miss {
     if Complaint::read(body).is_about_the_request() { Miss::Declined(why) } else { Miss::NoAnswer(why) }
 }
 
+/// The reading itself went wrong.
+pub(super) fn unread(_: NoTurn) -> Miss {
+    Miss::NoAnswer("could not be read".to_owned())
+}
+
 /// Why a whole body is no answer.
-enum NoAnswer {
+pub(super) enum NoAnswer {
     /// It is something else, perhaps an error.
     Said(Bytes),
     /// It looks like one, and cannot be read.
@@ -155,7 +218,23 @@ enum NoAnswer {
     Empty,
 }
 
-fn whole_answer(mut tap: UsageTap, speech: &Speech, body: Bytes, must_produce: bool) -> Result<(Heard, UsageTap), NoAnswer> {
+impl NoAnswer {
+    pub(super) fn told(self, asked: &Asked<'_>) -> Miss {
+        match self {
+            Self::Said(body) => failed(NOT_AN_ANSWER, &body, asked),
+            Self::Unreadable => Miss::NoAnswer(NOT_AN_ANSWER.to_owned()),
+            Self::Empty => Miss::Declined(NO_OUTPUT.to_owned()),
+        }
+    }
+}
+
+/// Reads a whole body.
+pub(super) fn whole_answer(
+    mut tap: UsageTap,
+    speech: &Speech,
+    body: Bytes,
+    must_produce: bool,
+) -> Result<(Heard, UsageTap), NoAnswer> {
     if !tap.whole(&body) {
         return Err(NoAnswer::Said(body));
     }
@@ -170,21 +249,23 @@ fn whole_answer(mut tap: UsageTap, speech: &Speech, body: Bytes, must_produce: b
 async fn gathered(
     mut events: Events,
     conversion: &Conversion,
-    pending: &mut PendingReceipt,
+    mut pending: Option<&mut PendingReceipt>,
     asked: &Asked<'_>,
     empty_is_failure: bool,
-) -> Result<Said, Miss> {
+) -> Result<(Answer, UsageTap, usize), Miss> {
     let mut gatherer = conversion.gatherer();
     let mut bytes = 0;
     loop {
         match events.next(asked.clocks.answer_by).await {
             Next::Event(frame, meaning) => {
                 bytes += frame.raw.len();
-                if bytes > MOST_ANSWER_BYTES {
+                if bytes > asked.most_bytes {
                     return Err(Miss::NoAnswer("answered with more than 64 MiB".to_owned()));
                 }
                 let (usage, estimated) = events.tap().reading(asked.input_tokens);
-                pending.used(usage, estimated);
+                if let Some(pending) = &mut pending {
+                    pending.used(usage, estimated);
+                }
                 fault(&frame, meaning, asked)?;
                 gatherer.event(&frame);
                 if meaning == Meaning::End {
@@ -198,12 +279,12 @@ async fn gathered(
         }
     }
     let began = events.tap().began();
-    let answer = gatherer.finish().filter(|_| began);
+    let answer = gatherer.finish().filter(|_| began).map(|answer| conversion.finished(answer));
     let answer = answer.ok_or_else(|| Miss::NoAnswer("closed the stream before its end".to_owned()))?;
     if events.tap().is_unreadable() || (empty_is_failure && !events.tap().produced()) {
         return Err(Miss::Declined(NO_OUTPUT.to_owned()));
     }
-    Ok(Said::Whole(Heard::Read(answer), events.tap().clone(), bytes))
+    Ok((answer, events.tap().clone(), bytes))
 }
 
 /// What of an event says that there is no answer.

@@ -16,8 +16,10 @@ use super::accept::{Asked, accept};
 use super::account_faults::account_fault;
 use super::complaint::Complaint;
 use super::events::Events;
+use super::form::MOST_ANSWER_BYTES;
 use super::request;
 use super::request::Ready;
+use super::several;
 use super::verdict::{Answered, Miss, retry_after};
 use super::wire::{Response, Sent, Stale, Wire};
 use super::words::own_words;
@@ -86,7 +88,11 @@ pub(super) async fn attempt(
     if offer.is_estimate() {
         return estimate(inbound).await;
     }
-    let Ready { outgoing, mut speech, left_out } = request::ready(inbound, offer, items).await?;
+    let ready = request::ready(inbound, offer, items).await?;
+    if ready.choices > 1 {
+        return several::attempt(wire, inbound, offer, clocks, input_tokens, ready).await;
+    }
+    let Ready { outgoing, mut speech, left_out, .. } = ready;
     let asked = Instant::now();
     let patience = clocks.answer_by.saturating_duration_since(asked);
     let Sent { stale, answered } = wire.send(&outgoing, patience).await;
@@ -105,7 +111,7 @@ pub(super) async fn attempt(
             }
             let at = pending.elapsed_ms();
             pending.note(|receipt| receipt.timings.head_ms = Some(at));
-            let asked = Asked { offer, clocks, input_tokens, request: inbound.body.clone() };
+            let asked = Asked { offer, clocks, input_tokens, request: inbound.body.clone(), most_bytes: MOST_ANSWER_BYTES };
             let accepted = accept(response, inbound, &asked, speech).await?;
             if let Some(content_type) = accepted.content_type {
                 headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
@@ -113,28 +119,40 @@ pub(super) async fn attempt(
             speech = accepted.speech;
             accepted.said
         }
-        400..=599 => {
-            let retry_after = retry_after(&headers);
-            let body = error_body(response).await;
-            let words = || own_words(&body, &offer.channel);
-            let account = if status < 500 { account_fault(&body, &inbound.body) } else { None };
-            if let Some(fault) = account {
-                return Err(Miss::Account { status, fault, words: words() });
-            }
-            match status {
-                403 if !Complaint::read(&body).is_about_the_account() => return Err(Miss::Forbidden(words())),
-                401..=403 | 408 | 429 | 500..=599 => return Err(Miss::Status { status, retry_after, words: words() }),
-                404 if Complaint::read(&body).is_about_the_model(&offer.upstream_model) => {
-                    let body = declined(&speech, status, &mut headers, body);
-                    return Err(Miss::NoSuchModel(Answered { status, headers, body }));
-                }
-                // The caller's own error, which clients know by its words.
-                _ => Said::Declined(declined(&speech, status, &mut headers, body)),
-            }
-        }
-        _ => return Err(Miss::NoAnswer(format!("answered with status {status}"))),
+        _ => refused(response, &mut headers, &speech, offer, &inbound.body).await?,
     };
     Ok(Answer { status, headers, said, head_ms, speech, left_out })
+}
+
+/// What a status other than success says.
+pub(super) async fn refused(
+    response: Response,
+    headers: &mut HeaderMap,
+    speech: &Speech,
+    offer: &Offer,
+    request: &Bytes,
+) -> Result<Said, Miss> {
+    let status = response.status().as_u16();
+    if !(400..600).contains(&status) {
+        return Err(Miss::NoAnswer(format!("answered with status {status}")));
+    }
+    let retry_after = retry_after(headers);
+    let body = error_body(response).await;
+    let words = || own_words(&body, &offer.channel);
+    let account = if status < 500 { account_fault(&body, request) } else { None };
+    if let Some(fault) = account {
+        return Err(Miss::Account { status, fault, words: words() });
+    }
+    match status {
+        403 if !Complaint::read(&body).is_about_the_account() => Err(Miss::Forbidden(words())),
+        401..=403 | 408 | 429 | 500..=599 => Err(Miss::Status { status, retry_after, words: words() }),
+        404 if Complaint::read(&body).is_about_the_model(&offer.upstream_model) => {
+            let body = declined(speech, status, headers, body);
+            Err(Miss::NoSuchModel(Answered { status, headers: headers.clone(), body }))
+        }
+        // The caller's own error, which clients know by its words.
+        _ => Ok(Said::Declined(declined(speech, status, headers, body))),
+    }
 }
 
 /// Records the try on a kept connection that its server had closed, beside the one that followed on a new one.
@@ -193,7 +211,7 @@ pub(super) async fn error_body(mut response: Response) -> Bytes {
     body.freeze()
 }
 
-fn unanswered(error: &SendRequestError, body_bytes: usize) -> Miss {
+pub(super) fn unanswered(error: &SendRequestError, body_bytes: usize) -> Miss {
     match error {
         SendRequestError::Timeout => Miss::TimedOut("the first byte"),
         SendRequestError::Connect(awc::error::ConnectError::Timeout) => Miss::TimedOut("the connection"),

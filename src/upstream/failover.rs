@@ -305,7 +305,7 @@ fn clocks(deadlines: &Deadlines, by: Instant) -> Clocks {
 }
 
 impl Arrival {
-    /// The id of a Responses answer, as far as it has been read.
+    /// The id of a Responses or Messages answer, as far as it has been read.
     pub fn response_id(&self) -> Option<String> {
         let tap = match &self.answer.said {
             Said::Whole(_, tap, _) => tap,

@@ -84,12 +84,12 @@ fn unmarked(head: Bytes) -> Bytes {
     if head.starts_with(BYTE_ORDER_MARK) { head.slice(BYTE_ORDER_MARK.len()..) } else { head }
 }
 
-/// The rest of a body. awc ends a truncated one like a complete one, so its length is checked here.
-pub(super) async fn whole_body(mut response: Response, opened: Opened, by: Instant) -> Result<Bytes, Miss> {
+/// The rest of a body, if that is no more than `most`. awc ends a truncated one like a complete one, so its length is checked here.
+pub(super) async fn whole_body(mut response: Response, opened: Opened, by: Instant, most: usize) -> Result<Bytes, Miss> {
     let header = response.headers().get(actix_web::http::header::CONTENT_LENGTH);
     let length = header.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let too_long = || Miss::NoAnswer("answered with more than 64 MiB".to_owned());
-    if length.is_some_and(|length| length > MOST_ANSWER_BYTES) {
+    if length.is_some_and(|length| length > most) {
         return Err(too_long());
     }
     let Opened { head, mut read, .. } = opened;
@@ -99,7 +99,7 @@ pub(super) async fn whole_body(mut response: Response, opened: Opened, by: Insta
     loop {
         match tokio::time::timeout_at(by, response.next()).await {
             // Looked at before it grows: growing doubles it.
-            Ok(Some(Ok(chunk))) if body.len() + chunk.len() > MOST_ANSWER_BYTES => return Err(too_long()),
+            Ok(Some(Ok(chunk))) if body.len() + chunk.len() > most => return Err(too_long()),
             Ok(Some(Ok(chunk))) => {
                 read += chunk.len();
                 body.extend_from_slice(&chunk);

@@ -13,6 +13,7 @@ mod form;
 mod peer;
 mod probe;
 mod request;
+mod several;
 mod verdict;
 mod wire;
 mod words;

@@ -15,8 +15,8 @@ use super::wire::Outgoing;
 use crate::admission::Inbound;
 use crate::capacity::INLINE_BYTES;
 use crate::routing::RecentItems;
-use crate::translation::hub::LeftOut;
-use crate::translation::{Circumstances, Converted, Speech, convert, native};
+use crate::translation::hub::{self, LeftOut};
+use crate::translation::{Ask, Circumstances, Converted, Speech, adapt, convert, native};
 
 /// The version Anthropic's API asks for when the client named none.
 const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
@@ -32,6 +32,8 @@ pub(super) struct Ready {
     pub(super) outgoing: Outgoing,
     pub(super) speech: Speech,
     pub(super) left_out: LeftOut,
+    /// How many times it is to be sent: a channel whose protocol knows one choice is asked for each.
+    pub(super) choices: usize,
 }
 
 /// Prepares the request for one offer.
@@ -41,34 +43,41 @@ pub(super) struct Ready {
 /// no place for something that was asked, [`Miss::Overloaded`] when there is no capacity to make it.
 pub(super) async fn ready(inbound: &mut Inbound, offer: &Offer, items: &Arc<RecentItems>) -> Result<Ready, Miss> {
     let mut headers = inbound.headers.clone();
-    let (body, query, speech, left_out) = if offer.native {
+    let (body, query, speech, left_out, choices) = if offer.native {
         let (protocol, ask) = (offer.protocol, &inbound.ask);
         let speech = Speech::native(protocol, &ask.model, &offer.upstream_model, !ask.include_usage);
-        (spliced(inbound, offer).await?, inbound.query.as_str(), speech, LeftOut::default())
+        let (body, left_out) = spliced(inbound, offer).await?;
+        (body, inbound.query.as_str(), speech, left_out, 1)
     } else {
-        let Converted { body, mut left_out, conversion } = converted(inbound, offer, items).await?;
+        let Converted { body, mut left_out, choices, conversion } = converted(inbound, offer, items).await?;
         keep_common(&mut headers, &mut left_out);
-        (body, "", Speech::Converted(Box::new(conversion)), left_out)
+        (body, "", Speech::Converted(Box::new(conversion)), left_out, choices)
     };
     own_idempotency(&mut headers, inbound, offer);
     let uri = address(&offer.channel, offer.protocol.path(), query).ok_or(Miss::Unusable)?;
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let accept = if inbound.ask.stream { "text/event-stream" } else { "application/json" };
+    let accept = if inbound.ask.stream && choices == 1 { "text/event-stream" } else { "application/json" };
     headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     dress(&mut headers, &offer.channel).ok_or(Miss::Unusable)?;
-    Ok(Ready { outgoing: Outgoing { method: Method::POST, uri, headers, body }, speech, left_out })
+    Ok(Ready { outgoing: Outgoing { method: Method::POST, uri, headers, body }, speech, left_out, choices })
 }
 
 /// The body on a same-protocol route: the very bytes, or a copy in which a few of them changed.
-async fn spliced(inbound: &mut Inbound, offer: &Offer) -> Result<Bytes, Miss> {
-    let (protocol, ask, body) = (offer.protocol, &inbound.ask, &inbound.body);
-    if body.len() <= INLINE_BYTES || !native::changes(protocol, ask, &offer.upstream_model) {
-        return Ok(native::request_body(protocol, ask, body, &offer.upstream_model));
+async fn spliced(inbound: &mut Inbound, offer: &Offer) -> Result<(Bytes, LeftOut), Miss> {
+    let (protocol, model) = (offer.protocol, offer.upstream_model.clone());
+    let adapts = protocol == Protocol::ChatCompletions && offer.channel.adapt_reasoning && hub::reasons(&model);
+    let splice = move |ask: &Ask, body: &Bytes| {
+        let mut left_out = LeftOut::default();
+        let edits = if adapts { adapt::edits(body, &model, &mut left_out) } else { Vec::new() };
+        (native::request_body(protocol, ask, body, &model, edits), left_out)
+    };
+    let (ask, body) = (&inbound.ask, &inbound.body);
+    if body.len() <= INLINE_BYTES || !(adapts || native::changes(protocol, ask, &offer.upstream_model)) {
+        return Ok(splice(ask, body));
     }
     inbound.footprint.hold_copy(body.len()).await.map_err(Miss::Overloaded)?;
-    let (ask, body, model) = (ask.clone(), body.clone(), offer.upstream_model.clone());
-    let splicing = move || native::request_body(protocol, &ask, &body, &model);
-    inbound.footprint.work(inbound.body.len(), splicing).await.map_err(Miss::Overloaded)
+    let (ask, body) = (ask.clone(), body.clone());
+    inbound.footprint.work(inbound.body.len(), move || splice(&ask, &body)).await.map_err(Miss::Overloaded)
 }
 
 async fn converted(inbound: &mut Inbound, offer: &Offer, items: &Arc<RecentItems>) -> Result<Converted, Miss> {

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use serde_json::json;
 
 use crate::provider::node_modules;
-use crate::world::{KEY, Kind, World, finish};
+use crate::world::{KEY, Kind, MAKERS, World, finish};
 
 /// What the session writes into `made.txt`.
 const MADE: &str = "made by the session";
@@ -74,24 +74,37 @@ async fn claude_code(kind: Kind) {
         if kind != Kind::Claude {
             world.leads("claude", model).await;
         }
-        let (home, project) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let writes = json!({"command": format!("echo {MADE} > made.txt"), "description": "Write a file"});
-        let reads = [
-            call("Read", &json!({"file_path": project.path().join("made.txt")})),
-            call("Bash", &json!({"command": "cat made.txt"})),
-        ];
-        let mut command = program("claude", home.path(), project.path());
-        command
-            .args(["-p", &task(&call("Bash", &writes), &reads.join("\n")), "--model", model])
-            .args(["--output-format", "json", "--permission-mode", "bypassPermissions", "--max-turns", "8"])
-            .env("ANTHROPIC_BASE_URL", &world.url)
-            .env("ANTHROPIC_API_KEY", KEY)
-            .env("IS_SANDBOX", "1")
-            .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
-            .env("DISABLE_AUTOUPDATER", "1");
-        works(&world, project.path(), command).await;
+        claude_code_with(&world, model).await;
     }
     world.ends().await;
+}
+
+/// Sessions of Claude Code with models of makers that refuse a tool turn without what they attached to it.
+async fn claude_code_with_makers() {
+    let world = World::start(Kind::Chat).await;
+    for upstream in MAKERS {
+        let model = format!("claude-sonnet-4-5-{upstream}");
+        world.leads_to("claude", &model, upstream).await;
+        claude_code_with(&world, &model).await;
+    }
+    world.ends().await;
+}
+
+async fn claude_code_with(world: &World, model: &str) {
+    let (home, project) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let writes = json!({"command": format!("echo {MADE} > made.txt"), "description": "Write a file"});
+    let reads =
+        [call("Read", &json!({"file_path": project.path().join("made.txt")})), call("Bash", &json!({"command": "cat made.txt"}))];
+    let mut command = program("claude", home.path(), project.path());
+    command
+        .args(["-p", &task(&call("Bash", &writes), &reads.join("\n")), "--model", model])
+        .args(["--output-format", "json", "--permission-mode", "bypassPermissions", "--max-turns", "8"])
+        .env("ANTHROPIC_BASE_URL", &world.url)
+        .env("ANTHROPIC_API_KEY", KEY)
+        .env("IS_SANDBOX", "1")
+        .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
+        .env("DISABLE_AUTOUPDATER", "1");
+    works(world, project.path(), command).await;
 }
 
 /// Sessions of Codex: with a model whose tools come as an item of the input and run a program, with one that has the
@@ -112,17 +125,32 @@ async fn codex(kind: Kind) {
     ];
     for (model, writes, reads) in sessions {
         world.leads("openai", model).await;
-        let (home, project) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        std::fs::create_dir(home.path().join(".codex")).unwrap();
-        std::fs::write(home.path().join(".codex/config.toml"), config(model, &world.url)).unwrap();
-        let mut command = program("codex", home.path(), project.path());
-        command
-            .args(["exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"])
-            .arg(task(&writes, &reads))
-            .env("GATEWAY_KEY", KEY);
-        works(&world, project.path(), command).await;
+        codex_with(&world, model, &writes, &reads).await;
     }
     world.ends().await;
+}
+
+/// Sessions of Codex with models of makers that refuse a tool turn without what they attached to it.
+async fn codex_with_makers() {
+    let world = World::start(Kind::Chat).await;
+    let echo = call("exec_command", &json!({"cmd": format!("echo {MADE} > made.txt")}));
+    let cat = call("exec_command", &json!({"cmd": "cat made.txt"}));
+    for model in MAKERS {
+        codex_with(&world, model, &echo, &cat).await;
+    }
+    world.ends().await;
+}
+
+async fn codex_with(world: &World, model: &str, writes: &str, reads: &str) {
+    let (home, project) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::create_dir(home.path().join(".codex")).unwrap();
+    std::fs::write(home.path().join(".codex/config.toml"), config(model, &world.url)).unwrap();
+    let mut command = program("codex", home.path(), project.path());
+    command
+        .args(["exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"])
+        .arg(task(writes, reads))
+        .env("GATEWAY_KEY", KEY);
+    works(world, project.path(), command).await;
 }
 
 fn config(model: &str, url: &str) -> String {
@@ -135,7 +163,12 @@ fn config(model: &str, url: &str) -> String {
 }
 
 mod claude_code_works {
-    use super::{Kind, claude_code};
+    use super::{Kind, claude_code, claude_code_with_makers};
+
+    #[actix_web::test]
+    async fn with_models_that_want_their_thoughts_back() {
+        claude_code_with_makers().await;
+    }
 
     #[actix_web::test]
     async fn on_a_claude_channel() {
@@ -154,7 +187,12 @@ mod claude_code_works {
 }
 
 mod codex_works {
-    use super::{Kind, codex};
+    use super::{Kind, codex, codex_with_makers};
+
+    #[actix_web::test]
+    async fn with_models_that_want_their_thoughts_back() {
+        codex_with_makers().await;
+    }
 
     #[actix_web::test]
     async fn on_a_claude_channel() {

@@ -20,10 +20,13 @@ pub enum Kind {
     Responses,
 }
 
+/// Models of makers that want to see again what they attached to an answer.
+pub const MAKERS: [&str; 4] = ["deepseek-reasoner", "kimi-k2-thinking", "magistral-medium", "gemini-3-pro"];
+
 /// What each kind serves; no model is served by two.
 const SERVED: [(Kind, &[&str]); 3] = [
     (Kind::Claude, &["claude-sonnet-4-5", "claude-opus-4-8"]),
-    (Kind::Chat, &["gpt-5-mini", "gpt-4o", "deepseek-reasoner"]),
+    (Kind::Chat, &["gpt-5-mini", "gpt-4o", "deepseek-reasoner", "kimi-k2-thinking", "magistral-medium", "gemini-3-pro"]),
     (Kind::Responses, &["gpt-5", "gpt-4.1"]),
 ];
 
@@ -102,6 +105,11 @@ impl World {
     /// Leads a model name of one client family to this world's kind, where that does not serve it itself.
     pub async fn leads(&self, family: &str, inbound: &str) {
         let [upstream, ..] = self.kind.models();
+        self.leads_to(family, inbound, upstream).await;
+    }
+
+    /// Leads a model name of one client family to this model of this world's kind.
+    pub async fn leads_to(&self, family: &str, inbound: &str, upstream: &str) {
         let mapping = json!({"provider": family, "targetProvider": self.kind.family(), "inboundModels": [inbound],
             "upstreamModel": upstream, "enabled": true});
         self.admin.call(Method::POST, "/api/model-mappings", mapping).await;
@@ -133,7 +141,11 @@ impl World {
             .env("GATEWAY_KEY", KEY)
             .env("PROVIDER_URL", &self.provider.url)
             .env("CHANNEL_KIND", self.kind.name())
-            .env("MODELS", json!({"thinks": thinks, "plain": plain, "adapts": adapts, "shows": "deepseek-reasoner"}).to_string());
+            .env(
+                "MODELS",
+                json!({"thinks": thinks, "plain": plain, "adapts": adapts, "shows": "deepseek-reasoner", "makers": MAKERS})
+                    .to_string(),
+            );
         if is_node {
             command.env("SDK_NODE_MODULES", node_modules());
         }

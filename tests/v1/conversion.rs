@@ -61,7 +61,7 @@ on_both! {
     async fn what_has_meaning_and_no_place_is_refused_before_any_upstream_call(storage) {
         let app = app_of_three_kinds(storage).await;
         let chat = app.caller().speaking(Protocol::ChatCompletions);
-        let refused = chat.asks("hi").model(CLAUDE).field("n", 2).whole().await.expects(400);
+        let refused = chat.asks("hi").model(CLAUDE).field("n", 9).whole().await.expects(400);
         assert_eq!(refused.json()["error"]["param"], "n", "{}", refused.said());
         assert_eq!(refused.header("x-relay-error-origin"), "gateway");
         let responses = app.caller().speaking(Protocol::Responses);

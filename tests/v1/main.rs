@@ -30,6 +30,7 @@ mod forms;
 mod limits;
 mod models;
 mod money;
+mod other_side;
 mod refusals;
 mod routing;
 mod settings;

@@ -66,6 +66,7 @@ field-testModel = Test model
 field-monitorIntervalSec = Probe interval (s)
 field-openAiProtocol = OpenAI endpoints
 field-headers = Extra headers
+field-adaptReasoning = Adapt Chat requests to reasoning models
 wrong-baseUrl = Enter an address such as https://api.example.com; private ones only where the settings allow them.
 wrong-apiKey = Enter the key that belongs to this host, as the provider gave it: a stored key never goes to another host.
 wrong-priority = Enter a whole number.

@@ -65,6 +65,7 @@ field-weight = 权重
 field-testModel = 测试模型
 field-monitorIntervalSec = 探测间隔（秒）
 field-openAiProtocol = OpenAI 接口
+field-adaptReasoning = 按推理模型的要求调整 Chat 请求
 field-headers = 附加请求头
 wrong-baseUrl = 地址需以 http:// 或 https:// 开头，例如 https://api.example.com；内网地址须在设置中允许。
 wrong-apiKey = 请输入该主机对应的上游密钥：已保存的密钥不会发往其他主机。

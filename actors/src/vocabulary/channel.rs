@@ -93,6 +93,8 @@ pub struct Channel {
     pub monitor_interval: Option<Duration>,
     /// Extra request headers, overriding the client's.
     pub headers: BTreeMap<String, String>,
+    /// Whether Chat bodies for reasoning models are adapted to what those take.
+    pub adapt_reasoning: bool,
 }
 
 impl Channel {

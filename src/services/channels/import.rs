@@ -51,6 +51,7 @@ pub(in crate::services) fn imported(
         monitor_interval_ms: given.monitor_interval_sec.map(monitor_interval).transpose()?.flatten(),
         headers_sealed,
         header_names,
+        adapt_reasoning: given.adapt_reasoning,
         enabled: given.enabled,
         created_at: old.map_or(now, |old| old.created_at),
         updated_at: old.map_or(now, |old| old.updated_at),

@@ -82,6 +82,7 @@ fn row_of(services: &Services, id: i64, new: NewChannel) -> Served<ChannelRow> {
         monitor_interval_ms: new.monitor_interval_sec.map(monitor_interval).transpose()?.flatten(),
         headers_sealed: sealed(services, HEADERS, id, &given_headers.text)?,
         header_names: given_headers.names,
+        adapt_reasoning: new.adapt_reasoning.unwrap_or(true),
         enabled: new.enabled.unwrap_or(true),
         created_at: now,
         updated_at: now,
@@ -129,6 +130,7 @@ fn patched(services: &Services, old: &ChannelRow, patch: ChannelPatch) -> Served
         row.headers_sealed = sealed(services, HEADERS, row.id, &given.text)?;
         row.header_names = given.names;
     }
+    row.adapt_reasoning = patch.adapt_reasoning.over(row.adapt_reasoning, true);
     row.enabled = patch.enabled.over(row.enabled, true);
     row.updated_at = services.now();
     Ok(row)

@@ -43,6 +43,9 @@ pub struct Channel {
     pub monitor_interval_sec: Option<Usd>,
     /// Names of the extra headers; their values are never shown.
     pub header_names: Vec<String>,
+    /// Whether Chat bodies for reasoning models are adapted to what those take: `max_tokens` becomes
+    /// `max_completion_tokens`, sampling that they refuse is left out.
+    pub adapt_reasoning: bool,
     /// Whether it takes requests.
     pub enabled: bool,
     /// Whether its key or its headers have yet to be set, as after an import; until then it takes no requests.
@@ -71,6 +74,7 @@ impl From<ChannelRow> for Channel {
             test_model: row.test_model,
             monitor_interval_sec: row.monitor_interval_ms.map(|ms| Usd(Nanos(ms.saturating_mul(1_000_000)))),
             header_names: serde_json::from_str(&row.header_names).unwrap_or_default(),
+            adapt_reasoning: row.adapt_reasoning,
             enabled: row.enabled,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -107,6 +111,8 @@ pub struct NewChannel {
     pub monitor_interval_sec: Option<Usd>,
     /// Extra request headers.
     pub headers: Option<BTreeMap<String, String>>,
+    /// Whether Chat bodies for reasoning models are adapted to what those take (default true).
+    pub adapt_reasoning: Option<bool>,
     /// Whether it takes requests (default true).
     pub enabled: Option<bool>,
 }
@@ -140,6 +146,8 @@ pub struct ChannelPatch {
     pub monitor_interval_sec: Patch<Usd>,
     /// Replaces all extra headers; null = none.
     pub headers: Patch<BTreeMap<String, String>>,
+    /// Null = true.
+    pub adapt_reasoning: Patch<bool>,
     /// Null = true.
     pub enabled: Patch<bool>,
 }

@@ -78,6 +78,9 @@ pub struct ChannelConfig {
     /// Names of its extra headers.
     #[serde(default)]
     pub header_names: Vec<String>,
+    /// Whether Chat bodies for reasoning models are adapted to what those take.
+    #[serde(default = "yes")]
+    pub adapt_reasoning: bool,
     /// Whether it takes requests.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -202,6 +205,7 @@ fn channel(channel: Channel) -> ChannelConfig {
         test_model: channel.test_model,
         monitor_interval_sec: channel.monitor_interval_sec,
         header_names: channel.header_names,
+        adapt_reasoning: channel.adapt_reasoning,
         enabled: channel.enabled,
         api_key: None,
         headers: None,

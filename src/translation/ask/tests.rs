@@ -267,3 +267,26 @@ fn the_limit_is_read_by_the_protocols_own_name() {
     let ask = Ask::read(Protocol::ChatCompletions, endless).unwrap();
     assert_eq!((ask.max_output, ask.choices), (None, 1_000), "what is no limit counts as none");
 }
+
+#[test]
+fn messages_name_their_limit() {
+    for body in [r#"{"model":"m","messages":[]}"#, r#"{"model":"m","messages":[],"max_tokens":null}"#] {
+        let bad = Ask::read(Protocol::Messages, body.as_bytes()).unwrap_err();
+        assert_eq!(bad.to_string(), "max_tokens: Field required");
+        assert!(Ask::read(Protocol::CountTokens, body.as_bytes()).is_ok());
+        assert!(Ask::read(Protocol::ChatCompletions, body.as_bytes()).is_ok());
+    }
+}
+
+#[test]
+fn a_thread_is_gone_on_with() {
+    let read = |thread: &str| {
+        let body = format!(r#"{{"model":"m","messages":[],"max_tokens":3,"thread":{thread}}}"#);
+        let ask = Ask::read(Protocol::Messages, body.as_bytes()).unwrap();
+        (ask.is_threaded, ask.previous_response)
+    };
+    assert_eq!(read(r#"{"type":"create"}"#), (true, None));
+    assert_eq!(read(r#"{"type":"continue","previous_message_id":"msg_1"}"#), (true, Some("msg_1".to_owned())));
+    assert_eq!(read("null"), (false, None));
+    assert_eq!(read("7"), (true, None));
+}

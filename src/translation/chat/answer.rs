@@ -1,9 +1,10 @@
 //! Reading an upstream's whole answer.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::opaque::Opaque;
 use super::wire;
-use crate::translation::hub::{Answer, Block, Call, Ended, Stop, Thought, ToolKind, ToolNames, ended, unwrapped};
+use crate::translation::hub::{Answer, Block, Call, Ended, Seal, Stop, Thought, ToolKind, ToolNames, ended, short, unwrapped};
 use crate::translation::lenient::{self, Half, Read, is_error};
 
 /// Reads a whole answer; `None` when it is none of this protocol, or broke off. What a message holds beside each other is put
@@ -19,17 +20,24 @@ pub fn read_answer(body: &[u8], names: &ToolNames) -> Option<Answer> {
     let id = wire.id.unwrap_or_default();
     let created = wire.created;
     let mut blocks = Vec::new();
+    let mut opaque = Opaque::default();
+    opaque.take(&mut said);
     let text = said.take_thought();
-    if !text.is_empty() {
-        blocks.push(Block::Thought(Thought { text, seal: None }));
+    if !text.is_empty() || opaque.is_left() {
+        blocks.push(Block::Thought(Thought { text, seal: Some(opaque.seal()) }));
     }
     let text = said.take_text();
     if !text.is_empty() {
         blocks.push(Block::Text(text));
     }
     blocks.extend(said.refusal.filter(|words| !words.is_empty()).map(Block::Refusal));
-    for (at, call) in said.tool_calls.into_iter().flatten().enumerate() {
-        blocks.push(Block::Call(read_call(call, made_call_id(&id, created, at), names)));
+    for (at, mut call) in said.tool_calls.into_iter().flatten().enumerate() {
+        let extra = call.take_extra();
+        let mut call = read_call(call, made_call_id(&id, created, at), names);
+        if let Some(seal) = attached(&mut call.id, extra) {
+            blocks.push(Block::Thought(Thought { text: String::new(), seal: Some(seal) }));
+        }
+        blocks.push(Block::Call(call));
     }
     let calls = blocks.iter().any(|block| matches!(block, Block::Call(_)));
     let stop = read_stop(choice.finish_reason.as_deref(), calls)?;
@@ -47,6 +55,14 @@ fn read_call(call: wire::CallPiece, made_id: String, names: &ToolNames) -> Call 
     };
     let id = call.id.filter(|id| !id.is_empty()).unwrap_or(made_id);
     Call { id, name: tool.name, namespace: tool.namespace, kind: tool.kind, input }
+}
+
+/// The seal of what a provider attached to a call, and of an id that is too long for clients to send on: they get a short
+/// one for it.
+pub(super) fn attached(id: &mut String, extra: Map<String, Value>) -> Option<Seal> {
+    let own_id = short(id).map(|short| std::mem::replace(id, short));
+    let is_plain = own_id.is_none() && extra.is_empty();
+    (!is_plain).then(|| Seal::Call { maker: String::new(), call_id: id.clone(), own_id, extra })
 }
 
 /// Why the answer ended; `None` when it was broken off.
@@ -83,7 +99,10 @@ pub(super) fn arguments_text(arguments: Value) -> String {
 impl wire::Said {
     /// Takes the thinking out, by whichever name, or out of the content's parts (Mistral).
     pub(super) fn take_thought(&mut self) -> String {
-        let named = [self.reasoning_content.take(), self.reasoning.take()].iter().map(words).find(|text| !text.is_empty());
+        let named = [self.reasoning_content.take(), self.reasoning.take(), self.reasoning_text.take()]
+            .iter()
+            .map(words)
+            .find(|text| !text.is_empty());
         named.unwrap_or_else(|| match &self.content {
             Value::Array(parts) => parts.iter().filter_map(|part| part.get("thinking")).map(words).collect(),
             _ => String::new(),

@@ -1,8 +1,10 @@
 //! Tool calls of a stream, put together from pieces the way providers really send them.
 
-use super::answer::{arguments_text, made_call_id};
-use super::wire;
-use crate::translation::hub::{Event, InputUnwrapper, Opening, ToolKind, ToolNames};
+use serde_json::{Map, Value};
+
+use super::answer::{arguments_text, attached, made_call_id};
+use super::{opaque, wire};
+use crate::translation::hub::{Event, InputUnwrapper, Opening, Seal, ToolKind, ToolNames, short};
 
 /// The calls of one stream. All stay open to its end: pieces of an earlier one may follow those of a later one.
 #[derive(Debug, Default)]
@@ -17,6 +19,8 @@ struct PartialCall {
     name: String,
     /// Arguments that came before the name.
     early: String,
+    /// What the provider attached to it.
+    extra: Map<String, Value>,
     opened: Option<Opened>,
 }
 
@@ -39,7 +43,8 @@ pub(super) struct Context<'a> {
 
 impl CallPieces {
     /// Takes a piece; gives what it opens and adds.
-    pub(super) fn piece(&mut self, piece: wire::CallPiece, context: &mut Context<'_>, out: &mut Vec<Event>) {
+    pub(super) fn piece(&mut self, mut piece: wire::CallPiece, context: &mut Context<'_>, out: &mut Vec<Event>) {
+        let extra = piece.take_extra();
         let function = piece.function.unwrap_or_default();
         let (id, name) = (piece.id.unwrap_or_default(), function.name.unwrap_or_default());
         let at = self.find(piece.index, &id, &name);
@@ -55,6 +60,7 @@ impl CallPieces {
         if call.name.is_empty() {
             call.name = name;
         }
+        call.extra.extend(extra);
         call.early.push_str(&arguments_text(function.arguments));
         if !call.name.is_empty() && (!call.id.is_empty() || !call.early.is_empty()) {
             call.open(at, context, out);
@@ -100,6 +106,12 @@ impl CallPieces {
             };
             more(opened.block, last, out);
             out.push(Event::Close { block: opened.block });
+            // What came behind the call's beginning.
+            if !call.extra.is_empty() {
+                let (call_id, extra) = (short(&call.id).unwrap_or(call.id), call.extra);
+                let seal = Seal::Call { maker: String::new(), call_id, own_id: None, extra };
+                opaque::sealed(seal, context.next_block, out);
+            }
         }
     }
 }
@@ -113,11 +125,15 @@ impl PartialCall {
             self.id = made_call_id(context.answer_id, context.created, at);
         }
         let tool = context.names.client(&self.name);
+        let mut given = self.id.clone();
+        if let Some(seal) = attached(&mut given, std::mem::take(&mut self.extra)) {
+            opaque::sealed(seal, context.next_block, out);
+        }
         let block = *context.next_block;
         *context.next_block += 1;
         let unwrapper = (tool.kind == ToolKind::Custom).then(InputUnwrapper::default);
         self.opened = Some(Opened { block, unwrapper, is_empty: true });
-        let opening = Opening::Call { id: self.id.clone(), name: tool.name, namespace: tool.namespace, kind: tool.kind };
+        let opening = Opening::Call { id: given, name: tool.name, namespace: tool.namespace, kind: tool.kind };
         out.push(Event::Open { block, opening });
     }
 

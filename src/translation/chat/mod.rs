@@ -7,6 +7,8 @@
 mod answer;
 mod call_pieces;
 mod media;
+mod old_functions;
+mod opaque;
 mod read_messages;
 mod read_request;
 mod read_stream;
@@ -23,6 +25,6 @@ mod write_tools;
 pub use answer::read_answer;
 pub use read_request::read_request;
 pub use read_stream::StreamReader;
-pub use write_answer::write_answer;
+pub use write_answer::{write_answer, write_answers};
 pub use write_request::write_request;
 pub use write_stream::StreamWriter;

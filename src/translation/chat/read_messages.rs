@@ -32,9 +32,6 @@ pub(super) fn read_messages(messages: Vec<wire::Message>, request: &mut Request)
             }
             "assistant" => read_assistant(&path, message, &mut custom_calls, request)?,
             "tool" => read_result(&path, message, &custom_calls, request)?,
-            "function" => {
-                return Err(CannotCarry::new(path, "The deprecated role function cannot be carried to this channel; use tool"));
-            }
             _ => {
                 return Err(CannotCarry::new(
                     format!("{path}.role"),
@@ -47,13 +44,8 @@ pub(super) fn read_messages(messages: Vec<wire::Message>, request: &mut Request)
 }
 
 fn refuse_foreign(path: &str, message: &mut wire::Message) -> Result<(), CannotCarry> {
-    for (field, problem) in [
-        ("function_call", "The deprecated function_call cannot be carried to this channel; use tool_calls"),
-        ("audio", "Audio cannot be carried to this channel"),
-    ] {
-        if message.rest.shift_remove(field).is_some_and(|value| !value.is_null()) {
-            return Err(CannotCarry::new(format!("{path}.{field}"), problem));
-        }
+    if message.rest.shift_remove("audio").is_some_and(|value| !value.is_null()) {
+        return Err(CannotCarry::new(format!("{path}.audio"), "Audio cannot be carried to this channel"));
     }
     message.rest.retain(|name, _| !ECHOES.contains(&name.as_str()));
     Ok(())
@@ -112,12 +104,7 @@ fn read_seals(details: Option<Value>) -> impl Iterator<Item = Thought> {
     };
     details.into_iter().filter_map(|detail| {
         let seal = Seal::unpack(detail.get("data")?.as_str()?)?;
-        let text = match &seal {
-            Seal::Signature { thinking, .. } => thinking.clone(),
-            Seal::Encrypted { summary, .. } => summary.join("\n\n"),
-            Seal::Redacted { .. } => String::new(),
-        };
-        Some(Thought { text, seal: Some(seal) })
+        Some(Thought { text: seal.words(), seal: Some(seal) })
     })
 }
 

@@ -3,17 +3,18 @@
 use actors::vocabulary::Protocol;
 use serde_json::{Value, json};
 
-use super::{read_messages, read_tools, wire};
+use super::{old_functions, read_messages, read_tools, wire};
 use crate::translation::hub::{CannotCarry, Effort, Format, Reasoning, Request};
 use crate::translation::json;
 
 /// Fields that change what the answer means and that no other protocol knows, with what to say of them.
-const NOT_CARRIED: [(&str, &str); 4] = [
-    ("functions", "Deprecated functions cannot be carried to this channel; use tools"),
-    ("function_call", "The deprecated function_call cannot be carried to this channel; use tool_choice"),
+const NOT_CARRIED: [(&str, &str); 2] = [
     ("audio", "Audio output cannot be carried to this channel"),
     ("moderation", "Moderation by the provider cannot be carried to this channel"),
 ];
+
+/// Most choices asked for: each is an answer of its own from a channel that gives one.
+const MOST_CHOICES: i64 = 8;
 
 /// Reads a request's body.
 ///
@@ -23,6 +24,8 @@ pub fn read_request(body: &[u8]) -> Result<Request, CannotCarry> {
     let mut wire: wire::Request = json::parse(body)?;
     refuse_foreign_meaning(&mut wire)?;
     let mut request = Request::new(Protocol::ChatCompletions);
+    request.old_functions = old_functions::as_tools(&mut wire)?;
+    request.choices = wire.n.unwrap_or(1);
     request.stream = wire.stream == Some(true);
     request.parallel_calls = wire.parallel_tool_calls;
     request.max_output = wire.max_completion_tokens.or(wire.max_tokens);
@@ -49,8 +52,8 @@ fn refuse_foreign_meaning(wire: &mut wire::Request) -> Result<(), CannotCarry> {
             return Err(CannotCarry::new(field, problem));
         }
     }
-    if wire.n.is_some_and(|n| n != 1) {
-        return Err(CannotCarry::new("n", "More than one choice cannot be carried to this channel; input should be 1"));
+    if wire.n.is_some_and(|n| !(1..=MOST_CHOICES).contains(&n)) {
+        return Err(CannotCarry::new("n", format_args!("Input should be 1 to {MOST_CHOICES} on this model's channel")));
     }
     if wire.logprobs == Some(true) {
         return Err(CannotCarry::new("logprobs", "Log probabilities cannot be carried to this channel"));

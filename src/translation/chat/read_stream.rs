@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::answer::read_stop;
 use super::call_pieces::{CallPieces, Context};
+use super::opaque::{self, Opaque};
 use super::wire;
 use crate::translation::Frame;
 use crate::translation::hub::{Ended, Event, Opening, ToolNames, ended};
@@ -25,6 +26,7 @@ pub struct StreamReader {
     next_block: usize,
     /// The open block of words.
     words: Option<(usize, Opening)>,
+    opaque: Opaque,
     calls: CallPieces,
     has_calls: bool,
     /// The stop reason, once it came.
@@ -50,6 +52,7 @@ impl StreamReader {
             stage: Stage::Before,
             next_block: 0,
             words: None,
+            opaque: Opaque::default(),
             calls: CallPieces::default(),
             has_calls: false,
             reason: None,
@@ -109,6 +112,7 @@ impl StreamReader {
 
     fn choice(&mut self, choice: wire::Choice, out: &mut Vec<Event>) {
         if let Some(mut said) = choice.delta {
+            self.opaque.take(&mut said);
             self.words(Opening::Thought, said.take_thought(), out);
             self.words(Opening::Text, said.take_text(), out);
             self.words(Opening::Refusal, said.refusal.unwrap_or_default(), out);
@@ -142,6 +146,9 @@ impl StreamReader {
             Some((block, open)) if *open == opening => *block,
             _ => {
                 self.close_words(out);
+                if opening != Opening::Thought {
+                    self.tell_opaque(out);
+                }
                 let block = self.next_block;
                 self.next_block += 1;
                 self.words = Some((block, opening.clone()));
@@ -153,14 +160,25 @@ impl StreamReader {
     }
 
     fn close_words(&mut self, out: &mut Vec<Event>) {
-        if let Some((block, _)) = self.words.take() {
+        if let Some((block, opening)) = self.words.take() {
+            if opening == Opening::Thought {
+                out.push(Event::Seal { block, seal: self.opaque.seal() });
+            }
             out.push(Event::Close { block });
+        }
+    }
+
+    /// Tells what is to come back and belongs to no thought that was told.
+    fn tell_opaque(&mut self, out: &mut Vec<Event>) {
+        if self.opaque.is_left() {
+            opaque::sealed(self.opaque.seal(), &mut self.next_block, out);
         }
     }
 
     fn call(&mut self, piece: wire::CallPiece, out: &mut Vec<Event>) {
         self.has_calls = true;
         self.close_words(out);
+        self.tell_opaque(out);
         let mut context =
             Context { names: &self.names, answer_id: &self.id, created: self.created, next_block: &mut self.next_block };
         self.calls.piece(piece, &mut context, out);
@@ -175,6 +193,10 @@ impl StreamReader {
         let mut context =
             Context { names: &self.names, answer_id: &self.id, created: self.created, next_block: &mut self.next_block };
         self.calls.close(&mut context, out);
+        // Behind a text it is dropped: clients take the last block for the answer.
+        if self.has_calls {
+            self.tell_opaque(out);
+        }
         let stop = read_stop(self.reason.as_deref(), self.has_calls).unwrap_or_default();
         out.extend([Event::Stop(stop), Event::End]);
     }

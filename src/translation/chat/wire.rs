@@ -216,6 +216,14 @@ pub(super) struct Said {
     /// OpenRouter's name for the same.
     #[serde(deserialize_with = "lenient::words")]
     pub reasoning: Value,
+    /// GitHub Copilot's.
+    #[serde(deserialize_with = "lenient::words")]
+    pub reasoning_text: Value,
+    /// What is to come back as it is: OpenRouter's, Copilot's, LiteLLM's, Gemini's.
+    pub reasoning_details: Value,
+    pub reasoning_opaque: Value,
+    pub thinking_blocks: Value,
+    pub extra_content: Value,
     #[serde(deserialize_with = "lenient::list")]
     pub tool_calls: Option<Vec<CallPiece>>,
 }
@@ -230,6 +238,10 @@ pub(super) struct CallPiece {
     pub id: Option<String>,
     #[serde(deserialize_with = "lenient::object")]
     pub function: Option<FunctionPiece>,
+    /// What is to come back as it is: Gemini's, and the names gateways give it.
+    pub extra_content: Value,
+    pub thought_signature: Value,
+    pub provider_specific_fields: Value,
 }
 
 #[derive(Debug, Default, Deserialize)]

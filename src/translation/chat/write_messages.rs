@@ -1,14 +1,15 @@
 //! Writing a request's messages.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use actors::vocabulary::Protocol;
 use serde_json::{Map, Value, json};
 
 use super::media;
+use super::opaque::{self, Thinking};
 use crate::translation::hub::{
-    Block, Call, CannotCarry, Item, Part, Request, ToolKind, ToolNames, ToolResult, Voice, say_failed, takes_completion_limit,
-    wrapped,
+    Block, Call, CannotCarry, Item, Part, Request, ToolKind, ToolNames, ToolResult, Voice, maker, say_failed,
+    takes_completion_limit, wrapped,
 };
 
 /// Writes `messages`. Consecutive items of the assistant become one message; so do the images and files of
@@ -20,7 +21,10 @@ pub(super) fn write_messages(
     model: &str,
 ) -> Result<Value, CannotCarry> {
     let field = if request.client == Protocol::Responses { "input" } else { "messages" };
-    let mut writer = Writer { field, names, model, messages: Vec::new(), turn: Turn::default(), shown: Vec::new() };
+    let maker = maker(model);
+    let attached = opaque::attachments(&items, &maker);
+    let (turn, messages, shown) = (Turn::default(), Vec::new(), Vec::new());
+    let mut writer = Writer { field, names, model, maker, attached, messages, turn, shown };
     results_first(&mut items);
     for item in items {
         writer.item(item)?;
@@ -53,6 +57,10 @@ struct Writer<'a> {
     field: &'static str,
     names: &'a ToolNames,
     model: &'a str,
+    /// Who made the model; what others attached to an answer does not go there.
+    maker: String,
+    /// What belongs to calls, by their ids.
+    attached: HashMap<String, Map<String, Value>>,
     messages: Vec<Value>,
     /// The assistant's turn that is being gathered.
     turn: Turn,
@@ -62,6 +70,7 @@ struct Writer<'a> {
 
 #[derive(Default)]
 struct Turn {
+    thinking: Thinking,
     texts: Vec<String>,
     refusals: Vec<String>,
     calls: Vec<Value>,
@@ -113,8 +122,7 @@ impl Writer<'_> {
         match block {
             Block::Text(text) => self.turn.texts.extend(Some(text).filter(|text| !text.is_empty())),
             Block::Refusal(words) => self.turn.refusals.extend(Some(words).filter(|words| !words.is_empty())),
-            // The protocol has no field that proves a thought, and no upstream takes its words without proof.
-            Block::Thought(_) => {}
+            Block::Thought(thought) => self.turn.thinking.add(thought, &self.maker),
             Block::Call(call) => self.turn.calls.push(self.call(call)),
         }
     }
@@ -126,11 +134,16 @@ impl Writer<'_> {
             ToolKind::Function if call.input.trim().is_empty() => "{}".to_owned(),
             ToolKind::Function => call.input,
         };
-        json!({"id": call.id, "type": "function", "function": {"name": name, "arguments": arguments}})
+        let id = self.names.upstream_id(&call.id);
+        let mut written = json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
+        if let (Some(attached), Value::Object(fields)) = (self.attached.get(&call.id), &mut written) {
+            fields.extend(attached.clone());
+        }
+        written
     }
 
     fn end_turn(&mut self) {
-        let Turn { texts, refusals, calls } = std::mem::take(&mut self.turn);
+        let Turn { thinking, texts, refusals, calls } = std::mem::take(&mut self.turn);
         if texts.is_empty() && refusals.is_empty() && calls.is_empty() {
             return;
         }
@@ -149,6 +162,7 @@ impl Writer<'_> {
         if !calls.is_empty() {
             message.insert("tool_calls".to_owned(), Value::Array(calls));
         }
+        thinking.write(&mut message, &self.maker);
         self.messages.push(Value::Object(message));
     }
 
@@ -175,7 +189,8 @@ impl Writer<'_> {
             texts.extend(alone);
         }
         let content = if texts.is_empty() { json!("") } else { texts_content(texts) };
-        self.messages.push(json!({"role": "tool", "tool_call_id": result.call_id, "content": content}));
+        let id = self.names.upstream_id(&result.call_id);
+        self.messages.push(json!({"role": "tool", "tool_call_id": id, "content": content}));
         Ok(())
     }
 

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::{write_messages, write_tools};
 use crate::translation::hub::{
-    CannotCarry, Effort, Field, Format, Request, ToolNames, Written, is_strict, takes_completion_limit, takes_effort,
-    write_openai_sampling,
+    CannotCarry, Effort, Field, Format, IdRule, Request, ToolNames, Written, is_strict, maker, mended, reasons,
+    takes_completion_limit, takes_effort, write_openai_sampling,
 };
 
 /// Hints the two OpenAI protocols share.
@@ -22,13 +22,19 @@ const MOST_USER_CHARS: usize = 64;
 /// # Errors
 /// What has meaning and no place in this protocol.
 pub fn write_request(mut request: Request, model: &str) -> Result<Written, CannotCarry> {
-    let names = ToolNames::of(&request);
+    request.clamp_output(model);
+    let rule = match maker(model).as_str() {
+        "mistral" => IdRule::Mistral,
+        "openai" => IdRule::OpenAiChat,
+        _ => IdRule::OpenAi,
+    };
+    let names = ToolNames::of(&request, rule, model);
     let mut body = Map::new();
     body.insert("model".to_owned(), json!(model));
     let items = std::mem::take(&mut request.items);
     body.insert("messages".to_owned(), write_messages::write_messages(items, &request, &names, model)?);
-    write_tools::write_tools(&mut request, &names, &mut body);
-    write_sampling(&mut request, model, &mut body);
+    write_tools::write_tools(&mut request, &names, &mut body)?;
+    let cut = write_sampling(&mut request, model, &mut body);
     if let Some(format) = request.format.take() {
         body.insert("response_format".to_owned(), write_format(format, request.client));
     }
@@ -39,22 +45,23 @@ pub fn write_request(mut request: Request, model: &str) -> Result<Written, Canno
         body.insert("stream_options".to_owned(), json!({"include_usage": true}));
     }
     request.leave_hints_out();
-    Ok(Written { body: Value::Object(body), names, left_out: request.left_out })
+    Ok(Written { body: Value::Object(body), names, left_out: request.left_out, cut })
 }
 
-fn write_sampling(request: &mut Request, model: &str, body: &mut Map<String, Value>) {
+/// Writes limits, sampling and stop sequences; gives the sequences that are left to the gateway.
+fn write_sampling(request: &mut Request, model: &str, body: &mut Map<String, Value>) -> Vec<String> {
     if let Some(limit) = request.max_output {
         let name = if takes_completion_limit(model) { "max_completion_tokens" } else { "max_tokens" };
         body.insert(name.to_owned(), json!(limit));
     }
     write_openai_sampling(request, model, body);
-    if request.stop.len() > MOST_STOPS {
-        request.stop.truncate(MOST_STOPS);
-        request.left_out.note(request.name_of(Field::Stop));
-    }
+    // OpenAI's models that reason refuse the field.
+    let taken = if reasons(model) { 0 } else { MOST_STOPS.min(request.stop.len()) };
+    let cut = request.stop.split_off(taken);
     if !request.stop.is_empty() {
         body.insert("stop".to_owned(), json!(request.stop));
     }
+    cut
 }
 
 fn write_format(format: Format, client: Protocol) -> Value {
@@ -68,7 +75,7 @@ fn write_format(format: Format, client: Protocol) -> Value {
     if let Some(description) = description {
         inner.insert("description".to_owned(), Value::String(description));
     }
-    inner.insert("schema".to_owned(), schema);
+    inner.insert("schema".to_owned(), mended(&schema));
     if let Some(strict) = strict {
         inner.insert("strict".to_owned(), Value::Bool(strict));
     }

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use actors::vocabulary::{Protocol, Usage};
 use bytes::{BufMut, BytesMut};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::write_answer::{write_seals, write_stop, write_usage};
+use super::write_answer::{attach, write_seals, write_stop, write_usage};
 use crate::translation::Fault;
 use crate::translation::faults;
 use crate::translation::hub::{Event, Opening, Reply, Seal, ToolKind};
@@ -22,6 +22,10 @@ pub struct StreamWriter {
     open: HashMap<usize, Channel>,
     calls: usize,
     seals: Vec<Seal>,
+    /// What belongs to calls that have not opened yet: their own ids, and what was attached.
+    attached: HashMap<String, (Option<String>, Map<String, Value>)>,
+    /// The choice that is being told.
+    choice: usize,
     ended: bool,
 }
 
@@ -32,6 +36,7 @@ enum Channel {
     Refusal,
     Thought,
     Call(usize, ToolKind),
+    OldCall,
 }
 
 /// The change a chunk brings.
@@ -49,6 +54,8 @@ struct Delta<'a> {
     reasoning_details: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[CallDelta<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function_call: Option<FunctionDelta<'a>>,
 }
 
 #[derive(Default, Serialize)]
@@ -82,7 +89,22 @@ struct CustomDelta<'a> {
 impl StreamWriter {
     /// For an answer in these circumstances.
     pub fn new(reply: Reply) -> Self {
-        Self { reply, head: Vec::new(), open: HashMap::new(), calls: 0, seals: Vec::new(), ended: false }
+        Self {
+            reply,
+            head: Vec::new(),
+            open: HashMap::new(),
+            calls: 0,
+            seals: Vec::new(),
+            attached: HashMap::new(),
+            choice: 0,
+            ended: false,
+        }
+    }
+
+    /// Goes on with another choice of the same answer.
+    pub fn begin_choice(&mut self, choice: usize) {
+        (self.choice, self.calls) = (choice, 0);
+        self.open.clear();
     }
 
     /// Writes what one event is to the client. `usage` is told at the end.
@@ -94,16 +116,28 @@ impl StreamWriter {
             Event::Start { id } => self.start(id, out),
             Event::Open { block, opening } => self.opening(*block, opening, out),
             Event::More { block, text } => self.more(*block, text, out),
-            Event::Seal { seal, .. } => self.seals.push(seal.clone()),
+            Event::Seal { seal, .. } => self.seal(seal, out),
             Event::Close { block } => {
                 self.open.remove(block);
             }
             Event::Stop(stop) => {
                 self.seals(out);
-                self.chunk(&Delta::default(), Some(write_stop(stop)), out);
+                self.chunk(&Delta::default(), Some(write_stop(stop, &self.reply)), out);
             }
             Event::Error { message, status } => self.fail(Fault::kept(*status), message, out),
             Event::End => self.end(usage, out),
+        }
+    }
+
+    /// Proofs wait for the end; what a provider of this very protocol attached stands where it stood.
+    fn seal(&mut self, seal: &Seal, out: &mut BytesMut) {
+        match seal {
+            Seal::Reasoning { extra, .. } if extra.is_empty() => {}
+            Seal::Reasoning { extra, .. } => self.chunk(extra, None, out),
+            Seal::Call { call_id, own_id, extra, .. } => {
+                self.attached.insert(call_id.clone(), (own_id.clone(), extra.clone()));
+            }
+            seal => self.seals.push(seal.clone()),
         }
     }
 
@@ -116,6 +150,13 @@ impl StreamWriter {
     }
 
     fn start(&mut self, id: &str, out: &mut BytesMut) {
+        if self.head.is_empty() {
+            self.begin(id);
+        }
+        self.chunk(&Delta { role: Some("assistant"), content: Some(""), ..Delta::default() }, None, out);
+    }
+
+    fn begin(&mut self, id: &str) {
         let head = json!({
             "id": self.reply.id("chatcmpl-", id),
             "object": "chat.completion.chunk",
@@ -125,7 +166,6 @@ impl StreamWriter {
         self.head = format!("data: {head}").into_bytes();
         // The brace that closes it comes with the rest.
         self.head.pop();
-        self.chunk(&Delta { role: Some("assistant"), content: Some(""), ..Delta::default() }, None, out);
     }
 
     fn opening(&mut self, block: usize, opening: &Opening, out: &mut BytesMut) {
@@ -136,6 +176,9 @@ impl StreamWriter {
             Opening::Call { id, name, kind, .. } => {
                 let index = self.calls;
                 self.calls += 1;
+                if self.reply.old_functions {
+                    return self.old_call(block, index, name, out);
+                }
                 let call = match kind {
                     ToolKind::Function => CallDelta {
                         kind: Some("function"),
@@ -149,11 +192,27 @@ impl StreamWriter {
                     },
                 };
                 let call = CallDelta { index, id: Some(id), ..call };
+                if let Some((own_id, extra)) = self.attached.remove(id) {
+                    let mut call = json!(call);
+                    attach(&mut call, own_id, extra);
+                    self.chunk(&json!({ "tool_calls": [call] }), None, out);
+                    self.open.insert(block, Channel::Call(index, *kind));
+                    return;
+                }
                 self.chunk(&Delta { tool_calls: Some([call]), ..Delta::default() }, None, out);
                 Channel::Call(index, *kind)
             }
         };
         self.open.insert(block, channel);
+    }
+
+    /// A call in the shape of `functions`, which has room for one.
+    fn old_call(&mut self, block: usize, index: usize, name: &str, out: &mut BytesMut) {
+        if index == 0 {
+            let function_call = Some(FunctionDelta { name: Some(name), arguments: "" });
+            self.chunk(&Delta { function_call, ..Delta::default() }, None, out);
+            self.open.insert(block, Channel::OldCall);
+        }
     }
 
     fn more(&mut self, block: usize, text: &str, out: &mut BytesMut) {
@@ -163,6 +222,7 @@ impl StreamWriter {
             Channel::Text => delta.content = Some(text),
             Channel::Refusal => delta.refusal = Some(text),
             Channel::Thought => delta.reasoning_content = Some(text),
+            Channel::OldCall => delta.function_call = Some(FunctionDelta { name: None, arguments: text }),
             Channel::Call(index, ToolKind::Function) => {
                 let function = Some(FunctionDelta { name: None, arguments: text });
                 delta.tool_calls = Some([CallDelta { index, function, ..CallDelta::default() }]);
@@ -183,9 +243,11 @@ impl StreamWriter {
         }
     }
 
-    fn chunk(&self, delta: &Delta<'_>, finish_reason: Option<&str>, out: &mut BytesMut) {
+    fn chunk(&self, delta: &impl Serialize, finish_reason: Option<&str>, out: &mut BytesMut) {
         out.put_slice(&self.head);
-        out.put_slice(br#","choices":[{"index":0,"delta":"#);
+        out.put_slice(br#","choices":[{"index":"#);
+        write_json(&self.choice, out);
+        out.put_slice(br#","delta":"#);
         write_json(delta, out);
         out.put_slice(br#","logprobs":null,"finish_reason":"#);
         write_json(&finish_reason, out);

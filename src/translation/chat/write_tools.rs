@@ -4,30 +4,40 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::translation::hub::{Choice, Request, Tool, ToolKind, ToolNames, grammar_rule, is_strict, one_input};
+use crate::translation::hub::{
+    CannotCarry, Choice, Request, Tool, ToolKind, ToolNames, ToolSchema, grammar_rule, is_strict, one_input,
+};
 
 /// Writes `tools`, `tool_choice` and `parallel_tool_calls`; without tools none of them.
-pub(super) fn write_tools(request: &mut Request, names: &ToolNames, body: &mut Map<String, Value>) {
+///
+/// # Errors
+/// Names a tool that no provider takes.
+pub(super) fn write_tools(request: &mut Request, names: &ToolNames, body: &mut Map<String, Value>) -> Result<(), CannotCarry> {
     let tools = std::mem::take(&mut request.tools);
     let choice = request.choice.take().map(|choice| write_choice(choice, &tools, names));
     let parallel = request.parallel_calls.take();
     if tools.is_empty() {
-        return;
+        return Ok(());
     }
-    body.insert("tools".to_owned(), tools.into_iter().map(|tool| write_tool(tool, names)).collect());
+    let tools = tools.into_iter().map(|tool| write_tool(tool, names)).collect::<Result<_, _>>()?;
+    body.insert("tools".to_owned(), tools);
     if let Some(choice) = choice {
         body.insert("tool_choice".to_owned(), choice);
     }
     if let Some(parallel) = parallel {
         body.insert("parallel_tool_calls".to_owned(), Value::Bool(parallel));
     }
+    Ok(())
 }
 
-fn write_tool(tool: Tool, names: &ToolNames) -> Value {
+fn write_tool(tool: Tool, names: &ToolNames) -> Result<Value, CannotCarry> {
     let mut function = Map::new();
     function.insert("name".to_owned(), Value::String(names.upstream(&tool.name, tool.namespace.as_deref())));
     let (description, parameters) = match tool.kind {
-        ToolKind::Function => (tool.description, tool.schema),
+        ToolKind::Function => {
+            let ToolSchema { schema, told } = tool.mended_schema()?;
+            (tool.described(told), schema)
+        }
         ToolKind::Custom => (with_grammar(tool.description, tool.grammar.as_ref()), one_input()),
     };
     if let Some(description) = description {
@@ -38,7 +48,7 @@ fn write_tool(tool: Tool, names: &ToolNames) -> Value {
     if strict {
         function.insert("strict".to_owned(), Value::Bool(true));
     }
-    json!({"type": "function", "function": function})
+    Ok(json!({"type": "function", "function": function}))
 }
 
 /// A grammar that the upstream cannot enforce is at least said.

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::call_ids::{CallIds, IdRule};
 use super::request::{Request, ToolKind};
+use super::seal::maker;
 
 /// Longest tool name every provider takes (OpenAI: 64; Anthropic: 128).
 const MOST_NAME_BYTES: usize = 64;
-/// Longest call id passed on to Claude; longer ones are digested.
-const MOST_ID_BYTES: usize = 128;
 
 /// A tool as the client knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +26,14 @@ pub struct ToolNames {
     client: HashMap<String, ToolName>,
     upstream: HashMap<(Option<String>, String), String>,
     answering: Option<String>,
+    ids: CallIds,
 }
 
 impl ToolNames {
     /// Names for all tools of a request, those of its history included: namespaces are flattened, characters and
-    /// lengths that providers refuse are replaced, and no two tools share a name.
-    pub fn of(request: &Request) -> Self {
-        let mut names = Self::default();
+    /// lengths that providers refuse are replaced, and no two tools share a name. The ids of its calls follow `rule`.
+    pub fn of(request: &Request, rule: IdRule, model: &str) -> Self {
+        let mut names = Self { ids: CallIds::of(request, rule, &maker(model)), ..Self::default() };
         for tool in &request.tools {
             names.add(&tool.name, tool.namespace.as_deref(), tool.kind);
         }
@@ -84,6 +85,16 @@ impl ToolNames {
         self.answering.as_deref() == Some(upstream)
     }
 
+    /// What the upstream is told for a call's id.
+    pub fn upstream_id(&self, id: &str) -> String {
+        self.ids.upstream(id).to_owned()
+    }
+
+    /// The client's own id for one that the upstream repeats.
+    pub fn client_id<'a>(&'a self, id: &'a str) -> &'a str {
+        self.ids.client(id)
+    }
+
     /// What the upstream calls a tool of the client's.
     pub fn upstream(&self, name: &str, namespace: Option<&str>) -> String {
         let key = (namespace.map(str::to_owned), name.to_owned());
@@ -98,11 +109,6 @@ impl ToolNames {
             kind: ToolKind::Function,
         })
     }
-}
-
-/// A call id as Claude takes it (`^[a-zA-Z0-9_-]+$`); the same for a call and its result.
-pub fn call_id(id: &str) -> String {
-    fitted(id, MOST_ID_BYTES)
 }
 
 /// `text` where it fits; else cleaned, cut, and told apart by a digest of the whole.
@@ -146,7 +152,7 @@ mod tests {
             tool("read", Some("files"), ToolKind::Function),
             tool("files__read", None, ToolKind::Function),
         ];
-        let names = ToolNames::of(&Request { tools, ..Request::new(Protocol::Responses) });
+        let names = ToolNames::of(&Request { tools, ..Request::new(Protocol::Responses) }, IdRule::OpenAi, "m");
         assert_eq!(names.upstream("plain", None), "plain");
         assert_eq!(names.client("plain").kind, ToolKind::Custom);
         assert_eq!(names.upstream("read", Some("files")), "files__read");
@@ -166,16 +172,9 @@ mod tests {
         // What the second try is going to be called when two tools stand before it.
         let next = tagged(&taken, &format!("{long}/2"), MOST_NAME_BYTES);
         let tools = [&taken, &next, &long].map(|name| tool(name, None, ToolKind::Function));
-        let names = ToolNames::of(&Request { tools: tools.into(), ..Request::new(Protocol::Messages) });
+        let names = ToolNames::of(&Request { tools: tools.into(), ..Request::new(Protocol::Messages) }, IdRule::Claude, "m");
         let own = names.upstream(&long, None);
         assert!(own.len() <= MOST_NAME_BYTES && own != taken && own != next, "{own}");
         assert_eq!(names.client(&own).name, long);
-    }
-
-    #[test]
-    fn call_ids_are_cleaned_alike_wherever_they_stand() {
-        assert_eq!(call_id("call_1-a"), "call_1-a");
-        assert_eq!(call_id("functions.read:0"), call_id("functions.read:0"));
-        assert!(call_id("functions.read:0").bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'));
     }
 }

@@ -13,6 +13,8 @@ pub struct Reply {
     pub created: i64,
     /// Chat Completions: whether the client wants a stream's usage chunk.
     pub include_usage: bool,
+    /// Chat Completions: whether calls have the shape that `functions` had.
+    pub old_functions: bool,
     /// Responses: the request's fields that a response repeats. Else empty.
     pub echo: Map<String, Value>,
 }

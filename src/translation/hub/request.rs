@@ -4,7 +4,9 @@ use actors::vocabulary::Protocol;
 use serde_json::{Map, Number, Value};
 
 use super::answer::{Block, Call};
-use super::carriage::LeftOut;
+use super::carriage::{CannotCarry, LeftOut};
+use super::tool_schema::{ToolSchema, tool_schema};
+use super::upstream_model::most_output;
 
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +31,10 @@ pub struct Request {
     pub top_p: Option<Number>,
     /// Strings that end the answer.
     pub stop: Vec<String>,
+    /// Answers wanted; more than one are asked for one by one.
+    pub choices: i64,
+    /// Chat Completions: whether tools were asked for as `functions`, whose calls the answer has in their old shape.
+    pub old_functions: bool,
     /// The form of the answer's text.
     pub format: Option<Format>,
     /// Thinking before the answer.
@@ -169,6 +175,27 @@ pub struct Tool {
     pub grammar: Option<Value>,
 }
 
+impl Tool {
+    /// Its parameters as every provider takes them.
+    ///
+    /// # Errors
+    /// Names the tool when no provider can be offered it.
+    pub fn mended_schema(&self) -> Result<ToolSchema, CannotCarry> {
+        tool_schema(&self.schema).map_err(|problem| {
+            let name: String = self.name.chars().filter(|c| !c.is_control()).take(64).collect();
+            CannotCarry::new("tools", format_args!("the tool `{name}` cannot be offered: {problem}"))
+        })
+    }
+
+    /// Its description, with what else is to be told of it.
+    pub fn described(&self, told: Option<String>) -> Option<String> {
+        match (self.description.clone(), told) {
+            (Some(description), Some(told)) => Some(format!("{description}\n\n{told}")),
+            (description, told) => description.or(told),
+        }
+    }
+}
+
 /// How a tool is called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ToolKind {
@@ -295,8 +322,6 @@ impl Effort {
 pub enum Field {
     /// The limit of output tokens.
     MaxOutput,
-    /// Strings that end the answer.
-    Stop,
     /// The form of the answer's text.
     Format,
     /// Thinking.
@@ -321,6 +346,8 @@ impl Request {
             temperature: None,
             top_p: None,
             stop: Vec::new(),
+            choices: 1,
+            old_functions: false,
             format: None,
             reasoning: None,
             user: None,
@@ -333,7 +360,6 @@ impl Request {
     pub fn name_of(&self, field: Field) -> &'static str {
         let (messages, chat, responses) = match field {
             Field::MaxOutput => ("max_tokens", "max_completion_tokens", "max_output_tokens"),
-            Field::Stop => ("stop_sequences", "stop", "stop"),
             Field::Format => ("output_config.format", "response_format", "text.format"),
             Field::Reasoning => ("thinking", "reasoning_effort", "reasoning"),
             Field::User => ("metadata.user_id", "safety_identifier", "safety_identifier"),
@@ -343,6 +369,16 @@ impl Request {
             Protocol::Messages | Protocol::CountTokens => messages,
             Protocol::Responses => responses,
             Protocol::ChatCompletions | Protocol::Embeddings => chat,
+        }
+    }
+
+    /// Clamps the limit of output tokens to what the model is known to take.
+    pub fn clamp_output(&mut self, model: &str) {
+        if let (Some(asked), Some(most)) = (self.max_output, most_output(model))
+            && asked > most
+        {
+            self.max_output = Some(most);
+            self.left_out.note(self.name_of(Field::MaxOutput));
         }
     }
 

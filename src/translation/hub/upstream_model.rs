@@ -6,6 +6,39 @@ const OTHERS_OUTPUT: i64 = 64_000;
 /// OpenAI models that do not reason and refuse `reasoning_effort`.
 const NEVER_REASON: [&str; 5] = ["gpt-3.5", "gpt-4o", "gpt-4.1", "gpt-4-", "chatgpt-4o"];
 
+/// The most output tokens that well-known models of other makers take, by how their names begin, first match first; above
+/// it their APIs answer 400 (OpenAI's "Models", Google's "Gemini models").
+const MOST_OUTPUT: [(&str, i64); 28] = [
+    ("gpt-3.5", 4_096),
+    ("gpt-4o-2024-05-13", 4_096),
+    ("gpt-4o-audio", 16_384),
+    ("gpt-4o", 16_384),
+    ("chatgpt-4o", 16_384),
+    ("gpt-4.1", 32_768),
+    ("gpt-4.5", 16_384),
+    ("gpt-4-turbo", 4_096),
+    ("gpt-4-1106", 4_096),
+    ("gpt-4-0125", 4_096),
+    ("gpt-4-vision", 4_096),
+    ("gpt-4-32k", 32_768),
+    ("gpt-4-0", 8_192),
+    ("gpt-5-pro", 272_000),
+    ("gpt-5", 128_000),
+    ("o1-mini", 65_536),
+    ("o1-preview", 32_768),
+    ("o1", 100_000),
+    ("o3", 100_000),
+    ("o4-mini", 100_000),
+    ("codex-mini", 100_000),
+    ("gemini-1.5", 8_192),
+    ("gemini-2.0", 8_192),
+    ("gemini-2.5-flash-image", 32_768),
+    ("gemini-2.5", 65_536),
+    ("gemini-3", 65_536),
+    ("moonshot-v1-8k", 8_192),
+    ("moonshot-v1-32k", 32_768),
+];
+
 /// A Claude model's generation: `claude-opus-4-6` and `claude-3-7-sonnet-latest` are (4, 6) and (3, 7); a date is no
 /// part of it. `None` for other makers' models.
 fn generation(model: &str) -> Option<(u32, u32)> {
@@ -33,6 +66,22 @@ pub fn max_output(model: &str) -> i64 {
     }
 }
 
+/// The most output tokens a model takes; `None` where nobody here knows.
+pub fn most_output(model: &str) -> Option<i64> {
+    // Of newer ones than these it is not known here whether they give more.
+    if let Some(own) = generation(model) {
+        return (own <= (4, 6)).then(|| max_output(model));
+    }
+    let name = model.rsplit('/').next().unwrap_or(model);
+    if name == "gpt-4" {
+        return Some(8_192);
+    }
+    if name.starts_with("gpt-5") && name.contains("-chat") {
+        return Some(16_384);
+    }
+    MOST_OUTPUT.iter().find(|(start, _)| name.starts_with(start)).map(|(_, most)| *most)
+}
+
 /// Whether a Chat Completions model wants its limit as `max_completion_tokens`: OpenAI's reasoning models refuse
 /// `max_tokens`, other providers know nothing else.
 pub fn takes_completion_limit(model: &str) -> bool {
@@ -40,6 +89,12 @@ pub fn takes_completion_limit(model: &str) -> bool {
     let series_o = name.strip_prefix('o').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let generation = name.strip_prefix("gpt-").and_then(|rest| rest.split(['.', '-']).next()?.parse::<u32>().ok());
     series_o || generation.is_some_and(|generation| generation >= 5) || name.starts_with("codex")
+}
+
+/// Whether it is one of OpenAI's models that reason, which refuse sampling and stop sequences. The chat variants of the same
+/// generations do not.
+pub fn reasons(model: &str) -> bool {
+    takes_completion_limit(model) && !model.contains("-chat")
 }
 
 /// Whether an OpenAI model may be asked for an effort.
@@ -62,6 +117,10 @@ mod tests {
         assert!(!takes_completion_limit("gpt-4o") && !takes_completion_limit("deepseek-chat") && !takes_completion_limit("olmo"));
         assert!(takes_effort("gpt-5") && takes_effort("deepseek-reasoner"));
         assert!(!takes_effort("gpt-4o-mini") && !takes_effort("gpt-4"));
+        assert_eq!(most_output("gpt-4o-mini"), Some(16_384));
+        assert_eq!(most_output("openai/gpt-4.1-nano"), Some(32_768));
+        assert_eq!(most_output("claude-sonnet-4-5"), Some(64_000));
+        assert_eq!((most_output("gpt-4"), most_output("my-model")), (Some(8_192), None));
         assert_eq!(max_output("claude-3-5-haiku-latest"), 8_192);
         assert_eq!(max_output("claude-opus-4-20250514"), 32_000);
         assert_eq!(max_output("claude-3-haiku-20240307"), 4_096);

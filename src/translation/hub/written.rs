@@ -14,4 +14,6 @@ pub struct Written {
     pub names: ToolNames,
     /// What was left out or clamped.
     pub left_out: LeftOut,
+    /// Stop sequences that the upstream does not take: the answer is cut here.
+    pub cut: Vec<String>,
 }

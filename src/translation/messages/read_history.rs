@@ -10,6 +10,9 @@ use crate::translation::hub::{
     Block as Said, Call, CannotCarry, Item, LeftOut, Part, Seal, Thought, ToolKind, ToolResult, Voice,
 };
 
+/// How the first block of Claude Code's prompt begins.
+const BILLING_LINE: &str = "x-anthropic-billing-header:";
+
 /// Reads messages into items.
 pub struct History<'a> {
     /// What was said.
@@ -25,7 +28,8 @@ impl History<'_> {
     ///
     /// # Errors
     /// Names what is no text.
-    pub fn system(&mut self, system: Value) -> Result<(), CannotCarry> {
+    pub fn system(&mut self, mut system: Value) -> Result<(), CannotCarry> {
+        drop_billing_line(&mut system);
         self.instruction("system", system)
     }
 
@@ -99,7 +103,10 @@ impl History<'_> {
                 Block::Text { text } if text.is_empty() => None,
                 Block::Text { text } => Some(Said::Text(text)),
                 Block::Thinking { thinking, signature } => replayed(thinking, signature).map(Said::Thought),
-                Block::RedactedThinking { data } => Some(Said::Thought(redacted(data))),
+                Block::RedactedThinking { data } => Some(Said::Thought(match Seal::unpack(&data) {
+                    Some(seal) => Thought { text: String::new(), seal: Some(seal) },
+                    None => redacted(data),
+                })),
                 Block::ToolUse { id, name, input } => Some(Said::Call(self.call(&path, id, name, &input)?)),
                 _ => return Err(CannotCarry::new(path, "this type of block does not belong to the assistant")),
             };
@@ -113,6 +120,20 @@ impl History<'_> {
             return Err(CannotCarry::new(path, "a call of a tool that only Anthropic defines cannot be told another provider"));
         }
         Ok(Call { id, name, namespace: None, kind: ToolKind::Function, input: arguments::text(input) })
+    }
+}
+
+/// Takes the line away that Claude Code puts before its prompt for Anthropic's own accounts. It says nothing to a model and is
+/// another one in each request, so that no provider's cache of prompts would ever hit.
+fn drop_billing_line(system: &mut Value) {
+    let text = match system {
+        Value::Array(blocks) => blocks.first_mut().and_then(|block| block.get_mut("text")),
+        text => Some(text),
+    };
+    let Some(Value::String(text)) = text else { return };
+    if text.trim_start().starts_with(BILLING_LINE) {
+        let rest = text.trim_start().split_once('\n').map_or_else(String::new, |(_, rest)| rest.trim_start().to_owned());
+        *text = rest;
     }
 }
 

@@ -60,7 +60,10 @@ fn thought(thought: &Thought) -> Option<Value> {
             Some(json!({"type": "thinking", "thinking": thinking, "signature": signature}))
         }
         Some(Seal::Redacted { data }) => Some(json!({"type": "redacted_thinking", "data": data})),
-        Some(seal @ Seal::Encrypted { .. }) => Some(json!({"type": "thinking", "thinking": text, "signature": seal.pack()})),
+        Some(seal @ (Seal::Reasoning { .. } | Seal::Call { .. })) if text.is_empty() => {
+            Some(json!({"type": "redacted_thinking", "data": seal.pack()}))
+        }
+        Some(seal) => Some(json!({"type": "thinking", "thinking": text, "signature": seal.pack()})),
         None if text.is_empty() => None,
         None => Some(json!({"type": "thinking", "thinking": text, "signature": ""})),
     }

@@ -4,7 +4,7 @@ use actors::vocabulary::Protocol;
 use serde_json::{Value, json};
 
 use super::{arguments, parts};
-use crate::translation::hub::{Block, CannotCarry, Item, Request, Seal, Thought, ToolNames, ToolResult, call_id};
+use crate::translation::hub::{Block, CannotCarry, Item, Request, Seal, Thought, ToolNames, ToolResult};
 
 /// `system` and `messages`.
 pub struct History {
@@ -26,7 +26,7 @@ pub fn write(request: &Request, names: &ToolNames, hears_system: bool) -> Result
     for run in said.chunk_by(|one, other| is_assistant(one) == is_assistant(other)) {
         match run.first() {
             Some(Item::Assistant(_)) => history.push("assistant", turn(run, names)),
-            _ => history.others(field, run, hears_system)?,
+            _ => history.others(field, run, hears_system, names)?,
         }
     }
     // Prompts alone make no conversation: they are its first message.
@@ -63,11 +63,11 @@ impl History {
 
     /// What stands between two turns of the assistant. Results come first, since they have to follow their calls; the
     /// first user's message joins them, and prompts join the user's message beside them.
-    fn others(&mut self, field: &str, run: &[Item], hears_system: bool) -> Result<(), CannotCarry> {
+    fn others(&mut self, field: &str, run: &[Item], hears_system: bool, names: &ToolNames) -> Result<(), CannotCarry> {
         let mut open: Vec<Value> = Vec::new();
         for item in run {
             if let Item::Result(result) = item {
-                open.push(result_block(field, result)?);
+                open.push(result_block(field, result, names)?);
             }
         }
         let mut has_user = false;
@@ -121,7 +121,7 @@ fn said(block: &Block, names: &ToolNames) -> Option<Value> {
         Block::Thought(thought) => own_thought(thought),
         Block::Call(call) => Some(json!({
             "type": "tool_use",
-            "id": call_id(&call.id),
+            "id": names.upstream_id(&call.id),
             "name": names.upstream(&call.name, call.namespace.as_deref()),
             "input": arguments::object(call),
         })),
@@ -135,12 +135,12 @@ fn own_thought(thought: &Thought) -> Option<Value> {
             Some(json!({"type": "thinking", "thinking": thinking, "signature": signature}))
         }
         Seal::Redacted { data } => Some(json!({"type": "redacted_thinking", "data": data})),
-        Seal::Encrypted { .. } => None,
+        Seal::Encrypted { .. } | Seal::Reasoning { .. } | Seal::Call { .. } => None,
     }
 }
 
-fn result_block(field: &str, result: &ToolResult) -> Result<Value, CannotCarry> {
-    let mut block = json!({"type": "tool_result", "tool_use_id": call_id(&result.call_id)});
+fn result_block(field: &str, result: &ToolResult, names: &ToolNames) -> Result<Value, CannotCarry> {
+    let mut block = json!({"type": "tool_result", "tool_use_id": names.upstream_id(&result.call_id)});
     let mut content = parts::write(field, &result.parts)?;
     let is_text = content.len() == 1 && content[0]["type"] == "text";
     if is_text {

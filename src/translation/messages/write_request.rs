@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::models::{hears_system_midway, thinks_unasked};
 use super::{thinking, write_history, write_tools};
-use crate::translation::hub::{CannotCarry, Field, Format, Request, ToolNames, Written, closed, max_output};
+use crate::translation::hub::{CannotCarry, Field, Format, IdRule, Request, ToolNames, Written, closed, max_output};
 
 /// Longest `metadata.user_id` (Anthropic's reference).
 const MOST_USER_CHARS: usize = 256;
@@ -16,7 +16,8 @@ const ONLY_JSON: &str = "Respond with one valid JSON object and nothing else.";
 /// # Errors
 /// Names what Claude has no place for.
 pub fn write_request(mut request: Request, model: &str) -> Result<Written, CannotCarry> {
-    let mut names = ToolNames::of(&request);
+    request.clamp_output(model);
+    let mut names = ToolNames::of(&request, IdRule::Claude, model);
     let max_tokens = request.max_output.unwrap_or_else(|| max_output(model));
     let mut body = Map::new();
     let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
@@ -27,7 +28,7 @@ pub fn write_request(mut request: Request, model: &str) -> Result<Written, Canno
     }
 
     let mut history = write_history::write(&request, &names, hears_system_midway(model))?;
-    let mut tools = write_tools::tools(&request, &names);
+    let mut tools = write_tools::tools(&request, &names, model)?;
     let mut choice = if tools.is_empty() { None } else { write_tools::choice(&request, &names) };
     if request.format == Some(Format::JsonObject) {
         if tools.is_empty() && request.reasoning.is_none() && !thinks_unasked(model) {
@@ -63,11 +64,11 @@ pub fn write_request(mut request: Request, model: &str) -> Result<Written, Canno
     if let Some(thinking) = thought.thinking {
         body.insert("thinking".to_owned(), thinking);
     }
-    write_stops(&request, &mut body)?;
+    let cut = write_stops(&mut request, &mut body);
     write_user(&mut request, &mut body);
     take_neutral_hints(&mut request);
     request.leave_hints_out();
-    Ok(Written { body: Value::Object(body), names, left_out: request.left_out })
+    Ok(Written { body: Value::Object(body), names, left_out: request.left_out, cut })
 }
 
 fn output_config(request: &Request, effort: Option<&str>) -> Option<Value> {
@@ -86,16 +87,13 @@ fn output_config(request: &Request, effort: Option<&str>) -> Option<Value> {
     (!config.is_empty()).then_some(Value::Object(config))
 }
 
-fn write_stops(request: &Request, body: &mut Map<String, Value>) -> Result<(), CannotCarry> {
-    if request.stop.is_empty() {
-        return Ok(());
+/// Writes the stop sequences; gives those that Claude does not take, white space alone.
+fn write_stops(request: &mut Request, body: &mut Map<String, Value>) -> Vec<String> {
+    let (cut, taken): (Vec<_>, Vec<_>) = std::mem::take(&mut request.stop).into_iter().partition(|stop| stop.trim().is_empty());
+    if !taken.is_empty() {
+        body.insert("stop_sequences".to_owned(), json!(taken));
     }
-    if request.stop.iter().any(|stop| stop.trim().is_empty()) {
-        let field = request.name_of(Field::Stop);
-        return Err(CannotCarry::new(field, "Claude takes no stop sequence that is white space alone"));
-    }
-    body.insert("stop_sequences".to_owned(), json!(request.stop));
-    Ok(())
+    cut
 }
 
 fn write_user(request: &mut Request, body: &mut Map<String, Value>) {

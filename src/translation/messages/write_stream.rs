@@ -182,6 +182,10 @@ impl StreamWriter {
             Seal::Redacted { data } if !started => {
                 return self.block_start(&json!({"type": "redacted_thinking", "data": data}), out);
             }
+            // What nobody is to read has a block of its own, which no client shows.
+            Seal::Reasoning { .. } | Seal::Call { .. } if !started => {
+                return self.block_start(&json!({"type": "redacted_thinking", "data": seal.pack()}), out);
+            }
             Seal::Signature { thinking, signature } => {
                 let words = if *started { "" } else { thinking };
                 self.ensure_started(empty_thought, out);
@@ -190,7 +194,7 @@ impl StreamWriter {
                 }
                 signature.clone()
             }
-            Seal::Redacted { .. } | Seal::Encrypted { .. } => seal.pack(),
+            seal => seal.pack(),
         };
         self.ensure_started(empty_thought, out);
         delta(self.index, OutgoingDelta::Signature { signature: &signature }, out);

@@ -10,7 +10,7 @@ use super::generate::{CUSTOM, answer, usage};
 use super::legal;
 use crate::translation::conversion::{Circumstances, Conversion, convert};
 use crate::translation::faults::Fault;
-use crate::translation::hub::{Answer, Block, Collector, Reply, Stop, ToolNames, replay};
+use crate::translation::hub::{Answer, Block, Collector, Reply, Seal, Stop, Thought, ToolNames, replay};
 use crate::translation::sse::Framer;
 use crate::translation::{chat, messages, responses};
 
@@ -59,7 +59,7 @@ fn conversion(client: Protocol, upstream: Protocol, stream: bool) -> Conversion 
 
 pub fn reply() -> Reply {
     let (model, request_id) = ("up".to_owned(), "req_up".to_owned());
-    Reply { model, request_id, created: 1_600_000_000, include_usage: true, echo: serde_json::Map::new() }
+    Reply { model, request_id, created: 1_600_000_000, include_usage: true, ..Reply::default() }
 }
 
 /// The stream an upstream would send.
@@ -143,8 +143,15 @@ fn understood_whole(protocol: Protocol, body: &[u8]) -> Answer {
     .expect("a whole answer")
 }
 
-/// What matters of an answer: without its creation time.
-fn matter(answer: Answer) -> Answer {
+/// What matters of an answer: without its creation time, and without what Chat Completions attaches to a thought, which a
+/// stream tells at its end.
+fn matter(mut answer: Answer) -> Answer {
+    for block in &mut answer.blocks {
+        if let Block::Thought(thought) = block {
+            thought.seal.take_if(|seal| matches!(seal, Seal::Reasoning { .. }));
+        }
+    }
+    answer.blocks.retain(|block| *block != Block::Thought(Thought::default()));
     Answer { created: None, ..answer }
 }
 
@@ -183,7 +190,7 @@ proptest! {
 
 #[test]
 fn a_stream_may_be_cut_at_every_byte() {
-    use crate::translation::hub::{Call, Thought, ToolKind};
+    use crate::translation::hub::{Call, ToolKind};
     let call = |id: &str| Call {
         id: id.to_owned(),
         name: "read_file".to_owned(),

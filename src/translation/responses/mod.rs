@@ -16,7 +16,7 @@ mod write_stream;
 pub use answer::{read_answer, write_answer};
 pub use echo::echo;
 use memory::is_reference;
-pub use memory::{output_items, resolve};
+pub use memory::{go_on, output_items, record, resolve};
 pub use read_request::read_request;
 pub use read_stream::StreamReader;
 pub use write_request::write_request;

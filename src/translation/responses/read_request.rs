@@ -51,7 +51,6 @@ pub fn read_request(body: Value) -> Result<Request, CannotCarry> {
 /// Fields that need responses kept somewhere.
 fn refuse_what_is_stored(body: &Body) -> Result<(), CannotCarry> {
     let fields = [
-        ("previous_response_id", body.previous_response_id.is_some()),
         ("conversation", body.conversation.is_some()),
         ("background", body.background == Some(true)),
         ("prompt", body.prompt.is_some()),

@@ -22,7 +22,9 @@ pub struct Body {
     pub text: Option<Text>,
     pub include: Option<Vec<String>>,
     pub top_logprobs: Option<i64>,
-    pub previous_response_id: Option<Value>,
+    /// Resolved before.
+    #[serde(rename = "previous_response_id")]
+    pub _previous_response_id: Option<Value>,
     pub conversation: Option<Value>,
     pub background: Option<bool>,
     pub prompt: Option<Value>,

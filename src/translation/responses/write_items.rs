@@ -36,7 +36,7 @@ pub fn write(request: &mut Request, names: &ToolNames, body: &mut Map<String, Va
             Item::Assistant(Block::Call(call)) => input.push(written_call(call, names)),
             Item::Result(result) => {
                 let is_custom = result.kind == ToolKind::Custom || custom_calls.contains(&result.call_id);
-                input.push(output(result, is_custom));
+                input.push(output(result, is_custom, names));
             }
         }
     }
@@ -99,16 +99,17 @@ fn reasoning(thought: Thought) -> Option<Value> {
 
 fn written_call(call: Call, names: &ToolNames) -> Value {
     let name = names.upstream(&call.name, call.namespace.as_deref());
+    let id = names.upstream_id(&call.id);
     match call.kind {
         ToolKind::Function => {
             let arguments = if call.input.is_empty() { "{}".to_owned() } else { call.input };
-            json!({"type": "function_call", "call_id": call.id, "name": name, "arguments": arguments})
+            json!({"type": "function_call", "call_id": id, "name": name, "arguments": arguments})
         }
-        ToolKind::Custom => json!({"type": "custom_tool_call", "call_id": call.id, "name": name, "input": call.input}),
+        ToolKind::Custom => json!({"type": "custom_tool_call", "call_id": id, "name": name, "input": call.input}),
     }
 }
 
-fn output(result: ToolResult, is_custom: bool) -> Value {
+fn output(result: ToolResult, is_custom: bool, names: &ToolNames) -> Value {
     let mut parts = result.parts;
     if result.is_error {
         let words = parts.iter_mut().find_map(|part| if let Part::Text(text) = part { Some(text) } else { None });
@@ -122,5 +123,5 @@ fn output(result: ToolResult, is_custom: bool) -> Value {
         _ => parts.into_iter().map(|part| written_part(part, is_custom)).collect::<Vec<_>>().into(),
     };
     let kind = if is_custom { "custom_tool_call_output" } else { "function_call_output" };
-    json!({"type": kind, "call_id": result.call_id, "output": output})
+    json!({"type": kind, "call_id": names.upstream_id(&result.call_id), "output": output})
 }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::write_items;
 use crate::translation::hub::{
-    CannotCarry, Choice, Effort, Field, Format, Reasoning, Request, Tool, ToolKind, ToolNames, Written, is_strict, takes_effort,
-    write_openai_sampling,
+    CannotCarry, Choice, Effort, Field, Format, IdRule, Reasoning, Request, Tool, ToolKind, ToolNames, ToolSchema, Written,
+    is_strict, mended, takes_effort, write_openai_sampling,
 };
 
 /// The least `max_output_tokens` OpenAI takes.
@@ -24,15 +24,12 @@ const SHARED_HINTS: [&str; 5] =
 /// # Errors
 /// Names the client's field that the Responses API has no place for.
 pub fn write_request(mut request: Request, model: &str) -> Result<Written, CannotCarry> {
-    if !request.stop.is_empty() {
-        let problem = "Stop sequences are not available on this model: its channel speaks the Responses API, which has none";
-        return Err(CannotCarry::new(request.name_of(Field::Stop), problem));
-    }
-    let names = ToolNames::of(&request);
+    request.clamp_output(model);
+    let names = ToolNames::of(&request, IdRule::OpenAi, model);
     let mut body = Map::new();
     body.insert("model".to_owned(), model.into());
     write_items::write(&mut request, &names, &mut body);
-    write_tools(&request, &names, &mut body);
+    write_tools(&request, &names, &mut body)?;
     write_limits(&mut request, model, &mut body);
     write_text(&mut request, &mut body);
     write_reasoning(&mut request, model, &mut body);
@@ -41,14 +38,15 @@ pub fn write_request(mut request: Request, model: &str) -> Result<Written, Canno
         body.insert("stream".to_owned(), true.into());
     }
     request.leave_hints_out();
-    Ok(Written { body: Value::Object(body), names, left_out: request.left_out })
+    // The API has no stop sequences.
+    Ok(Written { body: Value::Object(body), names, left_out: request.left_out, cut: request.stop })
 }
 
-fn write_tools(request: &Request, names: &ToolNames, body: &mut Map<String, Value>) {
+fn write_tools(request: &Request, names: &ToolNames, body: &mut Map<String, Value>) -> Result<(), CannotCarry> {
     if request.tools.is_empty() {
-        return;
+        return Ok(());
     }
-    let tools: Vec<Value> = request.tools.iter().map(|tool| written_tool(tool, names)).collect();
+    let tools: Vec<Value> = request.tools.iter().map(|tool| written_tool(tool, names)).collect::<Result<_, _>>()?;
     body.insert("tools".to_owned(), tools.into());
     if let Some(choice) = &request.choice {
         body.insert("tool_choice".to_owned(), written_choice(choice, request, names));
@@ -56,36 +54,26 @@ fn write_tools(request: &Request, names: &ToolNames, body: &mut Map<String, Valu
     if let Some(parallel) = request.parallel_calls {
         body.insert("parallel_tool_calls".to_owned(), parallel.into());
     }
+    Ok(())
 }
 
-fn written_tool(tool: &Tool, names: &ToolNames) -> Value {
+fn written_tool(tool: &Tool, names: &ToolNames) -> Result<Value, CannotCarry> {
     let name = names.upstream(&tool.name, tool.namespace.as_deref());
-    let mut written = match tool.kind {
+    let (mut written, told) = match tool.kind {
         ToolKind::Function => {
-            let strict = tool.strict.unwrap_or(false) && is_strict(&tool.schema);
-            json!({"type": "function", "name": name, "parameters": with_properties(&tool.schema), "strict": strict})
+            let ToolSchema { schema, told } = tool.mended_schema()?;
+            let strict = tool.strict.unwrap_or(false) && is_strict(&schema);
+            (json!({"type": "function", "name": name, "parameters": schema, "strict": strict}), told)
         }
-        ToolKind::Custom => json!({"type": "custom", "name": name}),
+        ToolKind::Custom => (json!({"type": "custom", "name": name}), None),
     };
-    if let Some(description) = &tool.description {
-        written["description"] = description.as_str().into();
+    if let Some(description) = tool.described(told) {
+        written["description"] = description.into();
     }
     if let Some(grammar) = &tool.grammar {
         written["format"] = grammar.clone();
     }
-    written
-}
-
-/// OpenAI refuses an object's schema without `properties`.
-fn with_properties(schema: &Value) -> Value {
-    let mut schema = schema.clone();
-    if let Some(fields) = schema.as_object_mut()
-        && fields.get("type").is_some_and(|kind| kind == "object")
-        && !fields.contains_key("properties")
-    {
-        fields.insert("properties".to_owned(), json!({}));
-    }
-    schema
+    Ok(written)
 }
 
 fn written_choice(choice: &Choice, request: &Request, names: &ToolNames) -> Value {
@@ -139,7 +127,7 @@ fn write_text(request: &mut Request, body: &mut Map<String, Value>) {
                 // Claude's is always strict, but allows optional properties.
                 format["strict"] = (strict && (!is_claudes || is_strict(&schema))).into();
             }
-            format["schema"] = schema;
+            format["schema"] = mended(&schema);
             text.insert("format".to_owned(), format);
         }
     }

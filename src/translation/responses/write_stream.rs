@@ -29,6 +29,7 @@ pub struct StreamWriter {
     stop: Stop,
     begun: bool,
     over: bool,
+    failed: bool,
 }
 
 /// A piece of a block. Written for every token, so without a tree in between.
@@ -52,7 +53,7 @@ impl StreamWriter {
     /// For an answer under these circumstances.
     pub fn new(reply: Reply) -> Self {
         let (id, stop) = (String::new(), Stop::End);
-        Self { reply, id, sequence: 0, blocks: Vec::new(), stop, begun: false, over: false }
+        Self { reply, id, sequence: 0, blocks: Vec::new(), stop, begun: false, over: false, failed: false }
     }
 
     /// Writes one event. `usage` is what is known of it by now; the last event tells it.
@@ -93,7 +94,12 @@ impl StreamWriter {
         };
         let failed = self.response(Ending::Failed(code, message), None);
         self.put("response.failed", json!({"response": failed}), out);
-        self.over = true;
+        (self.over, self.failed) = (true, true);
+    }
+
+    /// The id of a response that came to its end.
+    pub fn complete_id(&self) -> Option<&str> {
+        (self.over && !self.failed).then_some(self.id.as_str())
     }
 
     /// The items written so far with their ids, each as it is when it is done.

@@ -35,6 +35,9 @@ pub enum Meaning {
 pub struct UsageTap {
     protocol: Protocol,
     figures: Figures,
+    /// What was read of other answers to the same request; whether it was estimated.
+    others: Usage,
+    estimated: bool,
     text_bytes: usize,
     produced: bool,
     stopped: bool,
@@ -51,6 +54,8 @@ impl UsageTap {
         Self {
             protocol,
             figures: Figures::default(),
+            others: Usage::default(),
+            estimated: false,
             text_bytes: 0,
             produced: false,
             stopped: false,
@@ -81,6 +86,19 @@ impl UsageTap {
     /// The usage so far; where the upstream named none, or none that can be believed, `input` as estimated and the
     /// output's text counted. The flag says whether anything was estimated.
     pub fn reading(&self, input: i64) -> (Usage, bool) {
+        let (own, estimated) = self.own_reading(input);
+        (sum(own, self.others), estimated || self.estimated)
+    }
+
+    /// Adds what another whole answer to the same request used; `input` as for [`Self::reading`].
+    pub fn join(&mut self, other: &Self, input: i64) {
+        let (more, estimated) = other.reading(input);
+        self.others = sum(self.others, more);
+        self.estimated |= estimated;
+        self.produced |= other.produced;
+    }
+
+    fn own_reading(&self, input: i64) -> (Usage, bool) {
         let delivered = estimate_tokens(self.text_bytes);
         if !self.figures.are_known() || self.disbelieved().is_some() {
             return (Usage { input, output: delivered, ..Usage::default() }, true);
@@ -126,7 +144,7 @@ impl UsageTap {
         self.lost && !self.produced
     }
 
-    /// The id of a Responses answer.
+    /// The id of a Responses or Messages answer.
     pub fn response_id(&self) -> Option<&str> {
         self.response_id.as_deref()
     }
@@ -156,7 +174,10 @@ impl UsageTap {
             Protocol::Embeddings => answer.data,
             Protocol::CountTokens => answer.input_tokens.is_some(),
         };
-        self.response_id = answer.id.filter(|_| self.protocol == Protocol::Responses).map(std::borrow::Cow::into_owned);
+        self.response_id = answer
+            .id
+            .filter(|_| matches!(self.protocol, Protocol::Responses | Protocol::Messages))
+            .map(std::borrow::Cow::into_owned);
         is_answer && !answer.error
     }
 
@@ -199,6 +220,9 @@ impl UsageTap {
     fn messages_event(&mut self, event: &MessagesEvent<'_>, named: &str) -> Meaning {
         if let Some(usage) = event.message.as_ref().and_then(|message| message.usage.as_ref()).or(event.usage.as_ref()) {
             self.take(usage);
+        }
+        if let Some(id) = event.message.as_ref().and_then(|message| message.id.as_deref()) {
+            self.response_id = Some(id.to_owned());
         }
         let kind = event.kind.as_deref().filter(|kind| !kind.is_empty()).unwrap_or(named);
         match kind {
@@ -313,6 +337,17 @@ impl UsageTap {
     /// Takes a usage object in.
     fn take(&mut self, raw: &RawUsage) {
         self.figures.take(raw);
+    }
+}
+
+fn sum(one: Usage, other: Usage) -> Usage {
+    Usage {
+        input: one.input.saturating_add(other.input),
+        output: one.output.saturating_add(other.output),
+        cache_read: one.cache_read.saturating_add(other.cache_read),
+        cache_creation_5m: one.cache_creation_5m.saturating_add(other.cache_creation_5m),
+        cache_creation_1h: one.cache_creation_1h.saturating_add(other.cache_creation_1h),
+        reasoning: one.reasoning.saturating_add(other.reasoning),
     }
 }
 

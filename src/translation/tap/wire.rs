@@ -46,8 +46,8 @@ pub(super) struct WholeChoice<'a> {
 pub(super) struct MessagesEvent<'a> {
     #[serde(rename = "type", borrow, deserialize_with = "lenient::cow")]
     pub(super) kind: Option<Cow<'a, str>>,
-    #[serde(deserialize_with = "lenient::object")]
-    pub(super) message: Option<UsageHolder>,
+    #[serde(borrow, deserialize_with = "lenient::object")]
+    pub(super) message: Option<Message<'a>>,
     #[serde(deserialize_with = "lenient::object")]
     pub(super) usage: Option<RawUsage>,
     #[serde(borrow, deserialize_with = "lenient::object")]
@@ -61,6 +61,15 @@ pub(super) struct MessagesEvent<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct UsageHolder {
+    #[serde(deserialize_with = "lenient::object")]
+    pub(super) usage: Option<RawUsage>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Message<'a> {
+    #[serde(borrow, deserialize_with = "lenient::cow")]
+    pub(super) id: Option<Cow<'a, str>>,
     #[serde(deserialize_with = "lenient::object")]
     pub(super) usage: Option<RawUsage>,
 }

@@ -282,6 +282,52 @@ def thoughts_in_the_open():
 
 
 @case
+def what_makers_want_to_see_again():
+    """DeepSeek's, Kimi's, Mistral's and Gemini's refuse a tool turn without what they attached to it."""
+    if KIND != "chat":
+        return
+    script_ = script("think I must look.", call("weather", location="Paris"), call("weather", location="Oslo"), "---", "think Once more.", "say Rome next.", call("weather", location="Rome"), "---", "report")
+    for model in MODELS["makers"]:
+        for streamed in (False, True):
+            turns = [{"role": "user", "content": script_}]
+            for _ in range(3):
+                body = {"model": model, "input": turns, "tools": WEATHER, **SEALED}
+                if streamed:
+                    with client.responses.stream(**body) as stream:
+                        for _event in stream:
+                            pass
+                        response = stream.get_final_response()
+                else:
+                    response = client.responses.create(**body)
+                turns += [item.model_dump(exclude_none=True, exclude={"parsed_arguments"}) for item in response.output]
+                turns += [{"type": "function_call_output", "call_id": one.call_id, "output": "rain"} for one in calls_of(response)]
+            equal(response.output_text, "The tool said: rain")
+            ask_again = [*turns, {"role": "user", "content": script("say Fine.")}]
+            equal(ask(input=ask_again, model=PLAIN, tools=WEATHER).output_text, "Fine.")
+
+
+@case
+def going_on_from_a_response():
+    if NATIVE:
+        return
+    first = ask(input=[{"role": "user", "content": "One"}, {"role": "user", "content": script("say Two.")}])
+    for streamed in (False, True):
+        body = {"input": script("say Four.", before="Three"), "previous_response_id": first.id}
+        if streamed:
+            with client.responses.stream(model=MODEL, **body) as stream:
+                for _event in stream:
+                    pass
+                second = stream.get_final_response()
+        else:
+            second = ask(**body)
+        found = ask(input=script("recall", before="Five"), previous_response_id=second.id).output_text
+        equal(found, "user: One\nassistant: Two.\nuser: Three\nassistant: Four.\nuser: Five")
+    forgotten = ask("say Hi.", store=False)
+    error = raised(openai.BadRequestError, lambda: ask("say Hi.", previous_response_id=forgotten.id))
+    equal(error.param, "previous_response_id")
+
+
+@case
 def where_it_stops():
     response = ask(f"say {FORTY}", max_output_tokens=20)
     equal((response.output_text, response.status, response.incomplete_details.reason), (" ".join(FORTY.split(" ")[:20]), "incomplete", "max_output_tokens"))

@@ -7,17 +7,19 @@ import uuid
 
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
+import makers
 from published import check_request, checked, refuse, rule
 from script import USAGE, Ask, data_url, pieces
 
 NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
-REASONS = re.compile(r"^(gpt-[5-9]|o[1-9]|codex|deepseek-reasoner)")
+REASONS = re.compile(r"^(gpt-[5-9]|o[1-9]|codex|deepseek|kimi|magistral|gemini)")
 OPENAI = re.compile(r"^(gpt-|o[1-9]|codex)")
 NEVER_STRICT = {"oneOf", "allOf", "not", "if", "then", "else", "default", "dependentRequired", "dependentSchemas", "patternProperties", "unevaluatedProperties", "propertyNames"}
 
 
 def read(body, headers):
     """The ask, when the body holds to the types and the rules."""
+    body = makers.returned(body)
     check_request("chat", body)
     model, reasons = body["model"], bool(REASONS.match(body["model"]))
     if reasons and OPENAI.match(model):
@@ -212,25 +214,28 @@ def _text_of(plan, kind):
     return "".join(texts) if texts else None
 
 
-def _shows_thoughts(ask):
-    return ask.model.startswith("deepseek")
-
-
-def _call(part):
+def _call(part, model):
     if part.custom:
         return {"id": f"call_{part.id}", "type": "custom", "custom": {"name": part.name, "input": part.text}}
-    return {"id": f"call_{part.id}", "type": "function", "function": {"name": part.name, "arguments": part.text}}
+    return {"id": makers.call_id(model, part.id), "type": "function", "function": {"name": part.name, "arguments": part.text}}
 
 
 def whole(ask, plan, body, beta=False):
     message = {"role": "assistant", "content": _text_of(plan, "text"), "refusal": _text_of(plan, "refusal"), "annotations": []}
-    calls = [_call(part) for part in plan.parts if part.kind == "call"]
+    calls = [_call(part, ask.model) for part in plan.parts if part.kind == "call"]
     if calls:
         message["tool_calls"] = calls
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": STOPS[plan.stop]}
     answer = checked(ChatCompletion, {**_head(ask, "chat.completion"), "choices": [choice], "usage": _usage(plan)})
-    if _shows_thoughts(ask) and _text_of(plan, "thought"):
-        message["reasoning_content"] = _text_of(plan, "thought")
+    thought = _text_of(plan, "thought")
+    signature = makers.attach(ask.model, thought, calls)
+    if signature:
+        calls[0]["extra_content"] = signature
+    if thought and makers.thinking_delta(ask.model, thought):
+        told = makers.thinking_delta(ask.model, thought)
+        if told["content"]:
+            told["content"] += [{"type": "text", "text": message["content"]}] if message["content"] else []
+        message.update({name: value for name, value in told.items() if value is not None})
     return answer
 
 
@@ -243,12 +248,14 @@ def stream(ask, plan, body, beta=False):
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return {**head, "choices": [choice], **usage}
 
+    thought, whole_calls = _text_of(plan, "thought"), [_call(part, ask.model) for part in plan.parts if part.kind == "call"]
+    signature = makers.attach(ask.model, thought, whole_calls)
     events, calls = [chunk({"role": "assistant", "content": "", "refusal": None})], 0
     for part in plan.parts:
         if part.kind in ("text", "refusal"):
             events += [chunk({"content" if part.kind == "text" else "refusal": piece}) for piece in pieces(part.text, 7)]
         elif part.kind == "call":
-            call = _call(part)
+            call = _call(part, ask.model)
             inner = call[call["type"]]
             field = "input" if part.custom else "arguments"
             events.append(chunk({"tool_calls": [{"index": calls, **call, call["type"]: {**inner, field: ""}}]}))
@@ -261,8 +268,11 @@ def stream(ask, plan, body, beta=False):
             events.append({**head, "choices": [], "usage": _usage(plan)})
     if not any(part.custom for part in plan.parts):
         events = [checked(ChatCompletionChunk, event) for event in events]
-    if _shows_thoughts(ask) and _text_of(plan, "thought"):
-        events[1:1] = [chunk({"content": None, "reasoning_content": piece}) for piece in pieces(_text_of(plan, "thought"), 7)]
+    if signature:
+        first = next(event for event in events if event["choices"] and event["choices"][0]["delta"].get("tool_calls"))
+        first["choices"][0]["delta"]["tool_calls"][0]["extra_content"] = signature
+    if thought and makers.thinking_delta(ask.model, thought):
+        events[1:1] = [chunk(makers.thinking_delta(ask.model, piece)) for piece in pieces(thought, 7)]
     if plan.stream_error is not None:
         events.append({"error": {"message": plan.stream_error, "type": "server_error", "param": None, "code": None}})
     return [(None, event) for event in events]

@@ -34,7 +34,8 @@ fn a_message_is_read_in_the_order_it_is_made() {
             {"id": "c", "type": "function", "function": {"name": "f", "arguments": ""}}]}),
         json!("stop"),
     );
-    let thought = Block::Thought(Thought { text: "t".to_owned(), seal: None });
+    let (maker, field, extra) = (String::new(), "reasoning".to_owned(), serde_json::Map::new());
+    let thought = Block::Thought(Thought { text: "t".to_owned(), seal: Some(Seal::Reasoning { maker, field, extra }) });
     let refusal = Block::Refusal("r".to_owned());
     assert_eq!(answer.blocks, [thought, text("a"), refusal, call(ToolKind::Function, "{}")]);
     assert_eq!((answer.stop, answer.created), (Stop::ToolUse, Some(5)));

@@ -148,7 +148,7 @@ fn words_open_lazily_and_text_behind_a_call_is_a_block_of_its_own() {
         json!({"id": "chatcmpl-1", "choices": [], "usage": {"prompt_tokens": 1}}),
     ];
     let answer = collected(&events(&chunks));
-    let thought = Block::Thought(Thought { text: "hm".to_owned(), seal: None });
+    let thought = Block::Thought(thought("hm"));
     let text = |text: &str| Block::Text(text.to_owned());
     assert_eq!(answer.blocks, [thought, text("a"), call("a", "f", "{}"), text("b")]);
     assert_eq!((answer.stop, answer.id.as_str()), (Stop::ToolUse, "chatcmpl-1"));
@@ -283,7 +283,7 @@ fn answer() -> impl Strategy<Value = Answer> {
     let reasons = proptest::sample::select(vec![Stop::End, Stop::MaxTokens, Stop::Refusal]);
     (words(), words(), words(), called, reasons).prop_map(|(thought, text, refusal, called, stop)| {
         let mut blocks = Vec::new();
-        blocks.extend(thought.map(|text| Block::Thought(Thought { text, seal: None })));
+        blocks.extend(thought.map(|text| Block::Thought(self::thought(&text))));
         blocks.extend(text.map(Block::Text));
         blocks.extend(refusal.map(Block::Refusal));
         for (at, (custom, json, free)) in called.iter().enumerate() {
@@ -295,10 +295,19 @@ fn answer() -> impl Strategy<Value = Answer> {
     })
 }
 
+/// A thought as it is read here.
+fn thought(text: &str) -> Thought {
+    let (maker, field, extra) = (String::new(), "reasoning_content".to_owned(), serde_json::Map::new());
+    Thought { text: text.to_owned(), seal: Some(Seal::Reasoning { maker, field, extra }) }
+}
+
 /// Chunks of another gateway's making: what this one writes for a client whose tools are functions.
 fn as_upstream(answer: &Answer) -> Answer {
     let mut answer = answer.clone();
     for block in &mut answer.blocks {
+        if let Block::Thought(thought) = block {
+            thought.seal = None;
+        }
         if let Block::Call(call) = block {
             if call.kind == ToolKind::Custom {
                 call.input = crate::translation::hub::wrapped(&call.input);

@@ -37,7 +37,7 @@ fn reply() -> Reply {
         &json!({"model": "m", "instructions": "i", "tools": [{"type": "function", "name": "h", "parameters": {}, "strict": false}],
         "reasoning": {"effort": "low"}, "text": {"verbosity": "low"}, "metadata": {"a": "b"}}),
     );
-    Reply { model: "m".to_owned(), request_id: "req_9".to_owned(), created: 5, include_usage: false, echo }
+    Reply { model: "m".to_owned(), request_id: "req_9".to_owned(), created: 5, include_usage: false, echo, ..Reply::default() }
 }
 
 fn written(events: &[Event], usage: &Usage) -> (Vec<u8>, Vec<Value>) {

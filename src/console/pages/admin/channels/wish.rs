@@ -24,6 +24,7 @@ pub(super) fn patch(fields: &Fields) -> Served<ChannelPatch> {
         test_model: fields.optional("testModel"),
         monitor_interval_sec: fields.usd("monitorIntervalSec")?,
         headers: headers(fields)?,
+        adapt_reasoning: fields.turned("adaptReasoning"),
         enabled: fields.turned("enabled"),
     })
 }
@@ -44,6 +45,7 @@ pub(super) fn new(fields: &Fields) -> Served<NewChannel> {
         test_model: wish.test_model.value(),
         monitor_interval_sec: wish.monitor_interval_sec.value(),
         headers: wish.headers.value(),
+        adapt_reasoning: Some(fields.ticked("adaptReasoning")),
         enabled: Some(fields.ticked("enabled")),
     })
 }
