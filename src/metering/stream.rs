@@ -57,7 +57,7 @@ pub(super) struct Parts {
 /// Where a stream stands.
 #[derive(Debug)]
 enum Stage {
-    Running(PendingReceipt),
+    Running(Box<PendingReceipt>),
     /// The last event is out; the connection winds up.
     Ended,
     Over,
@@ -141,7 +141,7 @@ impl MeteredStream {
             events,
             held: held.into(),
             look_at: LOOK_EVERY,
-            stage: Stage::Running(pending),
+            stage: Stage::Running(Box::new(pending)),
         }
     }
 

@@ -89,13 +89,41 @@ on_both! {
         assert_eq!(anna.post("/api/model-prices", bad).await.refused(400, "invalid_request")["field"], "inputPricePerMTok");
         let changed = anna.patch(&path, json!({"cacheCreation1hPricePerMTok": 6, "inputPricePerMTok": 2.5})).await.expects(200);
         assert_eq!((changed["inputPricePerMTok"].to_string(), changed["cacheCreation1hPricePerMTok"].to_string()), ("2.5".into(), "6".into()));
-        let reset = anna.patch(&path, json!({"cacheCreation1hPricePerMTok": null, "inputPricePerMTok": null})).await.expects(200);
-        assert_eq!((&reset["inputPricePerMTok"], &reset["cacheCreation1hPricePerMTok"]), (&json!(0), &json!(null)));
+        let reset = anna.patch(&path, json!({"cacheCreation1hPricePerMTok": null, "cacheReadPricePerMTok": null})).await.expects(200);
+        assert_eq!((reset["cacheReadPricePerMTok"].to_string(), reset["cacheCreation1hPricePerMTok"].to_string()), ("2.5".into(), "5".into()));
+        let reset = anna.patch(&path, json!({"inputPricePerMTok": null})).await.expects(200);
+        assert_eq!((&reset["inputPricePerMTok"], reset["cacheReadPricePerMTok"].to_string()), (&json!(0), "2.5".to_owned()));
         anna.patch(&path, json!({"provider": null})).await.refused(400, "invalid_request");
         anna.patch(&path, json!({"provider": null, "channelId": one})).await.refused(409, "conflict");
         anna.patch(&path, json!({"provider": "openai"})).await.expects(200);
         assert_eq!(anna.get("/api/model-prices?provider=openai").await.expects(200)["total"], 1);
         assert_eq!(anna.get(&format!("/api/model-prices?channelId={one}&query=M")).await.expects(200)["total"], 1);
+    }
+
+    async fn a_cache_price_left_out_is_the_providers_usual_one(app: TestApp) {
+        let anna = app.people().await.anna;
+        let claude = anna.post("/api/channels", channel("c")).await.expects(201)["id"].clone();
+        let open_ai = anna.post("/api/channels", json!({"name": "o", "type": "openai", "baseUrl": "https://api.example.com", "apiKey": "sk-1"})).await;
+        let open_ai = open_ai.expects(201)["id"].clone();
+        for (place, read, five_minutes, hour) in [
+            (json!({"provider": "claude"}), "3", "3.75", "6"),
+            (json!({"provider": "openai"}), "3", "3", "3"),
+            (json!({"channelId": claude}), "3", "3.75", "6"),
+            (json!({"channelId": open_ai}), "3", "3", "3"),
+        ] {
+            let mut price = json!({"model": "left-out", "inputPricePerMTok": 3, "outputPricePerMTok": 15});
+            price.as_object_mut().unwrap().extend(place.as_object().unwrap().clone());
+            let made = anna.post("/api/model-prices", price.clone()).await.expects(201);
+            let figure = |name: &str| made[name].to_string();
+            assert_eq!(figure("cacheReadPricePerMTok"), read, "{place}");
+            assert_eq!(figure("cacheCreationPricePerMTok"), five_minutes, "{place}");
+            assert_eq!(figure("cacheCreation1hPricePerMTok"), hour, "{place}");
+            price["model"] = json!("written");
+            price["cacheReadPricePerMTok"] = json!(0);
+            price["cacheCreation1hPricePerMTok"] = json!(0);
+            let free = anna.post("/api/model-prices", price).await.expects(201);
+            assert_eq!((&free["cacheReadPricePerMTok"], &free["cacheCreation1hPricePerMTok"]), (&json!(0), &json!(0)), "0 is free only when written");
+        }
     }
 
     async fn an_import_tells_what_it_changes_and_changes_all_or_nothing(app: TestApp) {

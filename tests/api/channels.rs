@@ -66,9 +66,10 @@ on_both! {
             for reply in [anna.post("/api/channels", with("one", "baseUrl", json!(url))).await, anna.patch(&path, patch).await] {
                 assert_eq!(reply.refused(400, "invalid_request")["field"], "baseUrl", "{url:?}");
             }
+            // Settings are taken without the blanks around them.
             for setting in ["siteUrl", "siteLogoUrl"] {
-                let reply = anna.patch("/api/settings", json!({setting: url.trim_start_matches('\t')})).await;
-                if url.trim() == url.trim_start_matches('\t') {
+                if url.trim() == url {
+                    let reply = anna.patch("/api/settings", json!({setting: url})).await;
                     assert_eq!(reply.refused(400, "invalid_request")["field"], setting, "{url:?}");
                 }
             }

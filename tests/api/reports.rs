@@ -89,7 +89,7 @@ on_both! {
         assert_eq!((&list["total"], &list["rows"][0]["id"], &list["totalCapped"]), (&json!(1), &json!(hers), &json!(false)));
         let row = list["rows"][0].as_object().unwrap();
         let fields = ["id", "requestId", "ts", "keyName", "keyPrefix", "username", "protocol", "model", "status", "ending", "stream", "ttftMs", "durationMs",
-            "tokensIn", "tokensOut", "cacheReadTokens", "cacheCreationTokens", "reasoningTokens", "costUsd", "estimated", "error"];
+            "tokensIn", "tokensOut", "cacheReadTokens", "cacheCreationTokens", "reasoningTokens", "costUsd", "estimated", "error", "cause", "causeAbout"];
         for field in fields {
             assert!(row.contains_key(field), "{field}");
         }

@@ -276,7 +276,7 @@ on_both! {
         ask("роса").await.0.refused(409, "username_looks_taken");
         rename("Uma").await.expects(200);
         rename("admin2").await.expects(200);
-        rename("李雷").await.expects(200);
+        rename("李小雷").await.expects(200);
         ask("José").await.0.expects(201);
         ask("JOSÉ").await.0.refused(409, "username_taken");
     }

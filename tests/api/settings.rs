@@ -21,6 +21,7 @@ fn another(key: &str, kind: Kind, channel: &Value) -> Value {
         (_, Kind::Text | Kind::OptionalText) => json!("something"),
         (_, Kind::Switch) => json!(true),
         (_, Kind::OptionalNumber) => channel.clone(),
+        ("bodyMemoryBytes", _) => json!(67_108_864),
         ("defaultQuotaUsd", _) => json!(1.5),
         (_, Kind::Number) => json!(7),
     }

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Stopped when dropped.
 pub struct Server {
-    data: PathBuf,
     port: u16,
+    process: u32,
 }
 
 impl Server {
@@ -20,36 +20,38 @@ impl Server {
             use std::os::unix::fs::PermissionsExt;
             fs::set_permissions(above, fs::Permissions::from_mode(0o777)).unwrap();
         }
-        let server = Self { data: data.to_owned(), port };
+        let lock = data.join("postmaster.pid");
         let data = data.display();
-        server.runs(&format!("initdb -D {data} -U postgres --auth=trust --no-sync"));
+        runs(&format!("initdb -D {data} -U postgres --auth=trust --no-sync"));
         let options = format!(
             "-p {port} -k {data} -c listen_addresses=127.0.0.1 -c shared_buffers=16MB -c fsync=off -c max_wal_size=64MB \
              -c min_wal_size=32MB -c wal_keep_size=0 -c log_min_messages=fatal"
         );
-        server.runs(&format!("pg_ctl -D {data} -o '{options}' -l {data}/log -w start"));
-        server
+        runs(&format!("pg_ctl -D {data} -o '{options}' -l {data}/log -w start"));
+        let process = fs::read_to_string(lock).unwrap().lines().next().unwrap().parse().unwrap();
+        Self { port, process }
     }
 
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
+}
 
-    /// PostgreSQL refuses to run as root.
-    fn runs(&self, command: &str) {
-        let installed = fs::read_dir("/usr/lib/postgresql").unwrap().map(|entry| entry.unwrap().path().join("bin"));
-        let programs = installed.max().unwrap();
-        let script = format!("PATH={}:$PATH {command}", programs.display());
-        let mut run = Command::new("su");
-        run.args(["postgres", "-s", "/bin/sh", "-c", &script]).current_dir("/");
-        run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let status = run.status().unwrap();
-        assert!(status.success(), "{command}: {status}");
-    }
+/// PostgreSQL refuses to run as root.
+fn runs(command: &str) {
+    let installed = fs::read_dir("/usr/lib/postgresql").unwrap().map(|entry| entry.unwrap().path().join("bin"));
+    let programs = installed.max().unwrap();
+    let script = format!("PATH={}:$PATH {command}", programs.display());
+    let mut run = Command::new("su");
+    run.args(["postgres", "-s", "/bin/sh", "-c", &script]).current_dir("/");
+    run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let status = run.status().unwrap();
+    assert!(status.success(), "{command}: {status}");
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.runs(&format!("pg_ctl -D {} -m immediate -w stop", self.data.display()));
+        // At once, and also where its directory is gone already.
+        let _it_may_have_ended = Command::new("kill").args(["-QUIT", &self.process.to_string()]).status();
     }
 }

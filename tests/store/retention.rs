@@ -84,3 +84,19 @@ async fn names_go_with_the_last_request_of_what_is_gone_and_times_with_their_hou
     })
     .await;
 }
+
+#[actix_web::test]
+async fn a_site_that_kept_its_log_for_ever_goes_on_doing_so() {
+    on_both(|d| async move {
+        let chosen = "SELECT count(*) FROM settings WHERE name = 'logRetentionDays' AND value = '0'";
+        assert_eq!(d.number(chosen).await, 0, "a new site has the default");
+        d.user(1, 0).await;
+        let migration = include_str!("../../migrations/0012_retention.sql");
+        d.run(migration).await;
+        assert_eq!(d.number(chosen).await, 1);
+        d.run("UPDATE settings SET value = '30' WHERE name = 'logRetentionDays'").await;
+        d.run(migration).await;
+        assert_eq!(d.number("SELECT count(*) FROM settings WHERE value = '30'").await, 1, "what was chosen stays");
+    })
+    .await;
+}

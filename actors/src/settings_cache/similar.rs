@@ -52,7 +52,7 @@ fn last_part(name: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn found<'n>(names: &[&str], asked: &'n str) -> Option<String> {
+    fn found(names: &[&str], asked: &str) -> Option<String> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         SimilarNames::of(names.iter()).only_one_like(asked).map(str::to_owned)
     }

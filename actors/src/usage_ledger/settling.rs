@@ -58,6 +58,9 @@ pub(super) async fn settle(
 
 /// Counts requests without a row: all at once, and where that is refused one by one.
 async fn count(store: &dyn LedgerStore, counted: &[Counted], now: i64, settled: &mut Settled) -> Result<(), String> {
+    if counted.is_empty() {
+        return Ok(());
+    }
     match in_time(|| store.count(counted)).await {
         Ok(()) => return Ok(()),
         Err(BookingFailed::Unavailable(words)) => return Err(words),

@@ -321,7 +321,7 @@ settings! {
     /// Origins that browsers may call `/v1` from: comma-separated, or `*`.
     cors_origins "corsOrigins": String = String::new();
     /// Days that log rows are kept; 0 = for ever.
-    log_retention_days "logRetentionDays": i64 = 0;
+    log_retention_days "logRetentionDays": i64 = 90;
     /// Shows the announcement.
     announcement_enabled "announcementEnabled": bool = false;
     /// How it shows.
