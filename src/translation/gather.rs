@@ -51,7 +51,7 @@ impl Gatherer {
 #[derive(Debug)]
 pub(super) enum Reader {
     Messages(messages::StreamReader),
-    Chat(chat::StreamReader),
+    Chat(Box<chat::StreamReader>),
     Responses(responses::StreamReader),
 }
 
@@ -59,7 +59,7 @@ impl Reader {
     pub(super) fn new(protocol: Protocol, names: Arc<ToolNames>) -> Self {
         match protocol {
             Protocol::Messages | Protocol::CountTokens => Self::Messages(messages::StreamReader::new(names)),
-            Protocol::ChatCompletions | Protocol::Embeddings => Self::Chat(chat::StreamReader::new(names)),
+            Protocol::ChatCompletions | Protocol::Embeddings => Self::Chat(Box::new(chat::StreamReader::new(names))),
             Protocol::Responses => Self::Responses(responses::StreamReader::new(names)),
         }
     }

@@ -82,7 +82,7 @@ pub(super) async fn accept(
             let events = Events::new(response, opened.head, tap, clocks.idle);
             let pending = Some(&mut inbound.caller.pending);
             let (answer, tap, bytes) = gathered(events, &conversion, pending, asked, empty_is_failure).await?;
-            let said = Said::Whole(Heard::Read(answer), tap, bytes);
+            let said = Said::Whole(Heard::Read(answer), Box::new(tap), bytes);
             Ok(Accepted { said, speech: Speech::Converted(conversion), content_type: None })
         }
         Form::Whole | Form::Foreign => {
@@ -101,7 +101,7 @@ pub(super) async fn accept(
             let reading = move || whole_answer(tap, &speech, body, must_produce).map(|(heard, tap)| (heard, tap, speech));
             let read = inbound.footprint.finish(bytes, reading).await.map_err(unread)?;
             let (heard, tap, speech) = read.map_err(|not| not.told(asked))?;
-            Ok(Accepted { said: Said::Whole(heard, tap, bytes), speech, content_type: unlike("application/json") })
+            Ok(Accepted { said: Said::Whole(heard, Box::new(tap), bytes), speech, content_type: unlike("application/json") })
         }
     }
 }
@@ -111,7 +111,7 @@ pub(super) enum Taken {
     /// A body, not read yet.
     Whole(Bytes),
     /// A stream that was put together, and how many bytes it came in.
-    Gathered(Answer, UsageTap, usize),
+    Gathered(Box<(Answer, UsageTap)>, usize),
 }
 
 impl Taken {
@@ -119,14 +119,14 @@ impl Taken {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Whole(body) => body.len(),
-            Self::Gathered(_, _, bytes) => *bytes,
+            Self::Gathered(_, bytes) => *bytes,
         }
     }
 
     /// Reads it, if it is not read yet.
     pub(super) fn read(self, tap: &UsageTap, speech: &Speech, must_produce: bool) -> Result<(Answer, UsageTap), NoAnswer> {
         match self {
-            Self::Gathered(answer, tap, _) => Ok((answer, tap)),
+            Self::Gathered(gathered, _) => Ok(*gathered),
             Self::Whole(body) => match whole_answer(tap.clone(), speech, body, must_produce)? {
                 (Heard::Read(answer), tap) => Ok((answer, tap)),
                 _ => Err(NoAnswer::Unreadable),
@@ -148,7 +148,7 @@ pub(super) async fn accept_one(
         Form::Events => {
             let events = Events::new(response, opened.head, tap(asked.offer), asked.clocks.idle);
             let (answer, tap, bytes) = gathered(events, conversion, None, asked, empty_is_failure).await?;
-            Ok(Taken::Gathered(answer, tap, bytes))
+            Ok(Taken::Gathered(Box::new((answer, tap)), bytes))
         }
         Form::Whole => Ok(Taken::Whole(whole_body(response, opened, by, asked.most_bytes).await?)),
         Form::Empty => Err(Miss::NoAnswer("answered with nothing".to_owned())),

@@ -41,7 +41,7 @@ const LARGE_BODY_BYTES: usize = 256 << 10;
 #[derive(Debug)]
 pub enum Said {
     /// A whole answer, and how many bytes it came in.
-    Whole(Heard, UsageTap, usize),
+    Whole(Heard, Box<UsageTap>, usize),
     /// The events held so far, and the stream of the rest.
     Stream(Vec<(Frame, Meaning)>, Box<Events>),
     /// The caller's own error, in the client's shape.
@@ -190,7 +190,7 @@ async fn estimate(inbound: &Inbound) -> Result<Answer, Miss> {
     Ok(Answer {
         status: 200,
         headers: HeaderMap::new(),
-        said: Said::Whole(Heard::Native(body.into()), UsageTap::new(Protocol::CountTokens), 0),
+        said: Said::Whole(Heard::Native(body.into()), Box::new(UsageTap::new(Protocol::CountTokens)), 0),
         head_ms: 0,
         speech: Speech::native(Protocol::CountTokens, "", "", false),
         left_out: LeftOut::default(),

@@ -73,5 +73,5 @@ fn joined(answers: Vec<(hub::Answer, UsageTap)>, input_tokens: i64, bytes: usize
     let mut taps = taps.into_iter();
     let mut all = taps.next().unwrap_or_else(|| UsageTap::new(Protocol::ChatCompletions));
     taps.for_each(|tap| all.join(&tap, input_tokens));
-    Said::Whole(Heard::Several(read), all, bytes)
+    Said::Whole(Heard::Several(read), Box::new(all), bytes)
 }
