@@ -170,26 +170,8 @@ impl MeteredStream {
                 self.figures_of_the_rest().await;
                 return self.finish(out, End::Cut).await;
             }
-            while let Some((frame, meaning)) = self.held.pop_front() {
-                match meaning {
-                    Meaning::Fault => return self.finish(out, End::Fault).await,
-                    Meaning::End if self.events.tap().is_unreadable() => return self.finish(out, End::Unreadable).await,
-                    _ => self.tell(&frame, meaning, &mut out),
-                }
-                match meaning {
-                    _ if self.speech.is_cut() => {
-                        self.held.push_front((frame, meaning));
-                        break;
-                    }
-                    Meaning::End => return self.finish(out, End::Complete).await,
-                    Meaning::Error => {
-                        self.aftermath(&mut out).await;
-                        return self.finish(out, End::Told).await;
-                    }
-                    // What its reader alone takes for the end is a failure.
-                    _ if self.speech.is_over() == Some(true) => return self.finish(out, End::Told).await,
-                    _ => {}
-                }
+            if let Some(end) = self.tell_held(&mut out).await {
+                return self.finish(out, end).await;
             }
             if self.speech.is_cut() {
                 continue;
@@ -228,6 +210,32 @@ impl MeteredStream {
                 Next::Broken(broken) => return self.finish(out, End::Broken(broken)).await,
             }
         }
+    }
+
+    /// Tells what has come, up to a cut; the end, if it has come, too.
+    async fn tell_held(&mut self, out: &mut Out) -> Option<End> {
+        while let Some((frame, meaning)) = self.held.pop_front() {
+            match meaning {
+                Meaning::Fault => return Some(End::Fault),
+                Meaning::End if self.events.tap().is_unreadable() => return Some(End::Unreadable),
+                _ => self.tell(&frame, meaning, out),
+            }
+            match meaning {
+                _ if self.speech.is_cut() => {
+                    self.held.push_front((frame, meaning));
+                    return None;
+                }
+                Meaning::End => return Some(End::Complete),
+                Meaning::Error => {
+                    self.aftermath(out).await;
+                    return Some(End::Told);
+                }
+                // What its reader alone takes for the end is a failure.
+                _ if self.speech.is_over() == Some(true) => return Some(End::Told),
+                _ => {}
+            }
+        }
+        None
     }
 
     /// Notes what was used so far; asks for more money before the output passes the hold.

@@ -165,6 +165,32 @@ pub fn text<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Err
     Ok(cow(json)?.map(Cow::into_owned))
 }
 
+struct Name;
+
+impl<'de> Kind<'de> for Name {
+    type Of = Cow<'de, str>;
+
+    fn of_text(text: Cow<'de, str>) -> Option<Self::Of> {
+        Some(text)
+    }
+}
+
+/// The name of a type. A number is none.
+///
+/// # Errors
+/// When it is no JSON.
+pub fn name<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Cow<'de, str>>, D::Error> {
+    wanted::<Name, D>(json)
+}
+
+/// The same, owned.
+///
+/// # Errors
+/// When it is no JSON.
+pub fn owned_name<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {
+    Ok(name(json)?.map(Cow::into_owned))
+}
+
 struct Number;
 
 impl<'de> Kind<'de> for Number {

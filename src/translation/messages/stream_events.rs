@@ -10,7 +10,7 @@ use crate::translation::lenient;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Incoming {
-    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    #[serde(rename = "type", deserialize_with = "lenient::owned_name")]
     pub kind: Option<String>,
     #[serde(deserialize_with = "lenient::index")]
     pub index: Option<usize>,
@@ -82,7 +82,7 @@ pub struct Delta {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Failure {
-    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    #[serde(rename = "type", deserialize_with = "lenient::owned_name")]
     pub kind: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub message: Option<String>,

@@ -156,7 +156,7 @@ pub enum Format {
 pub struct Answer {
     #[serde(deserialize_with = "lenient::text")]
     pub id: Option<String>,
-    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    #[serde(rename = "type", deserialize_with = "lenient::owned_name")]
     pub kind: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub role: Option<String>,
@@ -176,7 +176,7 @@ pub struct Answer {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct AnswerBlock {
-    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    #[serde(rename = "type", deserialize_with = "lenient::owned_name")]
     pub kind: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub text: Option<String>,

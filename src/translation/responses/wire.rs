@@ -207,7 +207,7 @@ impl Trouble {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct OutputItem {
-    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    #[serde(rename = "type", deserialize_with = "lenient::owned_name")]
     named: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub id: Option<String>,
@@ -259,7 +259,7 @@ fn words(parts: Option<Vec<OutputPart>>) -> Vec<Words> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct OutputPart {
-    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    #[serde(rename = "type", deserialize_with = "lenient::owned_name")]
     named: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub text: Option<String>,

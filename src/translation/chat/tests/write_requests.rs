@@ -163,12 +163,17 @@ fn limits_and_sampling_have_this_protocols_names() {
     };
     let written = write(request());
     assert_eq!(written.body["max_completion_tokens"], json!(9));
-    assert_eq!(written.body["stop"], json!(["a", "b", "c", "d"]));
+    assert_eq!(
+        (written.body.get("stop"), written.cut.len()),
+        (None, 5),
+        "a model that reasons takes none: the gateway looks for all"
+    );
     assert_eq!(written.body["response_format"]["json_schema"]["name"], "output");
     assert_eq!(written.body["response_format"]["json_schema"]["strict"], true);
-    assert_eq!(written.left_out.to_string(), "stop_sequences, metadata.user_id, top_k, service_tier");
+    assert_eq!(written.left_out.to_string(), "metadata.user_id, top_k, service_tier");
     let other = write_request(request(), "deepseek-chat").unwrap();
     assert_eq!(other.body["max_tokens"], json!(9));
+    assert_eq!((&other.body["stop"], other.cut), (&json!(["a", "b", "c", "d"]), vec!["e".to_owned()]));
 }
 
 #[test]
