@@ -13,7 +13,9 @@ use std::cell::Cell;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use kinds::{Amount, cow, figure, index, is_list, list, object, present, seconds, text, words, words_or_json};
+pub use kinds::{
+    Amount, cow, figure, index, is_list, list, name, object, owned_name, present, seconds, text, words, words_or_json,
+};
 use mend::renumbered;
 pub use mend::{Half, join, mended, settled, told_bytes};
 pub use text_bytes::TextBytes;
