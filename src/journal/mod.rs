@@ -147,7 +147,11 @@ impl FileJournal {
                 None if line == b"\n" => {}
                 // Nobody was told that it is written.
                 None if !line.ends_with(b"\n") => {
-                    tracing::warn!(segment = self.read.segment, at = self.read.offset, "half a line at a journal's end was skipped");
+                    tracing::warn!(
+                        segment = self.read.segment,
+                        at = self.read.offset,
+                        "half a line at a journal's end was skipped"
+                    );
                 }
                 None => {
                     tracing::warn!(segment = self.read.segment, at = self.read.offset, "a damaged journal line was set aside");
