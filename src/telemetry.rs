@@ -3,7 +3,7 @@
 //! A log that cannot be written (its disk is full, its reader has gone) costs log lines and nothing else: they are
 //! counted, and requests, starting and stopping go on.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing_subscriber::EnvFilter;
@@ -17,7 +17,10 @@ static LOST: AtomicU64 = AtomicU64::new(0);
 pub fn start(filter: Option<&str>, format: LogFormat) {
     let filter = filter.and_then(|filter| EnvFilter::try_new(filter).ok()).unwrap_or_else(|| EnvFilter::new("info,sqlx=warn"));
     let writer = || Forgiving(io::stderr());
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
+    // Colours are for people: in a file they are noise.
+    let in_colour = io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let lines = lines.with_ansi(in_colour).log_internal_errors(false);
     let started = match format {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().try_init(),

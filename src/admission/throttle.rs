@@ -50,6 +50,9 @@ impl Throttle {
         let minute = now_ms / 60_000;
         let count = guesses.get(&address).filter(|(then, _)| *then == minute).map_or(0, |(_, count)| *count);
         guesses.insert(address, (minute, count + 1));
+        if count + 1 == GUESSES_PER_MINUTE {
+            tracing::warn!(%address, guesses = count + 1, "unknown API keys from one address; it is held off until the minute ends");
+        }
     }
 
     /// Unknown keys shown so far.

@@ -29,7 +29,7 @@ const USD_PER_RATIO: i64 = 2;
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .service(web::resource("/api/user/self").route(web::get().to(own_account)))
-        .service(web::resource("/api/usage/token").route(web::get().to(token_usage)))
+        .service(web::resource(["/api/usage/token", "/api/usage/token/"]).route(web::get().to(token_usage)))
         .service(web::resource("/api/status").route(web::get().to(status)))
         .service(web::resource("/api/pricing").route(web::get().to(pricing)));
 }

@@ -145,6 +145,14 @@ impl FileJournal {
             match entry(&line) {
                 Some(entry) => entries.push(entry),
                 None if line == b"\n" => {}
+                // Nobody was told that it is written.
+                None if !line.ends_with(b"\n") => {
+                    tracing::warn!(
+                        segment = self.read.segment,
+                        at = self.read.offset,
+                        "half a line at a journal's end was skipped"
+                    );
+                }
                 None => {
                     tracing::warn!(segment = self.read.segment, at = self.read.offset, "a damaged journal line was set aside");
                     self.aside.add(&[aside::damaged(&line, SystemClock.now_ms())])?;

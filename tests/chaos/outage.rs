@@ -132,7 +132,10 @@ async fn a_journal_with_a_torn_end_and_damage_inside_loses_only_what_is_damaged(
     let lost = received.remove(2);
     let books = world.database.bills_exactly_once(&received).await;
     assert!(!books.rows.iter().any(|row| row.request_id == lost), "a line whose checksum is wrong is not trusted");
-    assert!(gateway.output.text().contains("a damaged journal line was skipped"), "{}", gateway.output.text());
+    let log = gateway.output.text();
+    assert!(log.contains("a damaged journal line was set aside") && log.contains("half a line"), "{log}");
+    let ready = reqwest::get(gateway.url("/readyz")).await.unwrap().text().await.unwrap();
+    assert!(ready.contains("\"setAside\":1"), "what was damaged is shown, half a line that nobody was told of is not: {ready}");
     gateway.stop().await;
 }
 

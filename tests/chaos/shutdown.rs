@@ -126,7 +126,8 @@ on_both! {
         let mut gateway = world.serve_with(&[("SHUTDOWN_TIMEOUT", "1")]).await;
         // Some without a head, some within the body.
         world.script().for_model(CLAUDE, Reply::text("one two three four five six").hang());
-        world.script().for_model(GPT, Reply::text("one two three four five six").hang_after(3));
+        let halves = vec!["{\"id\": ".into(), "\"x\"}".into()];
+        world.script().for_model(GPT, Reply::new().raw_chunks("application/json", halves).hang_after(1));
         let asking = join_all((0..CUT).map(|number| {
             let (url, key) = (gateway.url(WAYS[number % 3].0), world.keys[number % world.keys.len()].clone());
             async move { reads_to_the_end(&url, &key, WAYS[number % 3].1, false).await }

@@ -59,7 +59,7 @@ async fn a_price_is_made_changed_and_deleted_without_scripts() {
     let row = list.rows_of("#list table").into_iter().find(|row| row.cells()[0] == "claude-new").unwrap();
     let told =
         [row.cell("Applies to"), row.cell("Input"), row.cell("Output"), row.cell("Cache read"), row.cell("Cache write, 5 min")];
-    assert_eq!(told, ["All Claude channels", "$3.00", "$15.50", "$0.300000001", "$0.00"]);
+    assert_eq!(told, ["All Claude channels", "$3.00", "$15.50", "$0.300000001", "$3.75"]);
 
     let twice = admin.submit(&form, "form.panel", &[("inputPricePerMTok", "1"), ("outputPricePerMTok", "1")]).await;
     assert_eq!(twice.status, 409);
@@ -75,7 +75,7 @@ async fn a_price_is_made_changed_and_deleted_without_scripts() {
     let there = admin.api(Method::GET, &format!("/api/model-prices?channelId={channel}"), Value::Null).await;
     let row = &there["rows"][0];
     let told = [&row["inputPricePerMTok"], &row["cacheReadPricePerMTok"], &row["cacheCreation1hPricePerMTok"], &row["provider"]];
-    assert_eq!(told, [&json!(3), &json!(0), &json!(6), &Value::Null]);
+    assert_eq!(told, [&json!(3), &json!(3), &json!(6), &Value::Null]);
     let of_channel = admin.get(&format!("/admin/prices?scope={channel}")).await.shown();
     assert_eq!(of_channel.rows_of("#list table")[0].cell("Applies to"), "Scripted Claude");
     let asked = admin.get(&format!("/admin/prices/{id}/remove")).await.shown();

@@ -44,6 +44,7 @@ fn another(key: &str, now: &Value, channel: i64) -> String {
         ("claudeFallbackChannelId" | "openaiFallbackChannelId", _) => channel.to_string(),
         (_, Value::Bool(on)) => (!on).to_string(),
         (_, Value::Number(_)) if key.ends_with("Sec") || key.ends_with("Multiplier") || key.ends_with("Usd") => "7.25".to_owned(),
+        ("bodyMemoryBytes", _) => "67108864".to_owned(),
         (_, Value::Number(_)) => "17".to_owned(),
         _ => format!("another {key}"),
     }

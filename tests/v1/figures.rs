@@ -144,8 +144,9 @@ async fn follows(app: &TestApp, user: i64) {
         for pair in lines.windows(2) {
             assert_eq!(pair[0].1, pair[1].1 + pair[0].0, "the newer of two lines does not follow from the older, {range}");
         }
-        if !range.contains("to=") {
-            assert_eq!(lines[0].1, app.balance(user).await);
+        // A range that begins a moment ago may be empty by now.
+        if let Some((_, newest)) = lines.first().filter(|_| !range.contains("to=")) {
+            assert_eq!(*newest, app.balance(user).await);
         }
     }
 }

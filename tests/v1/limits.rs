@@ -18,7 +18,7 @@ const TALKING: [Protocol; 3] = [Protocol::Messages, Protocol::ChatCompletions, P
 fn hiding(caller: &Caller) -> Vec<(&'static str, Asking)> {
     let (text, solid) = ("some words ".repeat(8_182), "aWords/".repeat(12_858));
     let names: Map<String, Value> = (0..9_000).map(|at| (format!("name_{at:05}"), json!({}))).collect();
-    let schema = |name: &str| json!({"type": "object", "properties": {"x": {"description": text}}, (name): text});
+    let schema = |name: &str| json!({"type": "object", "properties": {"x": {"description": "x"}}, (name): text});
     let tool = |schema: Value| json!([{"name": "t", "input_schema": schema}]);
     let user = |part: Value| json!([{"role": "user", "content": [part]}]);
     let document = |source: Value| user(json!({"type": "document", "source": source}));

@@ -229,6 +229,10 @@ impl UsageLedgerActor {
             Ok(entries) => entries,
             Err(error) => return self.booking_failed(&error.to_string(), ctx),
         };
+        if entries.is_empty() && !self.draining.is_empty() {
+            // What was counted while the last entries were on their way is waited for, too.
+            self.tell_counts(ctx);
+        }
         if entries.is_empty() && !self.outbox.is_empty() {
             return;
         }

@@ -12,7 +12,16 @@ use crate::books::Books;
 pub async fn figures(look: &Look<'_>) -> Claims {
     let mut claims = Claims::default();
     let told = look.visitor.api(Method::GET, "/api/system", Value::Null).await;
-    for name in ["inFlight", "slotsHeld", "unwrittenReceipts", "activeUsers", "cachedKeys", "liveReaders", "actorRestarts"] {
+    for name in [
+        "inFlight",
+        "slotsHeld",
+        "unwrittenReceipts",
+        "activeUsers",
+        "cachedKeys",
+        "liveReaders",
+        "actorRestarts",
+        "lostLogLines",
+    ] {
         claims.text(&format!("[data-figure={name}]"), number(told[name].as_i64().unwrap()));
     }
     claims.text("[data-figure=inFlight] + .d", "none waits");
