@@ -11,6 +11,11 @@ use crate::on_both;
 
 const TALKING: [Protocol; 3] = [Protocol::Messages, Protocol::ChatCompletions, Protocol::Responses];
 
+/// What makes a body an answer of each protocol.
+const SHAPES: &str = r#" "type":"message", "role":"assistant","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn",
+ "choices" : [{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}], "object":"response","status":"completed",
+ "output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"hi"}]}]"#;
+
 fn model(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Messages | Protocol::CountTokens => CLAUDE,
@@ -103,7 +108,7 @@ on_both! {
         for protocol in TALKING {
             for _ in 0..15 {
                 let body = writer.request(protocol, "nick name \\\"q\\\" \\u005b1m]");
-                let answer = format!(" {{ \"x\":[1.50, {{\"model\":\"inner\"}}] ,\"model\" : \"{}\", \"id\":\"m\" }}\n", model(protocol));
+                let answer = format!(" {{ \"x\":[1.50, {{\"model\":\"inner\"}}] ,\"model\" : \"{}\", \"id\":\"m\",{SHAPES} }}\n", model(protocol));
                 app.provider().push(Scripted::new().raw_body("application/json", answer.clone()));
                 let reply = app.caller().speaking(protocol).sends(body.clone()).whole().await.expects(200);
                 let named = body.replacen("\"nick name \\\"q\\\" \\u005b1m]\"", &format!("\"{}\"", model(protocol)), 1);

@@ -209,7 +209,7 @@ pub(super) struct Choice {
 pub(super) struct Said {
     #[serde(deserialize_with = "lenient::words")]
     pub content: Value,
-    #[serde(deserialize_with = "lenient::text")]
+    #[serde(deserialize_with = "lenient::owned_string")]
     pub refusal: Option<String>,
     #[serde(deserialize_with = "lenient::words")]
     pub reasoning_content: Value,

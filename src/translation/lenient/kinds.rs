@@ -165,9 +165,9 @@ pub fn text<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Err
     Ok(cow(json)?.map(Cow::into_owned))
 }
 
-struct Name;
+struct Strict;
 
-impl<'de> Kind<'de> for Name {
+impl<'de> Kind<'de> for Strict {
     type Of = Cow<'de, str>;
 
     fn of_text(text: Cow<'de, str>) -> Option<Self::Of> {
@@ -175,20 +175,20 @@ impl<'de> Kind<'de> for Name {
     }
 }
 
-/// The name of a type. A number is none.
+/// What is a string or nothing: the name of a type, and what is said, of which a number would be no part.
 ///
 /// # Errors
 /// When it is no JSON.
-pub fn name<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Cow<'de, str>>, D::Error> {
-    wanted::<Name, D>(json)
+pub fn string<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Cow<'de, str>>, D::Error> {
+    wanted::<Strict, D>(json)
 }
 
 /// The same, owned.
 ///
 /// # Errors
 /// When it is no JSON.
-pub fn owned_name<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {
-    Ok(name(json)?.map(Cow::into_owned))
+pub fn owned_string<'de, D: Deserializer<'de>>(json: D) -> Result<Option<String>, D::Error> {
+    Ok(string(json)?.map(Cow::into_owned))
 }
 
 struct Number;

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use kinds::{
-    Amount, cow, figure, index, is_list, list, name, object, owned_name, present, seconds, text, words, words_or_json,
+    Amount, cow, figure, index, is_list, list, object, owned_string, present, seconds, string, text, words, words_or_json,
 };
 use mend::renumbered;
 pub use mend::{Half, join, mended, settled, told_bytes};

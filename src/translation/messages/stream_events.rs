@@ -10,7 +10,7 @@ use crate::translation::lenient;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Incoming {
-    #[serde(rename = "type", deserialize_with = "lenient::owned_name")]
+    #[serde(rename = "type", deserialize_with = "lenient::owned_string")]
     pub kind: Option<String>,
     #[serde(deserialize_with = "lenient::index")]
     pub index: Option<usize>,
@@ -62,13 +62,13 @@ pub struct Opening {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Delta {
-    #[serde(deserialize_with = "lenient::text")]
+    #[serde(deserialize_with = "lenient::owned_string")]
     pub text: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
+    #[serde(deserialize_with = "lenient::owned_string")]
     pub thinking: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
+    #[serde(deserialize_with = "lenient::owned_string")]
     pub signature: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
+    #[serde(deserialize_with = "lenient::owned_string")]
     pub partial_json: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub stop_reason: Option<String>,
@@ -82,7 +82,7 @@ pub struct Delta {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Failure {
-    #[serde(rename = "type", deserialize_with = "lenient::owned_name")]
+    #[serde(rename = "type", deserialize_with = "lenient::owned_string")]
     pub kind: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub message: Option<String>,

@@ -156,7 +156,7 @@ pub enum Format {
 pub struct Answer {
     #[serde(deserialize_with = "lenient::text")]
     pub id: Option<String>,
-    #[serde(rename = "type", deserialize_with = "lenient::owned_name")]
+    #[serde(rename = "type", deserialize_with = "lenient::owned_string")]
     pub kind: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub role: Option<String>,
@@ -176,13 +176,13 @@ pub struct Answer {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct AnswerBlock {
-    #[serde(rename = "type", deserialize_with = "lenient::owned_name")]
+    #[serde(rename = "type", deserialize_with = "lenient::owned_string")]
     pub kind: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
+    #[serde(deserialize_with = "lenient::owned_string")]
     pub text: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
+    #[serde(deserialize_with = "lenient::owned_string")]
     pub thinking: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
+    #[serde(deserialize_with = "lenient::owned_string")]
     pub signature: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub data: Option<String>,

@@ -207,7 +207,7 @@ impl Trouble {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct OutputItem {
-    #[serde(rename = "type", deserialize_with = "lenient::owned_name")]
+    #[serde(rename = "type", deserialize_with = "lenient::owned_string")]
     named: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub id: Option<String>,
@@ -259,11 +259,11 @@ fn words(parts: Option<Vec<OutputPart>>) -> Vec<Words> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct OutputPart {
-    #[serde(rename = "type", deserialize_with = "lenient::owned_name")]
+    #[serde(rename = "type", deserialize_with = "lenient::owned_string")]
     named: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
+    #[serde(deserialize_with = "lenient::owned_string")]
     pub text: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
+    #[serde(deserialize_with = "lenient::owned_string")]
     pub refusal: Option<String>,
 }
 

@@ -44,7 +44,7 @@ pub(super) struct WholeChoice<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct MessagesEvent<'a> {
-    #[serde(rename = "type", borrow, deserialize_with = "lenient::name")]
+    #[serde(rename = "type", borrow, deserialize_with = "lenient::string")]
     pub(super) kind: Option<Cow<'a, str>>,
     #[serde(borrow, deserialize_with = "lenient::object")]
     pub(super) message: Option<Message<'a>>,
@@ -77,7 +77,7 @@ pub(super) struct Message<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Block<'a> {
-    #[serde(rename = "type", borrow, deserialize_with = "lenient::name")]
+    #[serde(rename = "type", borrow, deserialize_with = "lenient::string")]
     pub(super) kind: Option<Cow<'a, str>>,
     pub(super) text: TextBytes,
 }
@@ -153,7 +153,7 @@ impl ChatDelta {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ResponsesEvent<'a> {
-    #[serde(rename = "type", borrow, deserialize_with = "lenient::name")]
+    #[serde(rename = "type", borrow, deserialize_with = "lenient::string")]
     pub(super) kind: Option<Cow<'a, str>>,
     #[serde(borrow, deserialize_with = "lenient::object")]
     pub(super) response: Option<ResponseHolder<'a>>,
@@ -183,7 +183,7 @@ pub(super) struct ResponseHolder<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Item<'a> {
-    #[serde(rename = "type", borrow, deserialize_with = "lenient::name")]
+    #[serde(rename = "type", borrow, deserialize_with = "lenient::string")]
     pub(super) kind: Option<Cow<'a, str>>,
 }
 
