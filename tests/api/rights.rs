@@ -278,7 +278,7 @@ on_both! {
         rename("admin2").await.expects(200);
         rename("李小雷").await.expects(200);
         ask("José").await.0.expects(201);
-        ask("JOSÉ").await.0.refused(409, "username_taken");
+        rename("JOSÉ").await.refused(409, "username_taken");
     }
 
     async fn no_amount_of_money_is_more_than_an_account_may_hold(app: TestApp) {

@@ -238,7 +238,7 @@ async fn money(app: &TestApp, key: &str) -> Option<bool> {
             sets(json!(10)).await;
             let gate = Gate::new();
             app.provider().push(Scripted::text("late").wait_for(gate.clone()));
-            let asked = app.caller().asks("hello").max_tokens(1_000).spawn();
+            let asked = app.caller().asks("hello").max_tokens(1_000).spawn_streamed();
             app.provider().wait_until_in_flight(1).await.unwrap();
             let held: i64 = app.running().cellar.gates.observe_all().iter().map(|(_, gate)| gate.held.0).sum();
             gate.open();
