@@ -201,6 +201,8 @@ on_both! {
 
     async fn an_answer_that_breaks_off_with_an_odd_error_is_not_told_as_complete(storage) {
         let app = spawn_app(storage).await;
+        // One channel breaks off again and again.
+        app.sets(json!({"circuitEnabled": false})).await;
         let said = chunk(json!({"role": "assistant", "content": TEXT}), Value::Null);
         let mut in_choice = chunk(json!({}), Value::Null);
         in_choice["choices"][0]["error"] = json!({"code": 502, "message": "gone"});
