@@ -173,6 +173,8 @@ on_both! {
             answers(times(118, |_| poor.asks("hello").model(CLAUDE))),
             answers(odd_ones),
         );
+        // Only who is known is counted: the key is read before they leave.
+        gone.gets("/v1/models").whole().await.expects(200);
         let left = leaves(&app, &gone, 35).await;
         crate::books::quiet(&app).await;
         assert_eq!((all(&busy_ones), good(&busy_ones), &poor_ones), (60, 60, &Counted::from([(402, 118)])));

@@ -211,7 +211,7 @@ impl Books {
     /// may go on without: so no more is spent beyond a balance than one request costs.
     pub(super) fn extend(&self, hold: HoldId, least: Nanos, wished: Nanos) -> Extension {
         let mut pages = self.lock();
-        let Some((key, budget, own)) = pages.holds.get(&hold).map(|held| (held.key, held.budget, held.money)) else {
+        let Some((key, budget)) = pages.holds.get(&hold).map(|held| (held.key, held.budget)) else {
             return Extension::UsedUp;
         };
         let left = pages.balance().unwrap_or(Nanos::ZERO);
@@ -223,8 +223,7 @@ impl Books {
             return match pages.overdrawn {
                 Some(other) if other != hold => Extension::Held,
                 None if is_used_up => Extension::UsedUp,
-                // Somebody has gone beyond already: not all is there that others hold, until they are done with less.
-                None if free < Nanos::ZERO && pages.user.money > own => Extension::Held,
+                // Somebody went beyond what was left: not all of what the others hold is there any more.
                 None if free < Nanos::ZERO => Extension::UsedUp,
                 _ => {
                     pages.overdrawn = Some(hold);

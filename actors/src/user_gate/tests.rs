@@ -202,9 +202,8 @@ fn one_hold_at_a_time_goes_beyond_what_is_left() {
     assert_eq!(books.extend(first, Nanos(1), Nanos(30)), Extension::Overdrawn);
     assert_eq!(books.extend(second, Nanos(1), Nanos(30)), Extension::Held);
     books.settle(first, Settlement::Served { usage: Usage::default(), cost: Nanos(60), day_start: 0 });
-    assert_eq!(books.extend(second, Nanos(1), Nanos(30)), Extension::Held, "what is left is held already");
+    assert_eq!(books.extend(second, Nanos(1), Nanos(30)), Extension::UsedUp, "more is held than is left");
     books.settle(third, Settlement::Served { usage: Usage::default(), cost: Nanos(30), day_start: 0 });
-    assert_eq!(books.extend(second, Nanos(1), Nanos(30)), Extension::UsedUp, "nobody will give anything back");
     books.settle(second, Settlement::Served { usage: Usage::default(), cost: Nanos(30), day_start: 0 });
     assert_eq!(books.observe(&SetClock::default()).balance, Some(Nanos(-20)), "what the first cost beyond its hold");
 }
