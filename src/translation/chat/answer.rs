@@ -119,9 +119,8 @@ impl wire::Said {
 fn words(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
         Value::Array(parts) => parts.iter().map(words).collect(),
         Value::Object(part) => part.get("text").map(words).unwrap_or_default(),
-        Value::Null | Value::Bool(_) => String::new(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => String::new(),
     }
 }
