@@ -310,7 +310,7 @@ def what_makers_want_to_see_again():
 def going_on_from_a_response():
     if NATIVE:
         return
-    first = ask(input=[{"role": "user", "content": "One"}, {"role": "user", "content": script("say Two.")}])
+    first = ask(input=script("say Two.", before="One"))
     for streamed in (False, True):
         body = {"input": script("say Four.", before="Three"), "previous_response_id": first.id}
         if streamed:
