@@ -117,6 +117,14 @@ impl Asking {
         self
     }
 
+    /// One field of the body under another name.
+    pub fn renamed(mut self, name: &str, other: &str) -> Self {
+        let Body::Fields(fields) = &mut self.body else { panic!("a body of fields") };
+        let value = fields.remove(name).unwrap();
+        fields.insert(other.to_owned(), value);
+        self
+    }
+
     pub fn model(self, name: &str) -> Self {
         self.field("model", name)
     }
