@@ -362,11 +362,11 @@ on_both! {
         let app = spawn_app(storage).await;
         let user = app.makes_user("rich", "200").await;
         let caller = app.makes_caller(user, json!({})).await;
-        app.provider().always(Scripted::text("hi").usage(Usage::new(0, 1)));
+        app.provider().always(Scripted::text("hi").usage(Usage::new(1, 1)));
         for _ in 0..20 {
             caller.asks("hello").whole().await.expects(200);
         }
-        assert_eq!(app.balance(user).await, 200_000_000_000 - 20 * 5_000);
+        assert_eq!(app.balance(user).await, 200_000_000_000 - 20 * 6_000);
         let big = app.makes_user("big", "100000").await;
         let caller = app.makes_caller(big, json!({})).await;
         app.provider().always(Scripted::text("hi").usage(Usage::new(1_000_000_000, 999_999_999)));
