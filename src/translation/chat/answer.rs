@@ -119,7 +119,7 @@ impl wire::Said {
 fn words(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().map(words).collect(),
+        Value::Array(parts) => parts.iter().filter(|part| part.is_object()).map(words).collect(),
         Value::Object(part) => part.get("text").map(words).unwrap_or_default(),
         Value::Null | Value::Bool(_) | Value::Number(_) => String::new(),
     }

@@ -5,6 +5,9 @@ use actors::vocabulary::Usage;
 use super::wire::{CacheCreation, Details, RawUsage};
 use crate::translation::lenient::Amount;
 
+/// Most that a total may be: its parts are bounded one by one.
+const MOST_TOTAL: f64 = 2e9;
+
 /// Figures as they stand on the wire. All are cumulative, so none ever falls: some providers repeat zeros at the end.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Figures {
@@ -32,7 +35,12 @@ impl Figures {
         let output = self.first([("completion_tokens", &raw.completion_tokens), ("output_tokens", &raw.output_tokens)]);
         self.input = self.input.max(input.or_else(|| Some(hit? + miss?)));
         self.output = self.output.max(output);
-        self.total = self.total.max(self.tokens("total_tokens", &raw.total_tokens));
+        // The sum of two figures that can be believed may be beyond what one may be.
+        let total = match &raw.total_tokens {
+            Amount::Absurd(sum) if sum.parse().is_ok_and(|sum: f64| (0.0..=MOST_TOTAL).contains(&sum)) => None,
+            total => self.tokens("total_tokens", total),
+        };
+        self.total = self.total.max(total);
         self.cached = self.cached.max(hit.unwrap_or(0));
         for (name, amount) in [("cache_read_input_tokens", &raw.cache_read_input_tokens), ("cached_tokens", &raw.cached_tokens)] {
             self.cached = self.cached.max(self.tokens(name, amount).unwrap_or(0));
