@@ -90,9 +90,9 @@ pub(super) fn made_call_id(answer: &str, created: Option<i64>, number: usize) ->
 /// Arguments as text, also where a provider writes the object itself.
 pub(super) fn arguments_text(arguments: Value) -> String {
     match arguments {
-        Value::Null => String::new(),
         Value::String(text) => text,
-        object => object.to_string(),
+        Value::Object(_) => arguments.to_string(),
+        _ => String::new(),
     }
 }
 

@@ -175,7 +175,8 @@ fn a_stream_with_an_odd_field_loses_that_field_alone() {
                 let Some(read) = gatherer.finish().filter(|_| !is_fault) else { continue };
                 survived += 1;
                 assert!(!read.blocks.is_empty() && tap.produced(), "{place}: an empty success");
-                if !holds_speech(&was) {
+                // Some providers write a call's arguments as the object that they are.
+                if !holds_speech(&was) && !place.contains("/arguments = {") {
                     assert_eq!(said(&read), said(&answer()), "{place}");
                 }
                 if !place.contains("/usage") && !was.to_string().contains("_tokens") {
