@@ -174,7 +174,7 @@ impl StreamReader {
         let is_call = |item: &OutputItem| matches!(item.kind(), "function_call" | "custom_tool_call");
         for (place, item) in response.output.take().unwrap_or_default().into_iter().enumerate() {
             // Of an answer that could not be read in full, also what its last event has of what was told.
-            if !any || self.lost || (!calls && is_call(&item)) {
+            if !any || if is_call(&item) { !calls } else { self.lost } {
                 self.items.done(place, item, out);
             }
         }
