@@ -112,7 +112,7 @@ impl Aside {
     }
 }
 
-/// A line of the journal that is no receipt, as it is set aside. The same line is told again by its number.
+/// Sets aside a journal line that cannot be read. Its id is derived from its text, so the same line has the same id.
 pub(super) fn damaged(line: &[u8], at: i64) -> SetAside {
     let kept = String::from_utf8_lossy(&line[..line.len().min(MOST_KEPT_BYTES)]).trim_end().to_owned();
     SetAside {

@@ -30,9 +30,9 @@ const WIND_UP: Duration = Duration::from_millis(50);
 const AFTER_CUT: Duration = Duration::from_secs(3);
 /// What is said of a stream that the upstream ended with an error.
 const TOLD: &str = "the upstream ended the stream with an error event";
-/// What is said of a stream that the end of the process cut.
+/// The error of a stream that was cut because the process stops.
 const LATE: &str = "the gateway is being restarted";
-/// What is said of an answer that the upstream broke off in the middle.
+/// The error of an answer that the upstream broke off.
 const BROKE_OFF: &str = "the upstream broke the answer off with an error";
 /// How long events may follow an error event (`error`, then `response.failed`).
 const AFTERMATH: Duration = Duration::from_millis(500);

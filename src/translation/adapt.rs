@@ -11,6 +11,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::hub::{LeftOut, reasons};
+use super::measure::Name;
 
 /// Fields that are refused, and the values with which they ask for what happens anyway.
 const REFUSED: [(&str, &[&str]); 7] = [
@@ -107,35 +108,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Top<'a> {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Top<'de>, A::Error> {
                 let mut entries = Vec::new();
-                while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+                while let Some(Name(key)) = map.next_key::<Name<'de>>()? {
                     entries.push((key, map.next_value()?));
                 }
                 Ok(Top(entries))
             }
         }
         deserializer.deserialize_map(TopVisitor)
-    }
-}
-
-/// A name, borrowed where it has no escapes.
-struct Key<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl<'de> Visitor<'de> for KeyVisitor {
-            type Value = Key<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name")
-            }
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(name)))
-            }
-            fn visit_str<E>(self, name: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(name.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(KeyVisitor)
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// The status of a request that the end of the process cut.
 const SERVICE_UNAVAILABLE: u16 = 503;
 
-/// What is said of a request whose receipt could not be written in time.
+/// The error of a request whose receipt was not written in time.
 const UNRECORDED: &str = "the usage journal could not be written in time: the answer was kept back, nothing is charged";
 /// The status of a request that cannot be recorded.
 const UNAVAILABLE: u16 = 503;

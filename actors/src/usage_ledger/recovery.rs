@@ -15,7 +15,7 @@ pub struct Recovered {
     pub receipts: usize,
     /// Requests that were under way when the process was killed; each became a row of its own, at cost 0.
     pub killed: usize,
-    /// Those of them that the database refuses.
+    /// Receipts that the database refused; they are set aside.
     pub set_aside: usize,
     /// Those that stay in the journal, since the database takes nothing now: the ledger books them later.
     pub left: usize,
