@@ -20,6 +20,8 @@ const MOST_JOBS_OF_ONE: usize = 128;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A thread that found no work for so long gives back the memory that its last jobs took.
 const REST: Duration = Duration::from_secs(2);
+/// How far the threads step back behind those that serve requests when all cores are busy: nice values, 0 to 19.
+const NICER: i32 = 10;
 
 /// Why work was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,6 +87,8 @@ impl WorkPool {
             let queue = Arc::clone(&pool.0.queue);
             let thread = std::thread::Builder::new().name(format!("large-work-{number}"));
             thread.spawn(move || {
+                // A system that refuses it costs others some milliseconds, no more.
+                let _unchanged = rustix::process::nice(NICER);
                 let mut has_worked = false;
                 while let Some(job) = queue.next(&mut has_worked) {
                     job();
