@@ -83,6 +83,10 @@ fn expectation(method: &str, path: &str) -> Option<Expectation> {
         ("POST", "/api/channels/{id}/circuit") => (Channel, json!({"state": "closed"}), admins),
         ("POST", "/api/models") => (Nothing, json!({"provider": "claude", "model": "NAME"}), admins_create),
         ("PATCH" | "DELETE", "/api/models/{id}") => (Model, json!({}), admins),
+        ("GET", "/api/missing-models") => (Nothing, json!(null), admins),
+        ("POST", "/api/missing-models/dismiss") => {
+            (Nothing, json!({"provider": "claude", "model": "never-asked-for"}), [401, 403, 403, 404, 404])
+        }
         ("POST", "/api/model-mappings") => (Nothing, crate::catalogue::mapping("NAME"), admins_create),
         ("PATCH" | "DELETE", "/api/model-mappings/{id}") => (Mapping, json!({}), admins),
         ("POST", "/api/model-prices") => (Nothing, crate::catalogue::price("NAME"), admins_create),
