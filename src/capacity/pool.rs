@@ -18,6 +18,10 @@ const MOST_JOBS: usize = 1_024;
 const MOST_JOBS_OF_ONE: usize = 128;
 /// Longest from the question to the answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A thread that found no work for so long gives back the memory that its last jobs took.
+const REST: Duration = Duration::from_secs(2);
+/// How far the threads step back behind those that serve requests when all cores are busy: nice values, 0 to 19.
+const NICER: i32 = 10;
 
 /// Why work was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -83,7 +87,10 @@ impl WorkPool {
             let queue = Arc::clone(&pool.0.queue);
             let thread = std::thread::Builder::new().name(format!("large-work-{number}"));
             thread.spawn(move || {
-                while let Some(job) = queue.next() {
+                // A system that refuses it costs others some milliseconds, no more.
+                let _unchanged = rustix::process::nice(NICER);
+                let mut has_worked = false;
+                while let Some(job) = queue.next(&mut has_worked) {
                     job();
                 }
             })?;
@@ -156,17 +163,29 @@ impl Queue {
         Place { queue: Arc::clone(self), owner, ticket }
     }
 
-    /// The next job; `None` when the pool is over.
-    fn next(&self) -> Option<Job> {
+    /// The next job; `None` when the pool is over. Gives free memory back once after each time of work.
+    fn next(&self, has_worked: &mut bool) -> Option<Job> {
         let mut lines = self.lock();
         loop {
             if let Some(job) = lines.take() {
+                *has_worked = true;
                 return Some(job);
             }
             if lines.over {
                 return None;
             }
-            lines = self.come.wait(lines).unwrap_or_else(PoisonError::into_inner);
+            if !*has_worked {
+                lines = self.come.wait(lines).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let (after, rest) = self.come.wait_timeout(lines, REST).unwrap_or_else(PoisonError::into_inner);
+            lines = after;
+            if rest.timed_out() && lines.waiting == 0 {
+                drop(lines);
+                *has_worked = false;
+                allocator::release_free_memory();
+                lines = self.lock();
+            }
         }
     }
 }
