@@ -6,6 +6,7 @@ use super::extract::{Body, Id, LargeBody, Query};
 use super::guard::{Admin, Anyone, Guarded};
 use super::reply::{Created, Reply};
 use crate::services::catalogue::mappings::{self, Mapping, MappingPatch, MappingQuery, NewMapping};
+use crate::services::catalogue::missing::{self, Dismissal, MissingModels};
 use crate::services::catalogue::models::{self, Model, ModelPatch, ModelQuery, NewModel};
 use crate::services::catalogue::prices::{self, NewPrice, Price, PricePatch, PriceQuery};
 use crate::services::catalogue::{self, ImportBody, ImportDiff, ImportOptions, ModelSquare};
@@ -39,6 +40,14 @@ pub(super) async fn update_model(
 
 pub(super) async fn delete_model(by: Guarded<Admin>, s: Data<Services>, id: Id<i64>) -> Served<Reply<Done>> {
     models::delete(&s, &by.who, id.0).await.map(|()| Reply::new(Done::OK))
+}
+
+pub(super) async fn missing_models(_: Guarded<Admin>, s: Data<Services>) -> Served<Reply<MissingModels>> {
+    missing::list(&s).await.map(Reply::new)
+}
+
+pub(super) async fn dismiss_missing_model(by: Guarded<Admin>, s: Data<Services>, body: Body<Dismissal>) -> Served<Reply<Done>> {
+    missing::dismiss(&s, &by.who, &body.0).await.map(|()| Reply::new(Done::OK))
 }
 
 pub(super) async fn square(_: Guarded<Anyone>, s: Data<Services>) -> Served<Reply<ModelSquare>> {

@@ -71,6 +71,8 @@ fn supply(table: &mut RouteTable) {
         .post("/models", "Add a model", catalogue::create_model)
         .patch("/models/{id}", "Change a model", catalogue::update_model)
         .delete("/models/{id}", "Delete a model", catalogue::delete_model)
+        .get("/missing-models", "Models that were asked for and that nobody serves", catalogue::missing_models)
+        .post("/missing-models/dismiss", "Put such a name away for 30 days", catalogue::dismiss_missing_model)
         .get("/model-square", "Models anybody may see, with their prices", catalogue::square)
         .get("/model-mappings", "Model mappings", catalogue::list_mappings)
         .post("/model-mappings", "Add a mapping", catalogue::create_mapping)

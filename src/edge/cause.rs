@@ -56,12 +56,12 @@ fn forbidden(why: &str) -> Cause {
 
 fn no_offer(why: NoOffer) -> &'static str {
     match why {
-        NoOffer::UnknownModel => "unknown_model",
+        NoOffer::UnknownModel => Cause::UNKNOWN_MODEL,
         NoOffer::KeyForbidsModel => "model_not_allowed",
         NoOffer::ModelDisabled => "model_disabled",
         NoOffer::OutOfScope => "out_of_scope",
         NoOffer::Unpriced => "unpriced_model",
-        NoOffer::NoChannel => "no_channel",
+        NoOffer::NoChannel => Cause::NO_CHANNEL,
     }
 }
 

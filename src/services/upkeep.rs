@@ -1,7 +1,8 @@
 //! What is tidied now and then: rows past their time.
 
+use super::catalogue::missing;
 use super::{Served, Services};
-use crate::store::{changes, retention};
+use crate::store::{changes, missing_models, retention};
 
 const DAY_MS: i64 = 86_400_000;
 /// Channel tests are kept this long.
@@ -12,7 +13,7 @@ const FIGURES_KEPT_MS: i64 = 400 * DAY_MS;
 const MOST_BATCHES: usize = 500;
 
 /// Deletes log rows older than `logRetentionDays` (folding their ledger rows, sums unchanged) and what is counted beside them, old channel
-/// tests, activity and times, the names of what is gone, and the change log's tail.
+/// tests, activity, times and models asked for in vain, the names of what is gone, and the change log's tail.
 ///
 /// # Errors
 /// When the database is ill; the next run goes on where this one stopped.
@@ -21,6 +22,7 @@ pub async fn run(services: &Services) -> Served<()> {
     changes::prune(db, now).await?;
     retention::delete_channel_activity(db, now - FIGURES_KEPT_MS).await?;
     retention::delete_latencies(db, now - FIGURES_KEPT_MS).await?;
+    missing_models::forget(db, now - missing::KEPT_MS).await?;
     for _ in 0..MOST_BATCHES {
         if retention::delete_channel_tests(db, now - TESTS_KEPT_MS).await? == 0 {
             break;

@@ -9,6 +9,8 @@ use super::db::Stored;
 pub(super) enum Lock {
     /// Who is super admin.
     SuperAdmins = 0x6170_6901,
+    /// Which names of models that nobody serves are kept.
+    MissingModels = 0x6170_6902,
 }
 
 /// `tx.lock(Lock::SuperAdmins)`: waits until no other transaction holds it.

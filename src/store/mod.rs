@@ -25,6 +25,7 @@ pub mod log_pages;
 pub mod log_search;
 pub mod logs;
 pub mod mappings;
+pub mod missing_models;
 pub mod models;
 pub mod names;
 pub mod paging;

@@ -35,6 +35,23 @@ struct Expectation {
     statuses: [u16; 5],
 }
 
+/// What admins may read, whoever it is about.
+const FOR_ADMINS: &[&str] = &[
+    "/api/users",
+    "/api/admin-tokens",
+    "/api/activity",
+    "/api/channels",
+    "/api/channel-status",
+    "/api/models",
+    "/api/missing-models",
+    "/api/model-mappings",
+    "/api/model-prices",
+    "/api/settings",
+    "/api/system",
+    "/api/system/set-aside",
+    "/api/rankings",
+];
+
 fn expectation(method: &str, path: &str) -> Option<Expectation> {
     use Subject::{Channel, Key, Mapping, Model, None as Nothing, Price, Request, Session, Token, User};
     let everyone = |status| [status; 5];
@@ -51,7 +68,7 @@ fn expectation(method: &str, path: &str) -> Option<Expectation> {
         ("POST", "/api/me/password") => (Nothing, json!({"currentPassword": PASSWORD, "newPassword": PASSWORD}), signed_in),
         ("DELETE", "/api/me/sessions") => (Nothing, json!(null), signed_in),
         ("DELETE", "/api/me/sessions/{id}") => (Session, json!(null), [401, 200, 404, 404, 404]),
-        ("GET", "/api/users" | "/api/admin-tokens" | "/api/activity") => (Nothing, json!(null), admins),
+        ("GET", path) if FOR_ADMINS.contains(&path) => (Nothing, json!(null), admins),
         ("POST", "/api/users") => {
             (Nothing, json!({"username": "NAME", "email": "NAME@x.y", "password": PASSWORD}), admins_create)
         }
@@ -66,10 +83,6 @@ fn expectation(method: &str, path: &str) -> Option<Expectation> {
         ("POST", "/api/keys/{id}/rotate") => (Key, json!({}), [401, 200, 404, 200, 200]),
         ("POST", "/api/admin-tokens") => (Nothing, json!({"name": "x"}), admins_create),
         ("DELETE", "/api/admin-tokens/{id}") => (Token, json!(null), admins),
-        ("GET", "/api/channels" | "/api/channel-status" | "/api/models" | "/api/model-mappings" | "/api/model-prices") => {
-            (Nothing, json!(null), admins)
-        }
-        ("GET", "/api/settings" | "/api/system" | "/api/system/set-aside" | "/api/rankings") => (Nothing, json!(null), admins),
         ("GET", "/api/site" | "/api/health" | "/api/model-square") => (Nothing, json!(null), everyone(200)),
         ("GET", "/api/v1/usage/{key}") => (Nothing, json!(null), everyone(401)),
         ("GET", "/api/logs" | "/api/logs/stream" | "/api/stats" | "/api/traffic") => (Nothing, json!(null), signed_in),
@@ -83,6 +96,9 @@ fn expectation(method: &str, path: &str) -> Option<Expectation> {
         ("POST", "/api/channels/{id}/circuit") => (Channel, json!({"state": "closed"}), admins),
         ("POST", "/api/models") => (Nothing, json!({"provider": "claude", "model": "NAME"}), admins_create),
         ("PATCH" | "DELETE", "/api/models/{id}") => (Model, json!({}), admins),
+        ("POST", "/api/missing-models/dismiss") => {
+            (Nothing, json!({"provider": "claude", "model": "never-asked-for"}), [401, 403, 403, 404, 404])
+        }
         ("POST", "/api/model-mappings") => (Nothing, crate::catalogue::mapping("NAME"), admins_create),
         ("PATCH" | "DELETE", "/api/model-mappings/{id}") => (Mapping, json!({}), admins),
         ("POST", "/api/model-prices") => (Nothing, crate::catalogue::price("NAME"), admins_create),

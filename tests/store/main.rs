@@ -8,6 +8,7 @@ mod booking;
 mod catalogue;
 mod database;
 mod log_pages;
+mod missing_models;
 mod names;
 mod refusals;
 mod reports;

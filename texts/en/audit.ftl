@@ -62,6 +62,7 @@ audit-deed-model-create = Added a model
 audit-deed-model-add = Added models
 audit-deed-model-update = Changed a model
 audit-deed-model-delete = Deleted a model
+audit-deed-model-dismiss = Dismissed a model that was asked for
 audit-deed-mapping-create = Added a mapping
 audit-deed-mapping-update = Changed a mapping
 audit-deed-mapping-delete = Deleted a mapping

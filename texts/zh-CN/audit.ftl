@@ -56,6 +56,7 @@ audit-deed-model-create = 添加模型
 audit-deed-model-add = 批量添加模型
 audit-deed-model-update = 修改模型
 audit-deed-model-delete = 删除模型
+audit-deed-model-dismiss = 忽略被请求的模型
 audit-deed-mapping-create = 添加模型映射
 audit-deed-mapping-update = 修改模型映射
 audit-deed-mapping-delete = 删除模型映射

@@ -116,6 +116,21 @@ impl Snapshot {
         row.or_else(target).or_else(|| self.channels.iter().find(lists).map(|channel| channel.family))
     }
 
+    /// Whether a request of this family's clients for `name` is refused because nobody serves it. A model that the catalogue
+    /// switched off is refused on purpose.
+    pub fn lacks(&self, family: Family, name: &str) -> bool {
+        let protocols: &[Protocol] = match family {
+            Family::Claude => &[Protocol::Messages],
+            Family::OpenAi => &[Protocol::ChatCompletions, Protocol::Responses, Protocol::Embeddings],
+        };
+        let is_off = |known: &str| self.model(family, known).is_some_and(|row| !row.enabled);
+        let is_settled = |protocol: &Protocol| {
+            let found = self.matching_name(*protocol, name);
+            found.is_some_and(|MatchedName { name, .. }| is_off(name) || !self.serving(*protocol, name).is_empty())
+        };
+        !is_off(name) && !protocols.iter().any(is_settled)
+    }
+
     /// The names this key may ask for in `GET /v1/models`: visible, enabled, and served by somebody.
     pub fn callable_models(&self, key: &KeyRecord) -> Vec<String> {
         let mut names: BTreeSet<&String> = self.known.iter().collect();

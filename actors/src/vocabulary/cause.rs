@@ -13,6 +13,11 @@ pub struct Cause {
 }
 
 impl Cause {
+    /// Nothing here knows the model.
+    pub const UNKNOWN_MODEL: &'static str = "unknown_model";
+    /// The model is known, but no channel serves it.
+    pub const NO_CHANNEL: &'static str = "no_channel";
+
     /// A reason that says everything by itself.
     pub fn of(word: &str) -> Self {
         Self { word: word.to_owned(), about: None }
@@ -21,5 +26,10 @@ impl Cause {
     /// A reason with what it is about.
     pub fn about(word: &str, about: impl ToString) -> Self {
         Self { word: word.to_owned(), about: Some(about.to_string()) }
+    }
+
+    /// Whether the request was refused because nobody serves its model.
+    pub fn is_missing_model(&self) -> bool {
+        [Self::UNKNOWN_MODEL, Self::NO_CHANNEL].contains(&self.word.as_str())
     }
 }

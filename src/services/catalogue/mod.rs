@@ -2,6 +2,7 @@
 
 mod import;
 pub mod mappings;
+pub mod missing;
 pub mod models;
 mod price_file;
 pub mod prices;

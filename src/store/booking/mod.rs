@@ -1,11 +1,12 @@
 //! Books finished requests exactly once: log rows, ledger rows, balances, key totals, sums over time, in one transaction.
 //!
 //! Everything follows from which log rows were new: the row's id is the receipt's, and a second booking
-//! finds it taken. Rows are locked in one order everywhere (counts, log rows, users, keys, names, models, other channels
-//! asked, hours, half hours of channels, days, totals, traffic, latencies, each by primary key; what all bookings touch comes late), so that two
+//! finds it taken. Rows are locked in one order everywhere (counts, log rows, users, keys, names, models, models that nobody
+//! serves, other channels asked, hours, half hours of channels, days, totals, traffic, latencies, each by primary key; what all bookings touch comes late), so that two
 //! processes booking the same receipts wait for each other instead of deadlocking.
 
 mod counted;
+mod missing;
 mod names;
 mod sums;
 mod tables;
@@ -20,6 +21,7 @@ use actors::vocabulary::{Counted, IdMaker, Receipt};
 use async_trait::async_trait;
 
 use self::counted::{RefusalTables, Times, grown, newest};
+use self::missing::{MissingTables, missing_of};
 use self::names::{NameTables, models_of, names_of};
 use self::sums::{Balances, KeyTotals, activity_of, asked_of, keys_of, payers_of};
 use self::tables::{BookingTables, LogRow};
@@ -70,6 +72,7 @@ impl Booking {
             let firsts: Vec<&Receipt> = times.iter().map(|times| times.receipt).collect();
             tx.add_names(&names_of(&firsts)).await?;
             tx.add_models(&models_of(&firsts)).await?;
+            tx.add_missing(&missing_of(&times)).await?;
             tx.add_hours(&hours_of(&times)).await?;
             tx.add_days(&days_of(&times)).await?;
             tx.add_totals(&totals_of(&times)).await?;
@@ -80,7 +83,7 @@ impl Booking {
     }
 
     /// What the new receipts do to balances, keys and sums.
-    async fn post<T: BookingTables + NameTables + TrafficTables + UsageTables>(
+    async fn post<T: BookingTables + MissingTables + NameTables + TrafficTables + UsageTables>(
         &self,
         tx: &mut T,
         new: &[&Receipt],
@@ -101,8 +104,9 @@ impl Booking {
         }
         tx.add_names(&names_of(new)).await?;
         tx.add_models(&models_of(new)).await?;
-        tx.add_asked(&asked_of(new)).await?;
         let times: Vec<Times<'_>> = new.iter().map(|receipt| Times::once(receipt)).collect();
+        tx.add_missing(&missing_of(&times)).await?;
+        tx.add_asked(&asked_of(new)).await?;
         tx.add_hours(&hours_of(&times)).await?;
         tx.add_activity(&activity_of(new)).await?;
         tx.add_days(&days_of(&times)).await?;

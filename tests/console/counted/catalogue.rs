@@ -27,6 +27,20 @@ pub async fn models(look: &Look<'_>) -> Claims {
         claims.text(".acts a[href='/admin/models/discover']", format!("{found} to add"));
     }
     look.foot(&mut claims, all);
+    let missing = look
+        .rows(
+            "SELECT model, CASE provider WHEN 'claude' THEN 'Claude' ELSE 'OpenAI' END, sum(requests), count(*), max(last_at) \
+             FROM missing_models GROUP BY provider, model ORDER BY 4 DESC, 3 DESC, 5 DESC",
+        )
+        .await;
+    if !missing.is_empty() {
+        let told = missing.iter().map(|row| {
+            let last = look.moment(row.number(4), "%Y-%m-%d %H:%M");
+            vec![row.text(0), row.text(1), number(row.number(2)), number(row.number(3)), last]
+        });
+        let heads = ["Model", "Client protocol", "Requests", "Keys", "Last asked for"];
+        claims.ordered("section[aria-labelledby=missing] table", &heads, &[], told.collect());
+    }
     claims
 }
 

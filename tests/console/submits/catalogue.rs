@@ -74,6 +74,11 @@ pub const SUBMITS: &[Submit] = &[
         .on("/admin/models/{id}/remove", "form.question")
         .makes("SELECT count(*) = 0 FROM catalogue_models WHERE id = {id}")
         .leads("/admin/models?done=removed."),
+    submit(Admin, "/admin/models/dismiss")
+        .about(Thing::MissingModel)
+        .on("/admin/models", "section[aria-labelledby=missing] tr:has(input[value='{name}']) form")
+        .makes("SELECT count(*) FROM dismissed_models WHERE model = '{name}'")
+        .leads("/admin/models?done=dismissed.1"),
     submit(Admin, "/admin/mappings")
         .on("/admin/mappings/new", "form.panel")
         .right(MAPPING)

@@ -44,6 +44,8 @@ pub enum Thing {
     /// A channel that serves a model nobody knows yet.
     ListingChannel,
     Model,
+    /// A name that was asked for and that nobody serves.
+    MissingModel,
     Mapping,
     Price,
     /// A request of long ago.

@@ -86,6 +86,12 @@ impl Stage {
             Thing::Card => self.card().await,
             Thing::BrokenChannel => self.broken_channel(name).await,
             Thing::OldRequest => self.old_request().await,
+            Thing::MissingModel => {
+                let row =
+                    format!("INSERT INTO missing_models VALUES ('claude', '{name}', 1, 1, 3, 9000000000000, 9000000000000)");
+                self.world.alter(&row).await;
+                Made::default()
+            }
             _ => {
                 let (visitor, path, body) = self.wish(about, name);
                 let told = visitor.api(Method::POST, path, body).await;
@@ -164,7 +170,9 @@ impl Stage {
             Thing::Price => "/api/model-prices",
             Thing::Card => return self.world.alter(&format!("DELETE FROM gift_cards WHERE id = {id}")).await,
             Thing::Session => return self.world.alter(&format!("DELETE FROM sessions WHERE id = {id}")).await,
-            Thing::Nothing | Thing::ListingChannel | Thing::OldRequest => panic!("no address has the id of {about:?}"),
+            Thing::Nothing | Thing::ListingChannel | Thing::MissingModel | Thing::OldRequest => {
+                panic!("no address has the id of {about:?}")
+            }
         };
         self.admin.api(Method::DELETE, &format!("{path}/{id}"), Value::Null).await;
     }

@@ -15,9 +15,10 @@ use crate::console::pages::id;
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit, status_of};
 use crate::services::catalogue::Reach;
+use crate::services::catalogue::missing::{self, Dismissal};
 use crate::services::catalogue::models::{self, Model, ModelPatch, ModelQuery, NewModel};
 use crate::services::catalogue::reach::ModelReach;
-use crate::services::error::MISSING_FIELD;
+use crate::services::error::{MISSING_FIELD, NOT_FOUND};
 use crate::services::values::Patch;
 use crate::services::{Served, ServiceError};
 
@@ -32,6 +33,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .route("/admin/models/discover", web::get().to(discover))
         .route("/admin/models/discover", web::post().to(take_over))
         .route("/admin/models/several", web::post().to(act))
+        .route("/admin/models/dismiss", web::post().to(dismiss))
         .route("/admin/models/{id}", web::get().to(edit))
         .route("/admin/models/{id}", web::post().to(update))
         .route("/admin/models/{id}/remove", web::get().to(ask_remove));
@@ -57,12 +59,14 @@ async fn rows(visit: &Visit) -> Served<HttpResponse> {
     let filtered = query.provider.is_some() || query.visible.is_some() || query.enabled.is_some() || asked.query.is_some();
     let page = models::list(visit.services(), &asked, query).await?;
     let reach = Reach::load(visit.services()).await?;
+    let missing = missing::list(visit.services()).await?;
     let rows: Vec<Row<'_>> = page.rows.iter().map(|model| Row { model, reach: reach.of_model(model) }).collect();
     let values = context! {
         list => lists::view(&asked, &page),
         rows => shown(&rows),
         total => page.total,
         candidates => reach.candidates().len(),
+        missing => shown(&missing),
         filtered,
         done => several::done(visit),
     };
@@ -122,6 +126,17 @@ fn form(visit: &Visit, model: Option<&Model>, fields: &Fields, error: Option<&Se
         back => several::came_from(visit, fields, LIST),
     };
     visit.form("models/form.html", values, fields, error)
+}
+
+/// `POST /admin/models/dismiss {provider, model}`
+async fn dismiss(Admin(SignedIn { visit, actor }): Admin, fields: Fields) -> HttpResponse {
+    let of = Dismissal { provider: fields.text("provider").to_owned(), model: fields.text("model").to_owned() };
+    match missing::dismiss(visit.services(), &actor, &of).await {
+        Ok(()) => several::back(&visit, &fields, LIST, "dismissed", 1),
+        // Pressed twice, or by two admins.
+        Err(error) if std::ptr::eq(error.refusal, &NOT_FOUND) => several::back(&visit, &fields, LIST, "dismissed", 1),
+        Err(error) => visit.failure(&error),
+    }
 }
 
 /// `GET /admin/models/{id}/remove`
