@@ -7,13 +7,12 @@ mod process;
 mod serving;
 mod upstreams;
 
-use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use actors::ports::{Clock, Faults, StorageIll, SystemClock};
-use actors::settings_cache::SettingsCache;
+use actors::settings_cache::{SettingsCache, Snapshot};
 use actors::system::{Cellar, CellarParts};
 use actors::usage_ledger::Sync as JournalSyncMode;
 use actors::vocabulary::{IdMaker, Settings};
@@ -203,7 +202,7 @@ impl CurrentSettings for SnapshotSettings {
         self.0.reader().load().settings.clone()
     }
 
-    fn snapshot(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+    fn snapshot(&self) -> Option<Arc<Snapshot>> {
         Some(self.0.reader().keep())
     }
 }

@@ -1,10 +1,10 @@
 //! `user`: accounts from the command line, for the day nobody can sign in.
 
-use std::any::Any;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use actors::ports::{Changed, SystemClock};
+use actors::settings_cache::Snapshot;
 use actors::vocabulary::{IdMaker, Settings};
 use async_trait::async_trait;
 use clap::Subcommand;
@@ -113,7 +113,7 @@ impl CurrentSettings for NobodyHere {
         Settings::default()
     }
 
-    fn snapshot(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+    fn snapshot(&self) -> Option<Arc<Snapshot>> {
         None
     }
 }

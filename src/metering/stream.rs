@@ -28,7 +28,7 @@ const WIND_UP: Duration = Duration::from_millis(50);
 /// How long the figures of an answer are waited for that was cut at a stop sequence. What the upstream goes on to say until
 /// then is billed, since it bills it, too.
 const AFTER_CUT: Duration = Duration::from_secs(3);
-/// What is said of a stream that the upstream ended with an error.
+/// The error of a stream that the upstream ended with an error event.
 const TOLD: &str = "the upstream ended the stream with an error event";
 /// The error of a stream that was cut because the process stops.
 const LATE: &str = "the gateway is being restarted";

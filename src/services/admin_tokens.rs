@@ -64,7 +64,7 @@ pub struct IssuedAdminToken {
 /// The caller's tokens; a super admin sees everybody's.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn list(services: &Services, actor: &Actor) -> Served<Vec<AdminTokenView>> {
     let user = (actor.role != Role::SuperAdmin).then_some(actor.id.0);
     let rows = admin_tokens::list(&services.db, user).await?;

@@ -101,7 +101,7 @@ pub async fn download(services: &Services, actor: &Actor, query: &ArchiveQuery) 
 /// folded into one per user and day first; sums per hour, balances and their sums stay.
 ///
 /// # Errors
-/// `invalid_request`, `forbidden`; when the database is ill, what was deleted until then is.
+/// `invalid_request`, `forbidden`; when the database fails, what was deleted until then is.
 pub async fn delete(services: &Services, actor: &Actor, query: &ArchiveQuery) -> Served<ArchiveDeleted> {
     actor.require(Role::Admin)?;
     let db = &services.db;

@@ -19,7 +19,7 @@ const TOUCH_MS: i64 = 600_000;
 /// The active account whose session this is.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn by_session(services: &Services, token: &str, ip: Option<IpAddr>) -> Served<Option<Actor>> {
     let now = services.now();
     let Some(holder) = sessions::holder(&services.db, &hex(&digest(token)), now).await? else { return Ok(None) };
@@ -33,7 +33,7 @@ pub async fn by_session(services: &Services, token: &str, ip: Option<IpAddr>) ->
 /// The active account whose admin token this is, with the role it has now.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn by_token(services: &Services, token: &str, ip: Option<IpAddr>) -> Served<Option<Actor>> {
     let now = services.now();
     let Some(holder) = admin_tokens::holder(&services.db, &hex(&digest(token)), now).await? else { return Ok(None) };
@@ -46,7 +46,7 @@ pub async fn by_token(services: &Services, token: &str, ip: Option<IpAddr>) -> S
 /// Whether what somebody was let in by still lets them in, with the role they had.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub(super) async fn still_hold(services: &Services, actor: &Actor) -> Served<bool> {
     let holder = match actor.via {
         Via::Session(id) => sessions::holder_of(&services.db, id, services.now()).await?,

@@ -96,7 +96,7 @@ pub async fn list(services: &Services, user: i64, asked: &ListQuery, filter: &Le
 /// Compares every balance with the sum of its ledger, in one reading of the database.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn reconcile(db: &Db) -> Served<Reconciled> {
     Ok(ledger::reconcile(db).await?)
 }

@@ -30,10 +30,10 @@ pub mod users;
 pub mod values;
 pub mod watching;
 
-use std::any::Any;
 use std::sync::Arc;
 
 use actors::ports::{Changed, Clock};
+use actors::settings_cache::Snapshot;
 use actors::vocabulary::{IdMaker, Settings};
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -62,7 +62,7 @@ pub trait CurrentSettings: Send + Sync {
     fn settings(&self) -> Settings;
     /// What settings and catalogue were read into last: another object whenever one of them has changed. `None` where
     /// nobody hears of changes; nothing is kept there.
-    fn snapshot(&self) -> Option<Arc<dyn Any + Send + Sync>>;
+    fn snapshot(&self) -> Option<Arc<Snapshot>>;
 }
 
 /// Who may make the first account.

@@ -16,7 +16,7 @@ const MOST_BATCHES: usize = 500;
 /// tests, activity, times and models asked for in vain, the names of what is gone, and the change log's tail.
 ///
 /// # Errors
-/// When the database is ill; the next run goes on where this one stopped.
+/// When the database fails; the next run goes on where this one stopped.
 pub async fn run(services: &Services) -> Served<()> {
     let (db, now) = (&services.db, services.now());
     changes::prune(db, now).await?;

@@ -42,7 +42,7 @@ pub struct OwnedToken {
 /// Adds a token; `false` when its owner has `most` already. Their row is locked meanwhile, so that parallel calls all count.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn add(db: &Db, token: &AdminTokenRow, most: i64, trail: &Trail) -> Stored<bool> {
     let insert = "INSERT INTO admin_tokens (id, name, prefix, token_hash, user_id, created_at, expires_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -64,7 +64,7 @@ pub async fn add(db: &Db, token: &AdminTokenRow, most: i64, trail: &Trail) -> St
 /// The tokens of one account, or of all, the newest first.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn list(db: &Db, user: Option<i64>) -> Stored<Vec<OwnedToken>> {
     let select = "SELECT t.*, u.username, u.role FROM admin_tokens t JOIN users u ON u.id = t.user_id \
          WHERE (CAST($1 AS BIGINT) IS NULL OR t.user_id = $1) ORDER BY t.created_at DESC, t.id DESC LIMIT 1000";
@@ -74,7 +74,7 @@ pub async fn list(db: &Db, user: Option<i64>) -> Stored<Vec<OwnedToken>> {
 /// One token.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn by_id(db: &Db, id: i64) -> Stored<Option<OwnedToken>> {
     let select = "SELECT t.*, u.username, u.role FROM admin_tokens t JOIN users u ON u.id = t.user_id WHERE t.id = $1";
     read!(db, conn => Ok(sqlx::query_as(select).bind(id).fetch_optional(&mut *conn).await?))
@@ -83,7 +83,7 @@ pub async fn by_id(db: &Db, id: i64) -> Stored<Option<OwnedToken>> {
 /// Removes a token; `false` when it is gone already.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn remove(db: &Db, id: i64, trail: &Trail) -> Stored<bool> {
     write!(db, tx => {
         let gone = sqlx::query("DELETE FROM admin_tokens WHERE id = $1").bind(id).execute(&mut *tx).await?.rows_affected() > 0;
@@ -97,7 +97,7 @@ pub async fn remove(db: &Db, id: i64, trail: &Trail) -> Stored<bool> {
 /// The active account behind the token with this id, if it has not expired.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn holder_of(db: &Db, id: i64, now_ms: i64) -> Stored<Option<Holder>> {
     let select = "SELECT t.id AS credential_id, t.last_used_at AS last_seen_at, u.id AS user_id, u.username, u.role \
          FROM admin_tokens t JOIN users u ON u.id = t.user_id WHERE t.id = $1 \
@@ -108,7 +108,7 @@ pub async fn holder_of(db: &Db, id: i64, now_ms: i64) -> Stored<Option<Holder>> 
 /// The active account behind a token that has not expired.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn holder(db: &Db, token_hash: &str, now_ms: i64) -> Stored<Option<Holder>> {
     let select = "SELECT t.id AS credential_id, t.last_used_at AS last_seen_at, u.id AS user_id, u.username, u.role \
          FROM admin_tokens t JOIN users u ON u.id = t.user_id WHERE t.token_hash = $1 \
@@ -119,7 +119,7 @@ pub async fn holder(db: &Db, token_hash: &str, now_ms: i64) -> Stored<Option<Hol
 /// Notes that a token was used.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn touch(db: &Db, id: i64, now_ms: i64) -> Stored<()> {
     write!(db, tx => {
         sqlx::query("UPDATE admin_tokens SET last_used_at = $2 WHERE id = $1").bind(id).bind(now_ms).execute(&mut *tx).await?;

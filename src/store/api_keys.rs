@@ -155,7 +155,7 @@ pub async fn change<E>(
 /// Removes a key; `false` when it is gone already.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn remove(db: &Db, id: i64, trail: &Trail) -> Stored<bool> {
     write!(db, tx => {
         let gone = sqlx::query("DELETE FROM api_keys WHERE id = $1").bind(id).execute(&mut *tx).await?.rows_affected() > 0;
@@ -169,7 +169,7 @@ pub async fn remove(db: &Db, id: i64, trail: &Trail) -> Stored<bool> {
 /// One key with its owner.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn by_id(db: &Db, id: i64) -> Stored<Option<OwnedKey>> {
     let select = format!("SELECT k.*, u.username, u.role {FROM} WHERE k.id = $1");
     read!(db, conn => Ok(sqlx::query_as(AssertSqlSafe(select)).bind(id).fetch_optional(&mut *conn).await?))
@@ -178,7 +178,7 @@ pub async fn by_id(db: &Db, id: i64) -> Stored<Option<OwnedKey>> {
 /// One page of keys, and how many match in all.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn list(db: &Db, filter: &KeyFilter, window: &Window) -> Stored<(Vec<OwnedKey>, i64)> {
     let rows = format!("SELECT k.*, u.username, u.role {FROM} WHERE {MATCHES}{}", window.tail("k.id"));
     let count = format!("SELECT count(*) {FROM} WHERE {MATCHES}");

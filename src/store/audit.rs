@@ -58,7 +58,7 @@ const MATCHES: &str = "(CAST($1 AS BIGINT) IS NULL OR actor_id = $1) AND (CAST($
 /// One page of the log, and how many rows match in all.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn list(db: &Db, filter: &AuditFilter, window: &Window) -> Stored<(Vec<AuditRow>, i64)> {
     let rows = format!("SELECT * FROM audit WHERE {MATCHES}{}", window.tail("id"));
     let count = format!("SELECT count(*) FROM audit WHERE {MATCHES}");
@@ -77,7 +77,7 @@ pub async fn list(db: &Db, filter: &AuditFilter, window: &Window) -> Stored<(Vec
 /// One row of the log.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn by_id(db: &Db, id: i64) -> Stored<Option<AuditRow>> {
     let select = "SELECT * FROM audit WHERE id = $1";
     read!(db, conn => Ok(sqlx::query_as(select).bind(id).fetch_optional(&mut *conn).await?))

@@ -66,7 +66,7 @@ pub struct FailureRow {
 /// Attempts by half hour and channel since `from_ms`.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn slots(db: &Db, from_ms: i64) -> Stored<Vec<SlotRow>> {
     const SQL: &str = "SELECT slot, channel_id, answered, failed, throttled FROM channel_activity WHERE slot >= $1";
     Ok(read!(db, conn => sqlx::query_as(SQL).bind(from_ms).fetch_all(&mut *conn).await?))
@@ -90,7 +90,7 @@ pub struct AttemptSums {
 /// The attempts of every channel in the half hours that a range touches, also those after which another channel answered.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn sums(db: &Db, from_ms: i64, to_ms: i64) -> Stored<Vec<AttemptSums>> {
     const SQL: &str = "SELECT s.channel_id, (SELECT c.name FROM channels c WHERE c.id = s.channel_id) AS name, \
         CAST(sum(s.answered) AS BIGINT) AS answered, CAST(sum(s.failed) AS BIGINT) AS failed, \
@@ -103,7 +103,7 @@ pub async fn sums(db: &Db, from_ms: i64, to_ms: i64) -> Stored<Vec<AttemptSums>>
 /// Tests by half hour and channel since `from_ms`.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn tested_slots(db: &Db, from_ms: i64) -> Stored<Vec<TestedSlotRow>> {
     const SQL: &str = "SELECT ts - ts % 1800000 AS slot, channel_id, CAST(count(*) AS BIGINT) AS tests, \
         CAST(sum(CASE WHEN reachable THEN 0 ELSE 1 END) AS BIGINT) AS failed_tests \
@@ -114,7 +114,7 @@ pub async fn tested_slots(db: &Db, from_ms: i64) -> Stored<Vec<TestedSlotRow>> {
 /// The last test of every channel that was ever tested.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn last_tests(db: &Db) -> Stored<Vec<ChannelTestRow>> {
     const SQL: &str = "SELECT t.* FROM channels c JOIN channel_tests t ON t.id = \
         (SELECT n.id FROM channel_tests n WHERE n.channel_id = c.id ORDER BY n.ts DESC, n.id DESC LIMIT 1)";
@@ -135,7 +135,7 @@ pub struct SampleRow {
 /// The newest completed requests of each of these channels since `from_ms`: at most `most` of each.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn samples(db: &Db, channels: &[i64], from_ms: i64, most: i64) -> Stored<Vec<SampleRow>> {
     let mut found = Vec::new();
     for some in channels.chunks(AT_ONCE) {
@@ -161,7 +161,7 @@ pub async fn samples(db: &Db, channels: &[i64], from_ms: i64, most: i64) -> Stor
 /// counted, where such a half hour and the one before have at most 50,000 requests: else the newest of those.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn failures(db: &Db, channel: ChannelId, from_ms: i64, most: usize) -> Stored<Vec<FailureRow>> {
     const FAILED: &str = "SELECT slot FROM channel_activity WHERE channel_id = $1 AND slot > $2 AND failed + throttled > 0 \
         ORDER BY slot DESC";

@@ -35,7 +35,7 @@ pub struct ChannelTestRow {
 /// Adds a test. A channel deleted meanwhile takes none.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn insert(db: &Db, row: &ChannelTestRow) -> Stored<()> {
     const SQL: &str = "INSERT INTO channel_tests (id, channel_id, ts, origin, model, reachable, latency_ms, status, error) \
         SELECT $1, id, $3, $4, $5, $6, $7, $8, $9 FROM channels WHERE id = $2";
@@ -49,7 +49,7 @@ pub async fn insert(db: &Db, row: &ChannelTestRow) -> Stored<()> {
 /// One page of a channel's tests, and how many there are.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn list(db: &Db, channel: ChannelId, window: &Window) -> Stored<(Vec<ChannelTestRow>, i64)> {
     let rows = format!("SELECT * FROM channel_tests WHERE channel_id = $1{}", window.tail("id"));
     const COUNT: &str = "SELECT CAST(count(*) AS BIGINT) FROM channel_tests WHERE channel_id = $1";

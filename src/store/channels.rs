@@ -160,7 +160,7 @@ const MATCHES: &str = "(CAST($1 AS TEXT) IS NULL OR kind = $1) AND (CAST($2 AS B
 /// One page, and how many match in all.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn list(db: &Db, filter: &ChannelFilter, window: &Window) -> Stored<(Vec<ChannelRow>, i64)> {
     let matches = filter.clause();
     let rows = format!("SELECT * FROM channels WHERE {matches}{}", window.tail("id"));
@@ -178,7 +178,7 @@ pub async fn list(db: &Db, filter: &ChannelFilter, window: &Window) -> Stored<(V
 /// Every channel, by name.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn all(db: &Db) -> Stored<Vec<ChannelRow>> {
     const SQL: &str = "SELECT * FROM channels ORDER BY lower(name)";
     Ok(read!(db, conn => sqlx::query_as(SQL).fetch_all(&mut *conn).await?))
@@ -187,7 +187,7 @@ pub async fn all(db: &Db) -> Stored<Vec<ChannelRow>> {
 /// One channel.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn find(db: &Db, id: ChannelId) -> Stored<Option<ChannelRow>> {
     const SQL: &str = "SELECT * FROM channels WHERE id = $1";
     Ok(read!(db, conn => sqlx::query_as(SQL).bind(id.0).fetch_optional(&mut *conn).await?))

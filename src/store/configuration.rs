@@ -61,7 +61,7 @@ pub struct Gone {
 /// Reads everything but the settings.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn load(db: &Db) -> Stored<Configuration> {
     Ok(snapshot!(db, tx => {
         let mut mappings: Vec<MappingRow> = sqlx::query_as("SELECT * FROM model_mappings ORDER BY id").fetch_all(&mut *tx).await?;

@@ -59,7 +59,7 @@ pub struct UsageRow {
 /// Accounts after the one with the id `after`, by id.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn users(db: &Db, after: i64, most: i64) -> Stored<Vec<UserRow>> {
     let mut rest = Conditions::default();
     rest.int("id >", Some(after));
@@ -70,7 +70,7 @@ pub async fn users(db: &Db, after: i64, most: i64) -> Stored<Vec<UserRow>> {
 /// Keys after the one with the id `after`, by id.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn keys(db: &Db, scope: &Scope, after: i64, most: i64) -> Stored<Vec<OwnedKey>> {
     let mut rest = Conditions::default();
     rest.int("k.id >", Some(after));
@@ -81,7 +81,7 @@ pub async fn keys(db: &Db, scope: &Scope, after: i64, most: i64) -> Stored<Vec<O
 /// The ids at which a scope's part of the ledger begins, and before which it ends ([`super::ledger::first_since`]).
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn ledger_ends(db: &Db, scope: &Scope) -> Stored<(i64, i64)> {
     let mut ends = Conditions::default();
     let mut place = |since: Option<i64>| since.map(|since| first_since(scope.user_id, &ends.push(since)));
@@ -94,7 +94,7 @@ pub async fn ledger_ends(db: &Db, scope: &Scope) -> Stored<(i64, i64)> {
 /// Ledger rows with ids from `from` on and before `to`, in the order of booking.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn ledger(db: &Db, user: Option<i64>, (from, to): (i64, i64), most: i64) -> Stored<Vec<NamedLedgerRow>> {
     let mut rest = Conditions::default();
     rest.int("l.id >=", Some(from));
@@ -106,7 +106,7 @@ pub async fn ledger(db: &Db, user: Option<i64>, (from, to): (i64, i64), most: i6
 /// Gift cards after the one with the id `after`, by id.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn gift_cards(db: &Db, after: i64, most: i64) -> Stored<Vec<NamedCardRow>> {
     let mut rest = Conditions::default();
     rest.int("g.id >", Some(after));
@@ -116,7 +116,7 @@ pub async fn gift_cards(db: &Db, after: i64, most: i64) -> Stored<Vec<NamedCardR
 /// Audit rows after the one with the id `after`, by id.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn audit(db: &Db, scope: &Scope, after: i64, most: i64) -> Stored<Vec<AuditRow>> {
     let mut rest = Conditions::default();
     rest.int("id >", Some(after));
@@ -129,7 +129,7 @@ pub async fn audit(db: &Db, scope: &Scope, after: i64, most: i64) -> Stored<Vec<
 /// Hourly sums after the row `after` (`None` = from the start), by hour, user, key, channel, model.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn usage(db: &Db, scope: &Scope, after: Option<&UsageRow>, most: i64) -> Stored<Vec<UsageRow>> {
     const SELECT: &str = "SELECT s.*, (SELECT u.username FROM users u WHERE u.id = s.user_id) AS username, \
         (SELECT k.name FROM api_keys k WHERE k.id = s.key_id) AS key_name, \

@@ -143,7 +143,7 @@ pub async fn insert(db: &Db, cards: &[(CardRow, String)], trail: &Trail) -> Stor
 /// One page, and how many match in all.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn list(db: &Db, filter: &CardFilter, window: &Window) -> Stored<(Vec<NamedCardRow>, i64)> {
     let matching = conditions(filter, window.query.as_deref());
     let rows = format!("SELECT {COLUMNS} FROM {FROM}{}{}", matching.sql(), window.tail("g.id"));
@@ -158,7 +158,7 @@ pub async fn list(db: &Db, filter: &CardFilter, window: &Window) -> Stored<(Vec<
 /// One card.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn find(db: &Db, id: i64) -> Stored<Option<NamedCardRow>> {
     let select = format!("SELECT {COLUMNS} FROM {FROM} WHERE g.id = $1");
     Ok(read!(db, conn => sqlx::query_as(AssertSqlSafe(select)).bind(id).fetch_optional(&mut *conn).await?))
@@ -190,7 +190,7 @@ fn conditions(filter: &CardFilter, query: Option<&str>) -> Conditions {
 /// update, the money, and what `tell` says goes along, in one transaction.
 ///
 /// # Errors
-/// When the database is ill; then nothing happened.
+/// When the database fails; then nothing happened.
 pub async fn redeem(
     db: &Db,
     digest: &str,
@@ -218,7 +218,7 @@ pub async fn redeem(
 /// only if it was this call that revoked it.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn revoke(db: &Db, id: i64, now_ms: i64, tell: impl FnOnce(&CardRow) -> Trail) -> Stored<Option<CardRow>> {
     const REVOKE: &str =
         "UPDATE gift_cards SET revoked_at = $2 WHERE id = $1 AND redeemed_by IS NULL AND revoked_at IS NULL RETURNING *";

@@ -8,7 +8,7 @@ use super::db::{Db, Stored, read};
 /// Id and name of the key with this digest (lower-case hex), unless its owner is gone.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn find(db: &Db, digest: &str) -> Stored<Option<(i64, String)>> {
     const SQL: &str = "SELECT k.id, k.name FROM api_keys k JOIN users u ON u.id = k.user_id \
         WHERE k.digest = $1 AND u.deleted_at IS NULL";
@@ -31,7 +31,7 @@ pub struct NamedKey {
 /// The keys with these ids, as far as they are still there.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn of(db: &Db, ids: &[i64]) -> Stored<Vec<NamedKey>> {
     if ids.is_empty() {
         return Ok(Vec::new());

@@ -73,7 +73,7 @@ pub struct LedgerSums {
 /// One page of a user's ledger, and the sums of all rows that match, of one moment.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn list(db: &Db, user: i64, filter: &LedgerFilter, window: &Window) -> Stored<(Vec<ToldLedgerRow>, LedgerSums)> {
     let matching = conditions(user, filter, window);
     // What rows tell is looked up for those of the page alone.
@@ -166,7 +166,7 @@ pub struct Reconciled {
 /// Compares every balance with its ledger, in one reading of the database.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn reconcile(db: &Db) -> Stored<Reconciled> {
     let different = format!(
         "SELECT username, balance_nanos, ledger_nanos FROM (SELECT u.username AS username, {} AS balance_nanos, \

@@ -65,7 +65,7 @@ impl<'a> LogList<'a> {
     /// visible start or of the model, by the start of their id, or by the client's own id.
     ///
     /// # Errors
-    /// When the database is ill.
+    /// When the database fails.
     pub async fn of(db: &'a Db, filter: &LogFilter, query: Option<&str>) -> Stored<Self> {
         let index = index_of(filter);
         let of_a_range = query.is_none() && index == BY_TIME && filter.is_range();
@@ -84,7 +84,7 @@ impl<'a> LogList<'a> {
     /// How many rows match: exactly up to [`COUNTED`], one more when there are more.
     ///
     /// # Errors
-    /// When the database is ill.
+    /// When the database fails.
     pub async fn count(&self) -> Stored<i64> {
         if self.arms.is_empty() {
             return Ok(0);
@@ -111,7 +111,7 @@ impl<'a> LogList<'a> {
     /// The rows of one page out of `total`. `cursor` replaces the window's offset and order.
     ///
     /// # Errors
-    /// When the database is ill.
+    /// When the database fails.
     pub async fn rows(&self, window: &Window, cursor: Option<Cursor>, total: i64) -> Stored<Vec<LogRow>> {
         if self.arms.is_empty() {
             return Ok(Vec::new());

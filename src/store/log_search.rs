@@ -104,7 +104,7 @@ impl Part {
 /// Models that were asked for, by name.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn models(db: &Db, most: i64) -> Stored<Vec<String>> {
     const SQL: &str = "SELECT model FROM log_models ORDER BY name, model LIMIT $1";
     Ok(read!(db, conn => sqlx::query_scalar(SQL).bind(most).fetch_all(&mut *conn).await?))

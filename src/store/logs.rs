@@ -164,7 +164,7 @@ pub(super) const COLUMNS: &str = "id, request_id, ts, user_id, username, key_id,
 /// The rows after `after` in the order of arrival, oldest first: all of them, a page at a time.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn walk(db: &Db, filter: &LogFilter, after: Cursor, most: i64) -> Stored<Vec<LogRow>> {
     walked(db, COLUMNS, filter, after, most).await
 }
@@ -172,7 +172,7 @@ pub async fn walk(db: &Db, filter: &LogFilter, after: Cursor, most: i64) -> Stor
 /// As [`walk`], with everything that is kept of them.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn walk_details(db: &Db, filter: &LogFilter, after: Cursor, most: i64) -> Stored<Vec<LogDetailRow>> {
     walked(db, "*", filter, after, most).await
 }
@@ -188,7 +188,7 @@ async fn walked<T: Fetched>(db: &Db, columns: &str, filter: &LogFilter, after: C
 /// The first and the last arrival before `before_ms`, epoch milliseconds.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn ends_before(db: &Db, before_ms: i64) -> Stored<(Option<i64>, Option<i64>)> {
     const SQL: &str = "SELECT (SELECT min(ts) FROM request_log WHERE ts < $1), (SELECT max(ts) FROM request_log WHERE ts < $1)";
     Ok(read!(db, conn => sqlx::query_as(SQL).bind(before_ms).fetch_one(&mut *conn).await?))
@@ -197,7 +197,7 @@ pub async fn ends_before(db: &Db, before_ms: i64) -> Stored<(Option<i64>, Option
 /// One row.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn find(db: &Db, id: i64) -> Stored<Option<LogDetailRow>> {
     const SQL: &str = "SELECT * FROM request_log WHERE id = $1";
     Ok(read!(db, conn => sqlx::query_as(SQL).bind(id).fetch_optional(&mut *conn).await?))

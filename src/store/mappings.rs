@@ -65,7 +65,7 @@ const CHANNELS: &str = "SELECT mapping_id, channel_id FROM model_mapping_channel
 /// One page, and how many match in all.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn list(db: &Db, filter: &MappingFilter, window: &Window) -> Stored<(Vec<MappingRow>, i64)> {
     let rows = format!("SELECT * FROM model_mappings m WHERE {MATCHES}{}", window.tail("id"));
     let count = format!("SELECT CAST(count(*) AS BIGINT) FROM model_mappings m WHERE {MATCHES}");
@@ -83,7 +83,7 @@ pub async fn list(db: &Db, filter: &MappingFilter, window: &Window) -> Stored<(V
 /// One mapping.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn find(db: &Db, id: i64) -> Stored<Option<MappingRow>> {
     const SQL: &str = "SELECT * FROM model_mappings WHERE id = $1";
     snapshot!(db, tx => {
@@ -128,7 +128,7 @@ pub async fn update(db: &Db, row: &MappingRow, trail: &Trail) -> Stored<bool> {
 /// Deletes a mapping; `false` when it is gone.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn delete(db: &Db, id: i64, trail: &Trail) -> Stored<bool> {
     write!(db, tx => {
         let done = sqlx::query("DELETE FROM model_mappings WHERE id = $1").bind(id).execute(&mut *tx).await?;

@@ -19,7 +19,7 @@ const NEWEST_OF_ALL: i64 = 1_000;
 /// Rows beyond that before it is looked which may stay.
 const SLACK: i64 = 50;
 const SLACK_OF_ALL: i64 = 1_000;
-/// Names that an admin may have put away at a time.
+/// Most dismissed names; the oldest go first.
 const MOST_DISMISSED: i64 = 1_000;
 
 /// A name that was asked for, by clients of one family.
@@ -39,7 +39,7 @@ pub struct MissingModel {
     pub last_at: i64,
 }
 
-/// Everything that is kept and was asked for since `since_ms`, without what was put away: what most keys ask for first.
+/// All names asked for since `since_ms` and not dismissed since then, those of most keys first.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -54,7 +54,7 @@ pub async fn all(db: &Db, since_ms: i64) -> Stored<Vec<MissingModel>> {
     Ok(read!(db, conn => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since_ms).fetch_all(&mut *conn).await?))
 }
 
-/// Puts a name away: it is not told of again before `ts` is long ago. `false` where nobody has asked for it.
+/// Dismisses a name as of `ts` (epoch milliseconds) and forgets its counts. `false` where nobody has asked for it.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -76,7 +76,7 @@ pub async fn dismiss(db: &Db, provider: &str, model: &str, ts: i64, trail: &Trai
     })
 }
 
-/// Forgets what was asked for, or put away, before `before_ms` for the last time.
+/// Deletes names last asked for, and dismissals made, before `before_ms`.
 ///
 /// # Errors
 /// When the database does not answer.

@@ -55,7 +55,7 @@ const MATCHES: &str = "(CAST($1 AS TEXT) IS NULL OR provider = $1) AND (CAST($2 
 /// One page, and how many match in all.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn list(db: &Db, filter: &ModelFilter, window: &Window) -> Stored<(Vec<ModelRow>, i64)> {
     let rows = format!("SELECT * FROM catalogue_models WHERE {MATCHES}{}", window.tail("id"));
     let count = format!("SELECT CAST(count(*) AS BIGINT) FROM catalogue_models WHERE {MATCHES}");
@@ -72,7 +72,7 @@ pub async fn list(db: &Db, filter: &ModelFilter, window: &Window) -> Stored<(Vec
 /// One model.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn find(db: &Db, id: i64) -> Stored<Option<ModelRow>> {
     const SQL: &str = "SELECT * FROM catalogue_models WHERE id = $1";
     Ok(read!(db, conn => sqlx::query_as(SQL).bind(id).fetch_optional(&mut *conn).await?))
@@ -93,7 +93,7 @@ pub async fn insert(db: &Db, row: &ModelRow, trail: &Trail) -> Stored<()> {
 /// Adds many models in one transaction; those that are there already stay as they are. Returns how many are new.
 ///
 /// # Errors
-/// When the database is ill; then nothing is written.
+/// When the database fails; then nothing is written.
 pub async fn add(db: &Db, rows: &[ModelRow], trail: &Trail) -> Stored<u64> {
     const THERE: &str = "SELECT CAST(count(*) AS BIGINT) FROM catalogue_models WHERE provider = $1 AND model = $2";
     write!(db, tx => {
@@ -147,7 +147,7 @@ on_both!(PutModel {
 /// Deletes a model; `false` when it is gone.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn delete(db: &Db, id: i64, trail: &Trail) -> Stored<bool> {
     write!(db, tx => {
         let done = sqlx::query("DELETE FROM catalogue_models WHERE id = $1").bind(id).execute(&mut *tx).await?;

@@ -61,7 +61,7 @@ const MATCHES: &str = "(CAST($1 AS TEXT) IS NULL OR provider = $1) AND (CAST($2 
 /// One page, and how many match in all.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn list(db: &Db, filter: &PriceFilter, window: &Window) -> Stored<(Vec<PriceRow>, i64)> {
     let rows = format!("SELECT * FROM model_prices WHERE {MATCHES}{}", window.tail("id"));
     let count = format!("SELECT CAST(count(*) AS BIGINT) FROM model_prices WHERE {MATCHES}");
@@ -78,7 +78,7 @@ pub async fn list(db: &Db, filter: &PriceFilter, window: &Window) -> Stored<(Vec
 /// Every price.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn all(db: &Db) -> Stored<Vec<PriceRow>> {
     const SQL: &str = "SELECT * FROM model_prices ORDER BY id";
     Ok(read!(db, conn => sqlx::query_as(SQL).fetch_all(&mut *conn).await?))
@@ -87,7 +87,7 @@ pub async fn all(db: &Db) -> Stored<Vec<PriceRow>> {
 /// One price.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn find(db: &Db, id: i64) -> Stored<Option<PriceRow>> {
     const SQL: &str = "SELECT * FROM model_prices WHERE id = $1";
     Ok(read!(db, conn => sqlx::query_as(SQL).bind(id).fetch_optional(&mut *conn).await?))
@@ -137,7 +137,7 @@ pub async fn import(db: &Db, rows: &[PriceRow], trail: &Trail) -> Stored<()> {
 /// Deletes a price; `false` when it is gone.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn delete(db: &Db, id: i64, trail: &Trail) -> Stored<bool> {
     write!(db, tx => {
         let done = sqlx::query("DELETE FROM model_prices WHERE id = $1").bind(id).execute(&mut *tx).await?;

@@ -28,7 +28,7 @@ pub struct RefusedSums {
 /// asked of any of them.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn sums(db: &Db, filter: &LogFilter, query: Option<&str>) -> Stored<Vec<RefusedSums>> {
     if filter.channel_id.is_some() {
         return Ok(Vec::new());

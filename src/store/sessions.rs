@@ -47,7 +47,7 @@ pub struct Holder {
 /// Adds the session of a fresh sign-in, in place of the one with the digest `replaced`.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn add(db: &Db, session: &SessionRow, replaced: Option<&str>, trail: &Trail) -> Stored<()> {
     let insert = "INSERT INTO sessions (id, token_hash, user_id, created_at, last_seen_at, expires_at, client_ip, user_agent) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -71,7 +71,7 @@ pub async fn add(db: &Db, session: &SessionRow, replaced: Option<&str>, trail: &
 /// The active account behind the session with this id, if it has not ended.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn holder_of(db: &Db, id: i64, now_ms: i64) -> Stored<Option<Holder>> {
     let select = "SELECT s.id AS credential_id, s.last_seen_at, u.id AS user_id, u.username, u.role FROM sessions s \
          JOIN users u ON u.id = s.user_id \
@@ -82,7 +82,7 @@ pub async fn holder_of(db: &Db, id: i64, now_ms: i64) -> Stored<Option<Holder>> 
 /// The active account behind a session that has not expired.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn holder(db: &Db, token_hash: &str, now_ms: i64) -> Stored<Option<Holder>> {
     let select = "SELECT s.id AS credential_id, s.last_seen_at, u.id AS user_id, u.username, u.role FROM sessions s \
          JOIN users u ON u.id = s.user_id \
@@ -93,7 +93,7 @@ pub async fn holder(db: &Db, token_hash: &str, now_ms: i64) -> Stored<Option<Hol
 /// Notes that a session was used, and moves its end.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn touch(db: &Db, id: i64, now_ms: i64, expires_at: i64, client_ip: Option<&str>) -> Stored<()> {
     let update = "UPDATE sessions SET last_seen_at = $2, expires_at = $3, client_ip = $4 WHERE id = $1";
     write!(db, tx => {
@@ -105,7 +105,7 @@ pub async fn touch(db: &Db, id: i64, now_ms: i64, expires_at: i64, client_ip: Op
 /// An account's sessions, the last seen first.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn of_user(db: &Db, user: i64, now_ms: i64) -> Stored<Vec<SessionRow>> {
     let select = "SELECT * FROM sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY last_seen_at DESC, id DESC";
     read!(db, conn => Ok(sqlx::query_as(select).bind(user).bind(now_ms).fetch_all(&mut *conn).await?))
@@ -114,7 +114,7 @@ pub async fn of_user(db: &Db, user: i64, now_ms: i64) -> Stored<Vec<SessionRow>>
 /// Ends one of an account's sessions; `false` when there is no such one. Nothing is left in the trail then.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn end(db: &Db, user: i64, id: i64, trail: Option<&Trail>) -> Stored<bool> {
     write!(db, tx => {
         let delete = sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND id = $2");
@@ -129,7 +129,7 @@ pub async fn end(db: &Db, user: i64, id: i64, trail: Option<&Trail>) -> Stored<b
 /// Ends all of an account's sessions but one.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn end_others(db: &Db, user: i64, spared: Option<i64>, trail: Option<&Trail>) -> Stored<()> {
     let delete = "DELETE FROM sessions WHERE user_id = $1 AND (CAST($2 AS BIGINT) IS NULL OR id <> $2)";
     write!(db, tx => {

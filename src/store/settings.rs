@@ -9,7 +9,7 @@ use super::trail::{Leave, Trail};
 /// The settings in force, as the database has them now.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn load(db: &Db) -> Stored<Settings> {
     const SQL: &str = "SELECT name, value FROM settings ORDER BY name";
     let rows = read!(db, conn => sqlx::query_as(SQL).fetch_all(&mut *conn).await?);
@@ -19,7 +19,7 @@ pub async fn load(db: &Db) -> Stored<Settings> {
 /// Sets some settings and puts others back to their default (`None`), all or nothing.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn write_all(db: &Db, changes: &[(&str, Option<String>)], now_ms: i64, trail: &Trail) -> Stored<()> {
     write!(db, tx => {
         for (name, value) in changes {

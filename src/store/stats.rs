@@ -158,7 +158,7 @@ const OF_USER: &str = "(SELECT u.username FROM users u WHERE u.id = s.user_id AN
 /// All sums of a span, as of one moment; at most `most` models, keys and channels.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn report(db: &Db, span: &Span, most: i64) -> Stored<Report> {
     let dearest = format!("cost_nanos DESC, requests DESC LIMIT {most}");
     let all = Source::of_totals(db, span);
@@ -178,7 +178,7 @@ pub async fn report(db: &Db, span: &Span, most: i64) -> Stored<Report> {
 /// The sums of a span alone.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn totals(db: &Db, span: &Span) -> Stored<Sums> {
     let totals = Source::of_totals(db, span).totals();
     Ok(read!(db, conn => sqlx::query_as(AssertSqlSafe(totals)).fetch_one(&mut *conn).await?))
@@ -187,7 +187,7 @@ pub async fn totals(db: &Db, span: &Span) -> Stored<Sums> {
 /// The largest users, keys, models or channels of a span.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn ranking(db: &Db, span: &Span, of: RankOf, by: RankBy, most: i64) -> Stored<Ranking> {
     let order = format!("{} DESC", db.wide_sum(by.columns()));
     let largest = format!("{order}, 1 LIMIT {most}");
@@ -211,7 +211,7 @@ pub async fn ranking(db: &Db, span: &Span, of: RankOf, by: RankBy, most: i64) ->
 /// Durations and first outputs (streams alone) of completed requests, at most one more than [`SAMPLED`].
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn durations(db: &Db, span: &Span) -> Stored<Vec<(i64, Option<i64>)>> {
     let sql = format!(
         "SELECT duration_ms, ttft_ms FROM request_log WHERE ts >= {} AND ts < {}{} AND ending = 'completed' LIMIT {}",

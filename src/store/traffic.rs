@@ -26,7 +26,7 @@ pub type Steps = Vec<(i64, i64)>;
 /// What was asked in which protocol, and how it ended; the most frequent first.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn traffic(db: &Db, span: &Span) -> Stored<Vec<TrafficSums>> {
     const ROLL_UPS: &str = "SELECT protocol, upstream_protocol, ending, status, requests FROM traffic_hourly";
     // Rows that are older than the column tell it by their client's protocol (migrations/0003_traffic.sql).
@@ -51,7 +51,7 @@ pub async fn traffic(db: &Db, span: &Span) -> Stored<Vec<TrafficSums>> {
 /// the days (UTC) that it touches.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn latencies(db: &Db, span: &Span) -> Stored<(Steps, Steps)> {
     let days = |from: i64, to: i64| {
         let days = "SELECT measure, up_to_ms, requests FROM latency_daily WHERE user_id =";

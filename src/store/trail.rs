@@ -35,7 +35,7 @@ on_both!(Leave {
 /// Leaves the trail of something done outside the database, or to nothing in particular.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn note_deed(db: &Db, trail: &Trail) -> Stored<()> {
     write!(db, tx => tx.leave(trail).await?);
     Ok(())

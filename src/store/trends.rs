@@ -42,7 +42,7 @@ pub fn step(span: &Span) -> i64 {
 /// The sums of the whole hours inside a span; steps without a request are left out.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn trends(db: &Db, span: &Span, of: RankOf, by: RankBy, ranks: &Ranks) -> Stored<Vec<StepSum>> {
     let mut binds = Conditions::default();
     let among = match ranks {

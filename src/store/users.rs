@@ -218,7 +218,7 @@ pub async fn change<E>(db: &Db, id: i64, now_ms: i64, edit: impl FnOnce(&mut Use
 /// The account with this id, unless it was removed.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn by_id(db: &Db, id: i64) -> Stored<Option<UserRow>> {
     let select = "SELECT * FROM users WHERE id = $1 AND deleted_at IS NULL";
     read!(db, conn => Ok(sqlx::query_as(select).bind(id).fetch_optional(&mut *conn).await?))
@@ -228,7 +228,7 @@ pub async fn by_id(db: &Db, id: i64) -> Stored<Option<UserRow>> {
 /// written so.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn by_account(db: &Db, account: &str) -> Stored<Option<UserRow>> {
     let select = "SELECT * FROM users WHERE deleted_at IS NULL AND (folded_name = $1 OR folded_email = $2 \
          OR lower(username) = lower($3) OR lower(email) = lower($3)) \
@@ -242,7 +242,7 @@ pub async fn by_account(db: &Db, account: &str) -> Stored<Option<UserRow>> {
 /// Whether there has ever been an account.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn any(db: &Db) -> Stored<bool> {
     let select = "SELECT count(*) FROM (SELECT 1 AS one FROM users LIMIT 1) AS some_user";
     read!(db, conn => Ok(sqlx::query_scalar::<_, i64>(select).fetch_one(&mut *conn).await? > 0))
@@ -251,7 +251,7 @@ pub async fn any(db: &Db) -> Stored<bool> {
 /// One page of accounts, and how many match in all.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn list(db: &Db, filter: &UserFilter, window: &Window) -> Stored<(Vec<UserRow>, i64)> {
     let rows = format!("SELECT * FROM users WHERE {MATCHES}{}", window.tail("id"));
     let count = format!("SELECT count(*) FROM users WHERE {MATCHES}");

@@ -1,6 +1,5 @@
 //! A gateway's JSON door on port 0 over a database of its own, and people to call it.
 
-use std::any::Any;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,6 +10,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use actors::log_broadcaster::LogBroadcaster;
 use actors::ports::{Changed, Clock, Encoded, EntryEncoder, NoFaults, SystemClock};
+use actors::settings_cache::Snapshot;
 use actors::vocabulary::{IdMaker, Receipt, Settings};
 use api_proxy::api::{ApiContext, Routes, probes, routes};
 use api_proxy::config::TrustedProxies;
@@ -81,17 +81,17 @@ impl Clock for TestClock {
     }
 }
 
-/// The settings, and what stands for the snapshot that they are part of.
+/// The settings, and the snapshot that they are part of.
 #[derive(Default)]
-pub struct TestSettings(pub Mutex<Settings>, pub Mutex<Option<Arc<String>>>);
+pub struct TestSettings(pub Mutex<Settings>, pub Mutex<Option<Arc<Snapshot>>>);
 
 impl CurrentSettings for TestSettings {
     fn settings(&self) -> Settings {
         self.0.lock().unwrap().clone()
     }
 
-    fn snapshot(&self) -> Option<Arc<dyn Any + Send + Sync>> {
-        self.1.lock().unwrap().clone().map(|snapshot| snapshot as _)
+    fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.1.lock().unwrap().clone()
     }
 }
 

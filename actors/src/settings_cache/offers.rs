@@ -9,6 +9,9 @@ use super::snapshot::{CatalogueModel, Mapping, Snapshot};
 use crate::vocabulary::model::name_variants;
 use crate::vocabulary::{Channel, ChannelScope, Family, KeyRecord, Protocol, Tariff};
 
+/// The protocols in which a model is asked to answer; counting tokens asks no model.
+const GENERATING: [Protocol; 4] = [Protocol::Messages, Protocol::ChatCompletions, Protocol::Responses, Protocol::Embeddings];
+
 /// A channel that may serve the request, and what it would cost there.
 #[derive(Clone, Debug)]
 pub struct Offer {
@@ -70,7 +73,7 @@ impl Snapshot {
             return Err(NoOffer::KeyForbidsModel);
         }
         let family = protocol.family();
-        if [model, name].iter().any(|asked| self.model(family, asked).is_some_and(|row| !row.enabled)) {
+        if [model, name].iter().any(|asked| self.is_off(family, asked)) {
             return Err(NoOffer::ModelDisabled);
         }
         let served = self.serving(protocol, name);
@@ -119,16 +122,16 @@ impl Snapshot {
     /// Whether a request of this family's clients for `name` is refused because nobody serves it. A model that the catalogue
     /// switched off is refused on purpose.
     pub fn lacks(&self, family: Family, name: &str) -> bool {
-        let protocols: &[Protocol] = match family {
-            Family::Claude => &[Protocol::Messages],
-            Family::OpenAi => &[Protocol::ChatCompletions, Protocol::Responses, Protocol::Embeddings],
+        let is_settled = |protocol: Protocol| {
+            let found = self.matching_name(protocol, name);
+            found.is_some_and(|MatchedName { name, .. }| self.is_off(family, name) || !self.serving(protocol, name).is_empty())
         };
-        let is_off = |known: &str| self.model(family, known).is_some_and(|row| !row.enabled);
-        let is_settled = |protocol: &Protocol| {
-            let found = self.matching_name(*protocol, name);
-            found.is_some_and(|MatchedName { name, .. }| is_off(name) || !self.serving(*protocol, name).is_empty())
-        };
-        !is_off(name) && !protocols.iter().any(is_settled)
+        !self.is_off(family, name) && !GENERATING.into_iter().filter(|protocol| protocol.family() == family).any(is_settled)
+    }
+
+    /// Whether the catalogue switched the model off.
+    fn is_off(&self, family: Family, name: &str) -> bool {
+        self.model(family, name).is_some_and(|row| !row.enabled)
     }
 
     /// The names this key may ask for in `GET /v1/models`: visible, enabled, and served by somebody.
@@ -137,9 +140,7 @@ impl Snapshot {
         names.retain(|name| {
             let hidden =
                 [Family::Claude, Family::OpenAi].iter().filter_map(|family| self.model(*family, name)).any(|row| !row.visible);
-            let servable = [Protocol::Messages, Protocol::ChatCompletions, Protocol::Responses, Protocol::Embeddings]
-                .iter()
-                .any(|protocol| self.offers(*protocol, name, key).is_ok());
+            let servable = GENERATING.into_iter().any(|protocol| self.offers(protocol, name, key).is_ok());
             !hidden && servable
         });
         names.into_iter().cloned().collect()
@@ -193,7 +194,7 @@ impl Snapshot {
         if scoped_out || key.channel.is_some_and(|only| only != channel.id) {
             return Err(NoOffer::OutOfScope);
         }
-        if self.model(channel.family, model).is_some_and(|row| !row.enabled) {
+        if self.is_off(channel.family, model) {
             return Err(NoOffer::ModelDisabled);
         }
         let tariff = self.tariff(&channel, model);

@@ -13,13 +13,11 @@ use crate::vocabulary::{Attempt, Cause, Ending, KeyRecord, Nanos, Protocol, Rece
 
 /// nginx's status for a client that closed the connection; never sent, only logged.
 pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
-/// The status of a request that the end of the process cut.
+/// The status of a request that the end of the process cut, or that could not be recorded.
 const SERVICE_UNAVAILABLE: u16 = 503;
 
 /// The error of a request whose receipt was not written in time.
 const UNRECORDED: &str = "the usage journal could not be written in time: the answer was kept back, nothing is charged";
-/// The status of a request that cannot be recorded.
-const UNAVAILABLE: u16 = 503;
 
 /// What becomes of a receipt whose answer was kept back, since nobody could write it in time: a row at cost 0.
 pub(super) fn forgiven(receipt: &Receipt) -> Receipt {
@@ -28,7 +26,7 @@ pub(super) fn forgiven(receipt: &Receipt) -> Receipt {
         estimated: false,
         cost: Nanos::ZERO,
         ending: Ending::Refused,
-        status: UNAVAILABLE,
+        status: SERVICE_UNAVAILABLE,
         error: Some(UNRECORDED.to_owned()),
         cause: Some(Cause::of("unrecorded")),
         ..receipt.clone()

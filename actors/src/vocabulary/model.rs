@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// The longest name of a model, in characters.
+pub const LONGEST_MODEL_NAME: usize = 256;
+
 /// Who made a protocol: decides error shapes, price lookup and mappings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -64,7 +64,7 @@ pub struct SessionView {
 /// The caller's account.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn me(services: &Services, actor: &Actor) -> Served<UserView> {
     users::by_id(&services.db, actor.id.0).await?.map(UserView::from).ok_or_else(|| ServiceError::new(&NOT_SIGNED_IN))
 }
@@ -132,7 +132,7 @@ pub async fn change_password(services: &Services, actor: &Actor, wish: NewPasswo
 /// The caller's sessions, the last seen first.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn sessions(services: &Services, actor: &Actor) -> Served<Vec<SessionView>> {
     sessions_of(services, actor, actor.id.0).await
 }
@@ -156,7 +156,7 @@ pub async fn end_session(services: &Services, actor: &Actor, id: i64) -> Served<
 /// Ends all of the caller's sessions but the one asking.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn end_other_sessions(services: &Services, actor: &Actor) -> Served<()> {
     sessions::end_others(&services.db, actor.id.0, own_session(actor), None).await?;
     services.watching.changed(actor.id);

@@ -45,7 +45,7 @@ pub struct Opening {
 /// Whether strangers may register; `local` as [`Visitor`] has it.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn opening(services: &Services, local: bool) -> Served<Opening> {
     let first = !users::any(&services.db).await?;
     let open = first || services.settings.settings().registration_enabled;

@@ -76,7 +76,7 @@ pub async fn sign_in(services: &Services, visitor: &Visitor, credentials: Creden
 /// Ends the session the caller is signed in by. Ending none is fine.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn sign_out(services: &Services, actor: Option<&Actor>) -> Served<()> {
     if let Some(Actor { id, via: Via::Session(session), .. }) = actor {
         sessions::end(&services.db, id.0, *session, None).await?;

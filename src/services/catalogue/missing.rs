@@ -1,5 +1,7 @@
 //! Models that clients asked for and that nobody serves: what somebody may want to add or to map.
 
+use std::sync::Arc;
+
 use actors::settings_cache::Snapshot;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,9 +11,9 @@ use crate::services::error::NOT_FOUND;
 use crate::services::{Actor, Deed, Served, ServiceError, Services};
 use crate::store::{catalogue, missing_models};
 
-/// How long a name is told of after it was last asked for, and how long one that was dismissed is not.
+/// How long a name stays listed after its last request, and how long a dismissed name stays hidden.
 pub const KEPT_MS: i64 = 30 * 86_400_000;
-/// Names that are told of at once.
+/// Most names in one list.
 const MOST: usize = 200;
 
 /// A name that was asked for in vain.
@@ -41,7 +43,7 @@ pub struct MissingModels {
     pub total: usize,
 }
 
-/// A name that one does not want to be told of.
+/// A name to hide for 30 days.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct Dismissal {
     /// `claude` or `openai`.
@@ -53,16 +55,20 @@ pub struct Dismissal {
 /// The names that were asked for in vain and would be refused now.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn list(services: &Services) -> Served<MissingModels> {
     let asked = missing_models::all(&services.db, services.now() - KEPT_MS).await?;
     if asked.is_empty() {
         return Ok(MissingModels::default());
     }
-    let now = Snapshot::new(catalogue::load(&services.db, &services.sealer).await?);
+    // The snapshot that requests are judged by; it need not be read again, nor every channel's key opened.
+    let in_force = match services.settings.snapshot() {
+        Some(snapshot) => snapshot,
+        None => Arc::new(Snapshot::new(catalogue::load(&services.db, &services.sealer).await?)),
+    };
     let mut rows = Vec::new();
     for row in asked {
-        if now.lacks(family_of("provider", &row.provider)?, &row.model) {
+        if in_force.lacks(family_of("provider", &row.provider)?, &row.model) {
             rows.push(MissingModel {
                 provider: row.provider,
                 model: row.model,
@@ -78,7 +84,7 @@ pub async fn list(services: &Services) -> Served<MissingModels> {
     Ok(MissingModels { rows, total })
 }
 
-/// Puts a name away for 30 days.
+/// Hides a name for 30 days.
 ///
 /// # Errors
 /// `invalid_request`; `not_found` where nobody asked for it.

@@ -14,14 +14,13 @@ pub use price_file::{SkipReason, Skipped};
 pub use reach::Reach;
 pub use square::{KeptSquare, ModelSquare, SquareModel, model_square};
 
-use crate::services::{Served, values::check};
+use actors::vocabulary::model::LONGEST_MODEL_NAME;
 
-/// Longest name of a model.
-const MODEL_LENGTH: usize = 256;
+use crate::services::{Served, values::check};
 
 /// The name of a model: trimmed, 1 to 256 characters.
 fn model_name(field: &str, text: &str) -> Served<String> {
-    check::name(field, text, MODEL_LENGTH)
+    check::name(field, text, LONGEST_MODEL_NAME)
 }
 
 /// `claude` or `openai`.

@@ -115,7 +115,7 @@ impl Reach {
     /// Reads the rows.
     ///
     /// # Errors
-    /// When the database is ill.
+    /// When the database fails.
     pub async fn load(services: &Services) -> Served<Self> {
         Ok(Self::of(configuration::load(&services.db).await?))
     }
@@ -308,7 +308,7 @@ impl Reach {
 /// Models that are in use or can be reached and have no price, the most asked for first.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn unpriced(services: &Services, reach: &Reach) -> Served<Vec<Unpriced>> {
     let now = services.now();
     let span = Span { from: now - IN_USE_MS, to: now, now, user_id: None, key_id: None, channel_id: None };

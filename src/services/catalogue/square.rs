@@ -1,8 +1,8 @@
 //! The public list of models with what they cost.
 
-use std::any::Any;
 use std::sync::Arc;
 
+use actors::settings_cache::Snapshot;
 use actors::vocabulary::{Family, Multiplier, Nanos, Settings};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -47,15 +47,13 @@ pub struct ModelSquare {
 
 /// The list as it was computed last, and the snapshot that was in force then. Strangers ask for it as often as they like.
 #[derive(Default)]
-pub struct KeptSquare(Mutex<Option<(Snapshot, Arc<ModelSquare>)>>);
-
-type Snapshot = Arc<dyn Any + Send + Sync>;
+pub struct KeptSquare(Mutex<Option<(Arc<Snapshot>, Arc<ModelSquare>)>>);
 
 /// Visible, enabled models with what they cost: at the dearest channel that may be asked, so that nobody pays more than
 /// what stands here; where no channel serves a model, what it would cost.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn model_square(services: &Services) -> Served<Arc<ModelSquare>> {
     // Kept before anything is read: what is read is as new as it, and a later change brings another one.
     let Some(snapshot) = services.settings.snapshot() else {
@@ -64,7 +62,7 @@ pub async fn model_square(services: &Services) -> Served<Arc<ModelSquare>> {
     // Whoever comes meanwhile waits, and computes nothing.
     let mut kept = services.square.0.lock().await;
     if let Some((of, square)) = &*kept
-        && std::ptr::addr_eq(Arc::as_ptr(of), Arc::as_ptr(&snapshot))
+        && Arc::ptr_eq(of, &snapshot)
     {
         return Ok(Arc::clone(square));
     }

@@ -122,7 +122,7 @@ pub async fn test(services: &Services, upstreams: &dyn Upstreams, id: ChannelId,
 /// Tests every enabled channel.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn test_all(services: &Services, upstreams: &dyn Upstreams) -> Served<TestAllResult> {
     let rows = channels::all(&services.db).await?.into_iter().filter(|row| row.enabled).take(MOST_TESTED);
     let tests = rows.map(|row| async move {

@@ -89,7 +89,7 @@ pub struct ChannelOverview {
 /// How all channels do.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn status(services: &Services, upstreams: &dyn Upstreams) -> Served<ChannelStatusList> {
     let rows = channels::all(&services.db).await?;
     Ok(ChannelStatusList { channels: statuses(services, upstreams, &rows).await? })

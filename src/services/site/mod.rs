@@ -85,7 +85,7 @@ impl JsonSchema for SettingsPatch {
 /// All settings as the database has them.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn read(services: &Services) -> Served<AllSettings> {
     let mut all = settings::load(&services.db).await?;
     all.announcement_html = all.announcement_html.map(|html| checks::harmless(&html));

@@ -23,7 +23,7 @@ pub struct SettingText {
 /// All settings as the database has them.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn texts(services: &Services) -> Served<Vec<SettingText>> {
     let stored = settings::load(&services.db).await?;
     let defaults = catalogue::default_settings(&services.db);

@@ -97,7 +97,7 @@ pub async fn get(services: &Services, id: UserId) -> Served<UserView> {
 /// The account with this name or address, in any case.
 ///
 /// # Errors
-/// When the database is ill.
+/// When the database fails.
 pub async fn named(services: &Services, account: &str) -> Served<Option<UserView>> {
     Ok(users::by_account(&services.db, account).await?.map(UserView::from))
 }

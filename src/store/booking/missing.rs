@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use actors::vocabulary::Cause;
+use actors::vocabulary::model::LONGEST_MODEL_NAME;
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 
@@ -13,9 +14,6 @@ use crate::store::db::Stored;
 use crate::store::locks::{Lock, Locks};
 use crate::store::missing_models::KeepFew;
 use crate::store::sums::raised;
-
-/// Characters of a name that could be a model's. Longer ones can neither be added nor mapped.
-const LONGEST_NAME: usize = 256;
 
 /// What one key asked for in vain.
 #[derive(Debug)]
@@ -101,10 +99,10 @@ pub(super) fn missing_of<'r>(times: &[Times<'r>]) -> Vec<MissingRow<'r>> {
     rows.into_values().collect()
 }
 
-/// Whether somebody could add or map a model of this name.
+/// Whether somebody could add or map a model of this name (`services::values::check::name` takes no other).
 fn could_be_a_model(name: &str) -> bool {
     !name.is_empty()
         && name.trim() == name
-        && name.chars().count() <= LONGEST_NAME
+        && name.chars().count() <= LONGEST_MODEL_NAME
         && !name.chars().any(|letter| letter.is_control() || letter == char::REPLACEMENT_CHARACTER)
 }

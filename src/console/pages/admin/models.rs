@@ -132,10 +132,9 @@ fn form(visit: &Visit, model: Option<&Model>, fields: &Fields, error: Option<&Se
 async fn dismiss(Admin(SignedIn { visit, actor }): Admin, fields: Fields) -> HttpResponse {
     let of = Dismissal { provider: fields.text("provider").to_owned(), model: fields.text("model").to_owned() };
     match missing::dismiss(visit.services(), &actor, &of).await {
-        Ok(()) => several::back(&visit, &fields, LIST, "dismissed", 1),
-        // Pressed twice, or by two admins.
-        Err(error) if std::ptr::eq(error.refusal, &NOT_FOUND) => several::back(&visit, &fields, LIST, "dismissed", 1),
-        Err(error) => visit.failure(&error),
+        // A name that is gone was dismissed before: pressed twice, or by two admins.
+        Err(error) if !std::ptr::eq(error.refusal, &NOT_FOUND) => visit.failure(&error),
+        _ => several::back(&visit, &fields, LIST, "dismissed", 1),
     }
 }
 
