@@ -203,7 +203,7 @@ def refusals(gateway, keys, cpu_seconds):
 def people(gateway, quick_upstream, upstream):
     """The keys these runs need, and the channels they ask."""
     price = {"inputPricePerMTok": 0.01, "outputPricePerMTok": 0.01}
-    gateway.call("POST", "/api/channels", {"name": "quick", "type": "claude", "apiKey": "sk-upstream", "models": [QUICK], "baseUrl": f"http://127.0.0.1:{quick_upstream}"})
+    quick = gateway.call("POST", "/api/channels", {"name": "quick", "type": "claude", "apiKey": "sk-upstream", "models": [QUICK], "baseUrl": f"http://127.0.0.1:{quick_upstream}"})["id"]
     gateway.call("POST", "/api/channels", {"name": "converted", "type": "openai", "openAiProtocol": "chat_completions", "apiKey": "sk-upstream", "models": [CONVERTED], "baseUrl": f"http://127.0.0.1:{upstream}"})
     gateway.call("POST", "/api/model-prices", {"provider": "claude", "model": QUICK, **price})
     gateway.call("POST", "/api/model-prices", {"provider": "openai", "model": CONVERTED, **price})
@@ -213,7 +213,8 @@ def people(gateway, quick_upstream, upstream):
         user = gateway.call("POST", "/api/users", account)["id"]
         if balance:
             gateway.call("PATCH", f"/api/users/{user}/quota", {"adjustUsd": balance, "reason": "bench"})
-        more = {"rateLimitRpm": 1} if name == "limited" else {}
+        # The first channel serves every model: without this the other user's requests would go to the provider that the large bodies keep busy.
+        more = {"limited": {"rateLimitRpm": 1}, "other": {"channelId": quick}}.get(name, {})
         keys[name] = gateway.call("POST", "/api/keys", {"name": "bench", "userId": user, **more})["key"]
     return keys
 
