@@ -18,8 +18,11 @@ use crate::supervision::{Crashed, Loss, VitalSigns, Vitals};
 use crate::usage_ledger::Backlog;
 use crate::vocabulary::{Limits, UserId};
 
-/// How often a request asks again when a gate crashed, died or retired under it.
+/// How often a request is lost with a gate that crashed, died or retired over it before it is refused. Who lost a place in
+/// line to somebody else's request asks again for as long as they would have waited.
 const ASKS: usize = 8;
+/// What a request waits after a crash: all that stood in line ask again, and need not do so in one moment.
+const CRASH_PAUSE: Duration = Duration::from_millis(5);
 /// Longest wait for a gate's first answer, which needs no I/O.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -94,7 +97,8 @@ impl UserGates {
     /// Why the request may not go on, or what stood in its way all the time.
     pub async fn admit(&self, ask: Ask, patience: Duration) -> Result<Hold, Refusal> {
         let until = tokio::time::Instant::now() + patience;
-        for _ in 0..ASKS {
+        let mut lost = 0;
+        while lost < ASKS {
             let addr = self.shelf.gate(ask.user);
             let asking = self.shelf.vitals.asking();
             let answered = addr.send(Admit(ask.clone())).timeout(ANSWER_DEADLINE).await;
@@ -106,13 +110,20 @@ impl UserGates {
                     if let Some(decision) = wait_in_line(&addr, queued, until).await {
                         return decision;
                     }
+                    lost += usize::from(tokio::time::Instant::now() >= until);
+                    tokio::time::sleep(CRASH_PAUSE).await;
                 }
                 Ok(Ok(Answer::Loading(read))) => {
                     if let Ok(Err(refusal)) = read.await {
                         return Err(refusal);
                     }
+                    lost += 1;
                 }
-                Ok(Ok(Answer::Retired) | Err(Crashed)) | Err(MailboxError::Closed) => {}
+                Ok(Ok(Answer::Retired)) => lost += 1,
+                Ok(Err(Crashed)) | Err(MailboxError::Closed) => {
+                    lost += 1;
+                    tokio::time::sleep(CRASH_PAUSE).await;
+                }
                 Err(MailboxError::Timeout) => break,
             }
         }
