@@ -38,7 +38,8 @@ pub(super) async fn run(environment: impl Fn(&str) -> Option<String>) -> Result<
 /// The environment's, but for its databases: the demo has its own directory.
 fn config(environment: impl Fn(&str) -> Option<String>) -> Result<Config, CommandError> {
     let ignored = ["DATABASE_URL", "REDIS_URL", "APP_SECRET", "APP_SECRET_PREVIOUS"];
-    let mut config = Config::read(|name| environment(name).filter(|_| !ignored.contains(&name)))?;
+    let is_ignored = |name: &str| ignored.contains(&name.strip_suffix("_FILE").unwrap_or(name));
+    let mut config = Config::read(|name| environment(name).filter(|_| !is_ignored(name)))?;
     config.data_dir = config.data_dir.join("demo");
     if config.setup_code.is_none() && config.listens_beyond_loopback() {
         let code = crate::secrets::random_base62(16).map_err(|error| CommandError::Other(error.to_string()))?;

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod demo;
+mod health;
 mod reconcile;
 mod serve;
 mod user;
@@ -44,6 +45,8 @@ enum Command {
         #[command(subcommand)]
         command: user::UserCommand,
     },
+    /// Ask the process that runs with this environment whether it can relay; exit 1 if not
+    Health,
     /// Check that every balance is the sum of its ledger; exit 1 if one is not
     Reconcile,
 }
@@ -99,6 +102,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
             Ok(ExitCode::SUCCESS)
         }
         Command::User { command } => user::run(&Config::read(environment)?, command).await,
+        Command::Health => health::run(Config::listen(environment)?).await,
         Command::Reconcile => reconcile::run(&Config::read(environment)?).await,
     }
 }

@@ -1,6 +1,7 @@
 //! What the process is told by its environment, read once from a passed-in source.
 
 mod proxies;
+mod secret_files;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 pub use proxies::TrustedProxies;
+use secret_files::SecretFiles;
 
 /// Shortest secret, in `APP_SECRET` and in its file.
 pub const LEAST_SECRET_BYTES: usize = 32;
@@ -103,7 +105,9 @@ impl Config {
     /// # Errors
     /// Names the first variable that is wrong, and says why.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, BadConfig> {
-        let get = |name: &str| get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let get = trimmed(get);
+        let files = SecretFiles::read(&get)?;
+        let get = |name: &str| files.get(name).or_else(|| get(name));
         if get("REDIS_URL").is_some() {
             return Err(bad("REDIS_URL", "running several instances over Redis is not built yet; unset it"));
         }
@@ -119,7 +123,7 @@ impl Config {
         }
         let previous = get("APP_SECRET_PREVIOUS").unwrap_or_default();
         Ok(Self {
-            listen: SocketAddr::new(listen_address(&get)?, parsed(&get, "PORT", 3000, "a port number")?),
+            listen: listen(&get)?,
             data_dir,
             database_url: database_url.map(SecretString::from),
             database_pool_size: parsed(&get, "DATABASE_POOL_SIZE", 20, "a number of connections, 1 or more").and_then(
@@ -139,6 +143,14 @@ impl Config {
         })
     }
 
+    /// Where a process with this environment listens. Asks for nothing else, so that a probe needs no secrets.
+    ///
+    /// # Errors
+    /// When `HOST` or `PORT` is wrong.
+    pub fn listen(get: impl Fn(&str) -> Option<String>) -> Result<SocketAddr, BadConfig> {
+        listen(&trimmed(get))
+    }
+
     /// How log lines look, by `LOG_FORMAT`.
     ///
     /// # Errors
@@ -155,6 +167,11 @@ impl Config {
     pub fn listens_beyond_loopback(&self) -> bool {
         !self.listen.ip().is_loopback()
     }
+}
+
+/// Values without blanks around them; blank ones count as not set.
+fn trimmed(get: impl Fn(&str) -> Option<String>) -> impl Fn(&str) -> Option<String> {
+    move |name| get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
 fn bad(variable: &'static str, problem: &str) -> BadConfig {
@@ -179,6 +196,10 @@ fn seconds(get: &impl Fn(&str) -> Option<String>, name: &'static str, default: u
         .filter(|seconds| (0.0..=86_400.0).contains(seconds))
         .map(Duration::from_secs_f64)
         .ok_or_else(|| bad(name, "seconds, from 0 to 86400"))
+}
+
+fn listen(get: &impl Fn(&str) -> Option<String>) -> Result<SocketAddr, BadConfig> {
+    Ok(SocketAddr::new(listen_address(get)?, parsed(get, "PORT", 3000, "a port number")?))
 }
 
 /// `HOST`; else `HOSTNAME` where it is an IP address (containers set it to a name); else loopback.
