@@ -89,6 +89,10 @@ refusals! {
     NOT_ALLOWED = Forbidden, "forbidden", "You are not allowed to do this", "您没有执行此操作的权限";
     /// Another site made the browser send this.
     CROSS_SITE = Forbidden, "cross_site", "This request came from another site", "此请求来自其他网站，已被拒绝";
+    /// The page has another address than the one the browser's request arrived at: another site, or a proxy that changes `Host`.
+    OTHER_ORIGIN = Forbidden, "cross_site",
+        "This request came from a page at {origin} (Origin), but was sent to {host} (Host). If both are this site, let the proxy in front of it pass the browser's Host on (nginx: proxy_set_header Host $http_host;) or set siteUrl to the address that people open",
+        "此请求来自 {origin} 的页面（Origin），但发送到了 {host}（Host）。如果两者都是本站，请让前面的反向代理传递浏览器的 Host（nginx：proxy_set_header Host $http_host;），或将 siteUrl 设为用户打开的地址";
     /// Nothing there.
     NOT_FOUND = NotFound, "not_found", "Not found", "未找到";
     /// The path has no such method.

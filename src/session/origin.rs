@@ -8,8 +8,8 @@ use actix_web::http::header::ORIGIN;
 use url::Url;
 
 use super::Doorstep;
-use super::site::hosts;
-use crate::services::error::CROSS_SITE;
+use super::site::{hosts, sent_to};
+use crate::services::error::{CROSS_SITE, OTHER_ORIGIN};
 use crate::services::{Served, ServiceError};
 
 /// Passes requests that only read, come from our own pages, or come from no page at all.
@@ -23,13 +23,22 @@ pub(super) fn check(request: &HttpRequest, doorstep: &Doorstep) -> Served<()> {
     let header =
         |name| request.headers().get(name).map(|value: &actix_web::http::header::HeaderValue| value.to_str().unwrap_or("null"));
     let origin = header(ORIGIN.as_str());
-    let own = match header("sec-fetch-site") {
-        Some("same-origin" | "none") => true,
-        Some("same-site") => origin.is_some_and(|origin| is_own(request, doorstep, origin)),
-        Some(_) => false,
-        None => origin.is_none_or(|origin| is_own(request, doorstep, origin)),
-    };
-    if own { Ok(()) } else { Err(ServiceError::new(&CROSS_SITE)) }
+    match (header("sec-fetch-site"), origin) {
+        (Some("same-origin" | "none"), _) | (None, None) => Ok(()),
+        (Some("same-site") | None, Some(origin)) if is_own(request, doorstep, origin) => Ok(()),
+        (_, Some(origin)) => Err(from_elsewhere(request, doorstep, origin)),
+        (Some(_), None) => Err(ServiceError::new(&CROSS_SITE)),
+    }
+}
+
+/// The refusal with both addresses: behind a proxy that passes its own `Host` they differ for everybody, and that is how an
+/// operator learns why nobody can sign in.
+fn from_elsewhere(request: &HttpRequest, doorstep: &Doorstep, origin: &str) -> ServiceError {
+    let origin = Url::parse(origin).ok().filter(Url::has_host).map(|origin| origin.origin().ascii_serialization());
+    match (origin, sent_to(request, &doorstep.proxies)) {
+        (Some(origin), Some(host)) => ServiceError::new(&OTHER_ORIGIN).with("origin", origin).with("host", host),
+        _ => ServiceError::new(&CROSS_SITE),
+    }
 }
 
 /// Whether `origin` is the host this request was sent to, or the configured address of the site.

@@ -15,9 +15,17 @@ pub fn address(request: &HttpRequest, doorstep: &Doorstep) -> String {
     if let Some(site) = doorstep.services.settings.settings().site_url.filter(|site| !site.is_empty()) {
         return site.trim_end_matches('/').to_owned();
     }
-    let scheme = if Client::of(request, &doorstep.proxies).secure { "https" } else { "http" };
-    let named = hosts(request, &doorstep.proxies).iter().find_map(|host| origin(scheme, host));
-    named.unwrap_or_else(|| format!("{scheme}://{}", request.app_config().local_addr()))
+    let sent_to = sent_to(request, &doorstep.proxies);
+    sent_to.unwrap_or_else(|| format!("{}://{}", scheme(request, &doorstep.proxies), request.app_config().local_addr()))
+}
+
+/// Scheme, host and port that this request was sent to, as the best of those that know say; `None` where nobody says one.
+pub(super) fn sent_to(request: &HttpRequest, proxies: &TrustedProxies) -> Option<String> {
+    hosts(request, proxies).iter().find_map(|host| origin(scheme(request, proxies), host))
+}
+
+fn scheme(request: &HttpRequest, proxies: &TrustedProxies) -> &'static str {
+    if Client::of(request, proxies).secure { "https" } else { "http" }
 }
 
 /// The hosts that this request may have been sent to, best first: what a trusted proxy says, what the client says. Empty

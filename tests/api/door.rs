@@ -64,6 +64,12 @@ async fn changes_made_by_other_sites_are_refused() {
         with(&headers).patch("/api/me", change.clone()).await.refused(403, "cross_site");
         with(&headers).get("/api/me").await.expects(200);
     }
+    let behind_a_proxy = with(&[("origin", "https://gate.example")]);
+    let told = behind_a_proxy.patch("/api/me", change.clone()).await.refused(403, "cross_site");
+    let told = told["error"].as_str().unwrap();
+    for part in ["https://gate.example", own.as_str(), "proxy_set_header Host", "siteUrl"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
     for headers in
         [vec![], vec![("sec-fetch-site", "same-origin")], vec![("sec-fetch-site", "none")], vec![("origin", own.as_str())]]
     {

@@ -60,6 +60,23 @@ on_both! {
         gateway.stop().await;
     }
 
+    async fn health_says_what_readiness_says_and_reads_no_secret(storage: Storage) {
+        let (world, gateway) = World::start(storage, 0).await;
+        let address = gateway.address().to_owned();
+        let (host, port) = address.rsplit_once(':').unwrap();
+        // As a container's own check runs it: nothing of the environment is needed but where the process listens.
+        let broken = [("APP_SECRET_FILE", "/nowhere"), ("DATABASE_URL", "nonsense")];
+        let ask = |port: &str| world.runs(&["health"], &[&[("HOST", host), ("PORT", port)], &broken[..]].concat());
+        assert_eq!(ask(port), (true, "ready\n".to_owned()));
+        gateway.signals("-STOP");
+        let (fine, told) = ask(port);
+        assert!(!fine && told.contains("did not answer within 4 s"), "{told}");
+        gateway.signals("-CONT");
+        gateway.kill().await;
+        let (fine, told) = ask(port);
+        assert!(!fine && told.contains("nothing answers at"), "{told}");
+    }
+
     async fn redis_is_refused_until_it_is_built(storage: Storage) {
         let world = World::untouched(storage).await;
         let (fine, said) = world.runs(&["serve"], &[("REDIS_URL", "redis://127.0.0.1:6379")]);

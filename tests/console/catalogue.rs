@@ -193,3 +193,22 @@ async fn deleted_after_asking_once(world: &World, admin: &Visitor, first: &str, 
     assert_eq!(world.books().number("SELECT count(*) FROM model_mappings").await, 0);
     assert!(admin.get("/admin/mappings").await.text(".empty b").contains("No mappings yet"));
 }
+
+#[actix_web::test]
+async fn a_mapping_to_channels_that_nobody_has_made_is_kept_and_marked() {
+    let world = World::start();
+    let admin = world.admin().await;
+    channel(&world, &admin, "one", "claude", &["claude-up"]).await;
+    let channels = admin.api(Method::GET, "/api/channels", Value::Null).await;
+    for channel in channels["rows"].as_array().unwrap().iter().filter(|channel| channel["type"] == "openai") {
+        admin.api(Method::DELETE, &format!("/api/channels/{}", channel["id"]), Value::Null).await;
+    }
+    for target in ["claude", "openai"] {
+        let mapping = [("provider", "claude"), ("targetProvider", target), ("inboundModels", target), ("upstreamModel", "up")];
+        admin.submit(&admin.get("/admin/mappings/new").await, "form.panel", &mapping).await;
+    }
+    let list = admin.get("/admin/mappings").await.shown();
+    let mut channels: Vec<String> = list.rows().iter().map(|row| row.cell("Channels").to_owned()).collect();
+    channels.sort();
+    assert_eq!(channels, ["All Claude channels", "No channel"]);
+}

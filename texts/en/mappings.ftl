@@ -36,3 +36,4 @@ mappings-done-removed = { $count ->
 mappings-remove-ask = Delete the mapping of { $name }?
 mappings-remove-ask-several = Delete { $count } mappings?
 mappings-remove-hint = Clients that ask for these names are served under them from now on, if a channel has them, or refused.
+mappings-unserved = No channel

@@ -24,3 +24,4 @@ mappings-done-removed = 已删除 { $count } 条映射。
 mappings-remove-ask = 删除 { $name } 的映射？
 mappings-remove-ask-several = 删除 { $count } 条映射？
 mappings-remove-hint = 此后请求这些名称的客户端将按原名称转发；如果没有渠道提供，请求会被拒绝。
+mappings-unserved = 无可用渠道
