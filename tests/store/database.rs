@@ -101,7 +101,7 @@ impl Database {
         }
     }
 
-    /// A user with a quota and one key (`id + 1000`) whose digest is 64 times the id's last digit.
+    /// A user with a quota and one key (`id + 1000`) whose digest is 64 times the id's digit, or ends in the id.
     pub(crate) async fn user(&self, id: i64, quota_nanos: i64) {
         self.run(&format!(
             "INSERT INTO users (id, username, email, password_hash, role, status, quota_nanos, created_at, updated_at) \
@@ -113,7 +113,7 @@ impl Database {
              VALUES ({id}, {id}, 1, 'adjustment', {quota_nanos}, {quota_nanos})"
         ))
         .await;
-        let digest = (id % 10).to_string().repeat(64);
+        let digest = if id < 10 { id.to_string().repeat(64) } else { format!("{id:0>64}") };
         self.run(&format!(
             "INSERT INTO api_keys (id, user_id, name, prefix, digest, status, models, allowed_ips, created_at, updated_at) \
              VALUES ({}, {id}, 'key', 'sk-relay-test', '{digest}', 'active', '[]', '[]', 1, 1)",
