@@ -1,5 +1,6 @@
 //! What the process is told by its environment, read once from a passed-in source.
 
+mod database_url;
 mod proxies;
 mod secret_files;
 
@@ -112,7 +113,7 @@ impl Config {
             return Err(bad("REDIS_URL", "running several instances over Redis is not built yet; unset it"));
         }
         let data_dir = PathBuf::from(get("DATA_DIR").unwrap_or_else(|| "data".to_owned()));
-        let database_url = get("DATABASE_URL").map(checked_database_url).transpose()?;
+        let database_url = get("DATABASE_URL").map(database_url::checked).transpose()?;
         let app_secret = get("APP_SECRET").map(checked_secret).transpose()?;
         let is_postgres = database_url.as_ref().is_some_and(|url| url.starts_with("postgres"));
         if is_postgres && app_secret.is_none() {
@@ -210,13 +211,6 @@ fn listen_address(get: &impl Fn(&str) -> Option<String>) -> Result<IpAddr, BadCo
     }
     let hostname = get("HOSTNAME").and_then(|name| name.parse().ok());
     Ok(hostname.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)))
-}
-
-fn checked_database_url(url: String) -> Result<String, BadConfig> {
-    if ["sqlite:", "postgres://", "postgresql://"].iter().any(|start| url.starts_with(start)) {
-        return Ok(url);
-    }
-    Err(bad("DATABASE_URL", "a URL that starts with sqlite:// or postgres://"))
 }
 
 fn checked_secret(secret: String) -> Result<String, BadConfig> {
