@@ -12,7 +12,7 @@ use crate::vocabulary::{Counted, KeyDigest, KeyId, KeyRecord, Nanos, Receipt, Us
 
 /// The database did not answer, or not in a way we understand. Never the caller's fault.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("storage is ill: {0}")]
+#[error("{0}")]
 pub struct StorageIll(pub String);
 
 /// What changed in the database, told to every process that caches it.

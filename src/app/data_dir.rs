@@ -167,14 +167,17 @@ impl DataDir {
 /// # Errors
 /// When a link or something else that is no file stands in its place.
 pub(super) fn own_database(url: &str) -> Result<(), BadDataDir> {
+    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
     let Some(path) = file_of(url) else { return Ok(()) };
     // An address that the operator wrote may lead over links; the directory's own files may not.
     let path = fs::canonicalize(&path).unwrap_or(path);
     let beside = |end: &str| PathBuf::from(format!("{}{end}", path.display()));
     let made = files::open(&path, OpenOptions::new().read(true).write(true).create(true).truncate(false)).map(drop);
     let done = match made {
-        // SQLite says better what is missing.
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(()),
+        // Opening the database says better what is missing.
+        Err(error) if matches!(error.kind(), NotFound | PermissionDenied | NotADirectory | IsADirectory | ReadOnlyFilesystem) => {
+            Ok(())
+        }
         done => done,
     };
     done.and_then(|()| ["-wal", "-shm", "-journal"].iter().try_for_each(|end| files::tighten(&beside(end))))

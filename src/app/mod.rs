@@ -25,7 +25,7 @@ use crate::secrets::Sealer;
 use crate::services::passwords::Passwords;
 use crate::services::throttle::Throttles;
 use crate::services::{CurrentSettings, ServiceError, Services, SetupGate};
-use crate::store::{Booking, CatalogueStore, Db, StoreError, sealed, users};
+use crate::store::{Booking, CatalogueStore, Db, StoreError, UnusableDatabase, sealed, users};
 
 pub use data_dir::{BadDataDir, DataDir};
 pub use serving::Running;
@@ -39,7 +39,10 @@ pub enum StartError {
     /// The data directory.
     #[error(transparent)]
     DataDir(#[from] BadDataDir),
-    /// The database.
+    /// The database: nobody lets us in, or its tables cannot be brought up to date.
+    #[error(transparent)]
+    Unusable(#[from] UnusableDatabase),
+    /// The database, once it was open.
     #[error("the database cannot be used: {0}")]
     Database(#[from] StoreError),
     /// The secret is another one than that which the database was written with.
@@ -48,9 +51,6 @@ pub enum StartError {
          were stored under, or name that in APP_SECRET_PREVIOUS; if it is lost for good, README.md says how to go on without them"
     )]
     ForeignSecret(usize),
-    /// Its migrations.
-    #[error("the database could not be migrated: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
     /// The journal, or what it had to book.
     #[error("the usage journal could not be replayed: {0}")]
     Journal(String),

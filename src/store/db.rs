@@ -4,31 +4,27 @@
 //! opened on a thread of its own that lives as long as the process, never on an HTTP worker; the queries
 //! themselves may run anywhere. SQLite has one writer (WAL, `BEGIN IMMEDIATE`) and readers apart.
 
+mod opening;
+
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actors::ports::StorageIll;
+use sqlx::migrate::MigrateError;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use tokio::runtime::Handle;
+
+use super::unusable::{self, Target, UnusableDatabase, plain};
+
+pub use opening::file_of;
 
 /// Longest wait for a free connection.
 const ACQUIRE_DEADLINE: Duration = Duration::from_secs(5);
-/// Longest run of one statement.
-const STATEMENT_DEADLINE: &str = "20s";
 /// How a transaction begins on PostgreSQL that reads one moment.
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-/// Readers beside SQLite's one writer.
-const SQLITE_READERS: u32 = 4;
-/// SQLite's page cache of the writer, in KiB (negative by SQLite's rule): the ends of all indexes that grow.
-const WRITER_CACHE: &str = "-16384";
-/// Pages in the WAL before they are written back: 16 MiB. A page that many transactions touch is written back once.
-const CHECKPOINT_PAGES: &str = "4096";
-/// Rows that SQLite's thread may be ahead of who reads them: those of one statement of a booking.
-const WRITER_ROWS: usize = 256;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -42,7 +38,7 @@ pub enum StoreError {
     #[error("still referenced, or a missing reference")]
     Reference,
     /// The database did not answer, or not in a way we understand.
-    #[error("storage is ill: {0}")]
+    #[error("the database did not do what was asked of it: {}", plain(.0))]
     Ill(sqlx::Error),
 }
 
@@ -80,8 +76,8 @@ pub struct Db {
 
 #[derive(Clone, Debug)]
 enum Pools {
-    Lite { readers: SqlitePool, writer: SqlitePool, directory: PathBuf },
-    Pg { pool: PgPool, reactor: Handle },
+    Lite { readers: SqlitePool, writer: SqlitePool, file: PathBuf, directory: PathBuf },
+    Pg { pool: PgPool, reactor: Handle, target: Arc<Target> },
 }
 
 /// What a database says of itself.
@@ -171,10 +167,13 @@ pub(crate) use {on_both, read, snapshot, write};
 impl Db {
     /// Opens (and for SQLite creates) the database at `url`. Does not migrate.
     ///
+    /// A PostgreSQL that is not there yet is waited for, 5 s at most; one that refuses us is not.
+    ///
     /// # Errors
-    /// When the URL is of neither database, or nobody answers there.
-    pub async fn open(url: &str, pool_size: u32) -> Stored<Self> {
-        let pools = if url.starts_with("sqlite:") { open_sqlite(url).await? } else { open_postgres(url, pool_size).await? };
+    /// When there is none, or it lets nobody in: says where, why, and what can be done.
+    pub async fn open(url: &str, pool_size: u32) -> Result<Self, UnusableDatabase> {
+        let pools =
+            if url.starts_with("sqlite:") { opening::sqlite(url).await? } else { opening::postgres(url, pool_size).await? };
         Ok(Self { pools })
     }
 
@@ -189,14 +188,34 @@ impl Db {
     ///
     /// # Errors
     /// When a migration fails; then nothing of it stays.
-    pub async fn migrate(&self, lock_dir: &Path) -> Result<(), sqlx::migrate::MigrateError> {
+    pub async fn migrate(&self, lock_dir: &Path) -> Result<(), UnusableDatabase> {
+        self.run_migrations(lock_dir).await.map_err(|error| self.unmigrated(&error))
+    }
+
+    /// Why the migrations did not run, with what this database says about it.
+    fn unmigrated(&self, error: &MigrateError) -> UnusableDatabase {
+        let refused = match error {
+            MigrateError::Execute(refused) | MigrateError::ExecuteMigration(refused, _) => Some(refused),
+            _ => None,
+        };
+        match (&self.pools, refused) {
+            (Pools::Lite { file, .. }, Some(refused)) => UnusableDatabase::embedded(file, refused),
+            (Pools::Lite { file, .. }, None) => UnusableDatabase::new(unusable::file(file), unusable::migration(error)),
+            (Pools::Pg { target, .. }, refused) => {
+                let reason = refused.and_then(|refused| target.migration(refused));
+                UnusableDatabase::new(target, reason.unwrap_or_else(|| unusable::migration(error)))
+            }
+        }
+    }
+
+    async fn run_migrations(&self, lock_dir: &Path) -> Result<(), MigrateError> {
         match &self.pools {
             Pools::Lite { writer, .. } => {
                 let lock = crate::files::open_lock(&lock_dir.join("migrate.lock")).map_err(sqlx::Error::Io)?;
                 lock.lock().map_err(sqlx::Error::Io)?;
                 MIGRATIONS.run(writer).await?;
             }
-            Pools::Pg { pool, reactor } => {
+            Pools::Pg { pool, reactor, .. } => {
                 let pool = pool.clone();
                 let run = reactor.spawn(async move {
                     // On a connection of its own: a large table takes longer than a statement may.
@@ -260,7 +279,7 @@ impl Db {
     pub(super) async fn reader(&self) -> Stored<Reader> {
         match &self.pools {
             Pools::Lite { readers, .. } => Ok(Reader::Lite(readers.acquire().await?)),
-            Pools::Pg { pool, reactor } => {
+            Pools::Pg { pool, reactor, .. } => {
                 let pool = pool.clone();
                 let acquired = reactor.spawn(async move { pool.acquire().await }).await;
                 Ok(Reader::Pg(acquired.map_err(|_| sqlx::Error::WorkerCrashed)??))
@@ -271,7 +290,7 @@ impl Db {
     pub(super) async fn begin_snapshot(&self) -> Stored<Writer> {
         match &self.pools {
             Pools::Lite { readers, .. } => Ok(Writer::Lite(readers.begin().await?)),
-            Pools::Pg { pool, reactor } => {
+            Pools::Pg { pool, reactor, .. } => {
                 let pool = pool.clone();
                 let begun = reactor.spawn(async move { pool.begin_with(SNAPSHOT).await }).await;
                 Ok(Writer::Pg(begun.map_err(|_| sqlx::Error::WorkerCrashed)??))
@@ -282,72 +301,11 @@ impl Db {
     pub(super) async fn begin(&self) -> Stored<Writer> {
         match &self.pools {
             Pools::Lite { writer, .. } => Ok(Writer::Lite(writer.begin_with("BEGIN IMMEDIATE").await?)),
-            Pools::Pg { pool, reactor } => {
+            Pools::Pg { pool, reactor, .. } => {
                 let pool = pool.clone();
                 let begun = reactor.spawn(async move { pool.begin().await }).await;
                 Ok(Writer::Pg(begun.map_err(|_| sqlx::Error::WorkerCrashed)??))
             }
         }
     }
-}
-
-/// The file of an embedded database.
-pub fn file_of(url: &str) -> Option<PathBuf> {
-    if !url.starts_with("sqlite:") || [":memory:", "mode=memory"].iter().any(|in_memory| url.contains(in_memory)) {
-        return None;
-    }
-    SqliteConnectOptions::from_str(url).ok().map(|options| options.get_filename().to_owned())
-}
-
-async fn open_sqlite(url: &str) -> Stored<Pools> {
-    let options = SqliteConnectOptions::from_str(url)?
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Normal)
-        .busy_timeout(Duration::from_secs(5))
-        .foreign_keys(true)
-        .statement_cache_capacity(200)
-        .optimize_on_close(true, None);
-    let directory = options.get_filename().parent().filter(|path| !path.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new(".")).to_owned();
-    let pool = |size| {
-        let pool = SqlitePoolOptions::new().max_connections(size).acquire_timeout(ACQUIRE_DEADLINE);
-        pool.after_release(|connection, _| Box::pin(is_sound(connection)))
-    };
-    let writing = options.clone().pragma("cache_size", WRITER_CACHE).pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
-    let writer = pool(1).connect_with(writing.row_buffer_size(WRITER_ROWS)).await?;
-    let readers = pool(SQLITE_READERS).connect_with(options.read_only(true)).await?;
-    Ok(Pools::Lite { readers, writer, directory })
-}
-
-async fn open_postgres(url: &str, pool_size: u32) -> Stored<Pools> {
-    let options =
-        PgConnectOptions::from_str(url)?.application_name("api-proxy").options([("statement_timeout", STATEMENT_DEADLINE)]);
-    let reactor = start_reactor()?;
-    let connecting = reactor.spawn(async move {
-        let pool = PgPoolOptions::new().max_connections(pool_size).acquire_timeout(ACQUIRE_DEADLINE);
-        pool.after_release(|connection, _| Box::pin(is_sound(connection))).connect_with(options).await
-    });
-    let pool = connecting.await.map_err(|_| sqlx::Error::WorkerCrashed)??;
-    Ok(Pools::Pg { pool, reactor })
-}
-
-/// Whether a connection that comes back may be used again: one that is still inside a transaction may not. A full disk ends
-/// a transaction inside the database, its rollback then fails, and to the driver the transaction goes on for ever. The pool
-/// closes such a connection and opens another.
-async fn is_sound<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
-    if connection.is_in_transaction() {
-        // A rollback may be on its way.
-        connection.ping().await?;
-    }
-    Ok(!connection.is_in_transaction())
-}
-
-/// Starts the thread whose reactor owns PostgreSQL's sockets.
-fn start_reactor() -> Stored<Handle> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(sqlx::Error::Io)?;
-    let handle = runtime.handle().clone();
-    let run = move || runtime.block_on(std::future::pending::<()>());
-    std::thread::Builder::new().name("storage".to_owned()).spawn(run).map_err(sqlx::Error::Io)?;
-    Ok(handle)
 }

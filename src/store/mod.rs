@@ -42,6 +42,7 @@ mod sums;
 pub mod traffic;
 pub mod trail;
 pub mod trends;
+mod unusable;
 pub mod users;
 
 pub use audit::AuditRow;
@@ -50,3 +51,4 @@ pub use db::{Db, StoreError, Stored};
 pub use paging::{Sorts, Window};
 pub use source::CatalogueStore;
 pub use trail::Trail;
+pub use unusable::UnusableDatabase;

@@ -89,6 +89,14 @@ impl Database {
         }
     }
 
+    /// What the server calls it.
+    pub(crate) async fn name(&self) -> String {
+        match &self.raw {
+            Raw::Lite(_) => "main".to_owned(),
+            Raw::Pg(pool) => sqlx::query_scalar("SELECT CAST(current_database() AS TEXT)").fetch_one(pool).await.unwrap(),
+        }
+    }
+
     /// The one number a query gives.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         let query = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT CAST(coalesce(({sql}), 0) AS BIGINT)")));

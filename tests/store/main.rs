@@ -14,3 +14,4 @@ mod refusals;
 mod reports;
 mod retention;
 mod trends;
+mod unusable;
