@@ -259,7 +259,7 @@ mod tests {
     fn the_place_is_named_and_the_password_is_not() {
         let named = target("postgres://alice:hush@db.example:6432/books").to_string();
         assert_eq!(named, "the PostgreSQL database \"books\" on db.example:6432");
-        let named = target("postgres://alice:hush@/books?host=/var/run/postgresql&port=5433").to_string();
+        let named = target("postgres:///books?host=/var/run/postgresql&port=5433&user=alice&password=hush").to_string();
         assert_eq!(named, "the PostgreSQL database \"books\" on the socket in /var/run/postgresql, port 5433");
     }
 
