@@ -134,6 +134,15 @@ pub enum Entry {
     Counted(Arc<Counted>),
 }
 
+/// What a journal was given since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Requests that ended.
+    pub requests: u64,
+    /// Bytes of all entries.
+    pub bytes: u64,
+}
+
 /// The append-only file behind the ledger, read back as the queue of what is still to be booked.
 /// Used by one actor on its own thread, so its calls may block.
 pub trait Journal: Send {
@@ -151,6 +160,8 @@ pub trait Journal: Send {
     fn sync(&mut self) -> io::Result<()>;
     /// Bytes on disk.
     fn size(&self) -> u64;
+    /// What was appended since it was opened.
+    fn written(&self) -> Written;
     /// Makes sure of the disk space that requests under way will need, as far as there is any.
     fn secure(&mut self) -> Room;
     /// Appends nothing, to learn whether appending works.

@@ -16,11 +16,12 @@ const SECRET_CHARS: usize = 48;
 /// Largest file that may hold the secret.
 const MOST_SECRET_BYTES: u64 = 64 << 10;
 /// What the process keeps in its directory, beside the journal's own.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "api-proxy.db",
     "api-proxy.db-wal",
     "api-proxy.db-shm",
     "api-proxy.db-journal",
+    "api-proxy.db.lock",
     "app-secret",
     "instance.lock",
     "migrate.lock",

@@ -2,6 +2,7 @@
 
 mod chores;
 mod data_dir;
+mod instance;
 mod live_entries;
 mod process;
 mod serving;
@@ -28,6 +29,7 @@ use crate::services::{CurrentSettings, ServiceError, Services, SetupGate};
 use crate::store::{Booking, CatalogueStore, Db, StoreError, UnusableDatabase, sealed, users};
 
 pub use data_dir::{BadDataDir, DataDir};
+use instance::Instance;
 pub use serving::Running;
 
 /// How long a user's gate stays without requests.
@@ -86,11 +88,33 @@ pub struct Storage {
     pub sealer: Sealer,
 }
 
-/// Opens and migrates the database.
+/// Opens and migrates the database, also beside a process that serves from it.
 ///
 /// # Errors
 /// When it cannot be used.
 pub async fn open_storage(config: &Config) -> Result<Storage, StartError> {
+    let storage = open_unchanged(config).await?;
+    storage.bring_up_to_date().await?;
+    Ok(storage)
+}
+
+/// Opens and migrates the database, and writes an embedded one anew: the bytes it took before and takes now. `None` = it is
+/// PostgreSQL, and needs none of this.
+///
+/// # Errors
+/// When it cannot be used, or a process serves from it.
+pub async fn vacuum(config: &Config) -> Result<(i64, Option<i64>), StartError> {
+    let storage = open_unchanged(config).await?;
+    let _alone = Instance::claim(&storage).await?;
+    storage.bring_up_to_date().await?;
+    let before = storage.db.describe().await?.bytes;
+    let is_anew = storage.db.vacuum().await?;
+    let after = if is_anew { Some(storage.db.describe().await?.bytes) } else { None };
+    Ok((before, after))
+}
+
+/// Opens the database and writes nothing.
+async fn open_unchanged(config: &Config) -> Result<Storage, StartError> {
     use secrecy::ExposeSecret;
     let data_dir = DataDir::open(&config.data_dir)?;
     let secret = match &config.app_secret {
@@ -101,12 +125,18 @@ pub async fn open_storage(config: &Config) -> Result<Storage, StartError> {
     let url = config.database_url.as_ref().map_or_else(|| data_dir.database_url(), |url| url.expose_secret().to_owned());
     data_dir::own_database(&url)?;
     let db = Db::open(&url, config.database_pool_size).await?;
-    // Before the migrations: with another secret nothing is to be written, either.
-    if let (sealed @ 1.., 0) = sealed::opened(&db, &sealer).await? {
-        return Err(StartError::ForeignSecret(sealed));
-    }
-    db.migrate(data_dir.path()).await?;
     Ok(Storage { data_dir, db, sealer })
+}
+
+impl Storage {
+    async fn bring_up_to_date(&self) -> Result<(), StartError> {
+        // Before the migrations: with another secret nothing is to be written, either.
+        if let (sealed @ 1.., 0) = sealed::opened(&self.db, &self.sealer).await? {
+            return Err(StartError::ForeignSecret(sealed));
+        }
+        self.db.migrate(self.data_dir.path()).await?;
+        Ok(())
+    }
 }
 
 /// Starts everything. Must run inside an actix system. Requests are accepted when this returns.
@@ -114,8 +144,10 @@ pub async fn open_storage(config: &Config) -> Result<Storage, StartError> {
 /// # Errors
 /// Why it cannot start; nothing is left running then.
 pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, StartError> {
-    let storage = open_storage(&config).await?;
-    let instance = storage.data_dir.claim()?;
+    let storage = open_unchanged(&config).await?;
+    // Before anything is written: two processes with limits, slots and held money of their own would let pass twice of all.
+    let instance = Instance::claim(&storage).await?;
+    storage.bring_up_to_date().await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids = Arc::new(IdMaker::new(fastrand::i64(..)));
     let cellar = start_cellar(&config, &storage, &ids, &clock, faults).await?;
@@ -135,6 +167,9 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
         square: Arc::default(),
         watching: Arc::default(),
     };
+    if services.settings.settings().log_retention_days == 0 {
+        tracing::info!("the request log is kept for ever (logRetentionDays is 0); /admin/system shows what it takes");
+    }
     let capacity =
         Capacity::of_this_machine().map_err(|error| StartError::Io { what: "the system starts no thread".to_owned(), error })?;
     let in_flight = Arc::new(AtomicUsize::new(0));

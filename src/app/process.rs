@@ -10,11 +10,14 @@ use actors::usage_ledger::LedgerState;
 use actors::user_gate::GateState;
 use actors::vocabulary::{Nanos, UserId};
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use crate::services::books::{Books, MOST_ASIDE};
+use crate::services::growth;
 use crate::services::system::{ActorFigures, Figures, HoldFigures, MOST_HOLDS, System, Traffic};
 use crate::services::values::Usd;
 use crate::services::{News, Served, ServiceError};
+use crate::store::Exclusivity;
 use crate::telemetry;
 
 /// Puts changes in force through the actors.
@@ -32,6 +35,7 @@ pub(super) struct Process {
     pub(super) cellar: Cellar,
     pub(super) started_at: i64,
     pub(super) in_flight: Arc<AtomicUsize>,
+    pub(super) exclusivity: watch::Receiver<Exclusivity>,
 }
 
 #[async_trait]
@@ -42,6 +46,10 @@ impl System for Process {
 
     fn can_relay(&self) -> bool {
         self.cellar.ledger.can_record()
+    }
+
+    fn exclusivity(&self) -> Exclusivity {
+        self.exclusivity.borrow().clone()
     }
 
     fn books(&self) -> Books {
@@ -67,6 +75,8 @@ impl System for Process {
             in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             unwritten_receipts: ledger.backlog,
             journal_bytes: ledger.journal_bytes,
+            journal_bytes_per_request: (ledger.written.requests >= growth::FEWEST)
+                .then(|| ledger.written.bytes / ledger.written.requests),
             books: books_of(ledger),
             active_users: gates.len() as u64,
             cached_keys: self.cellar.cache.cached_keys() as u64,

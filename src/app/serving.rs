@@ -17,7 +17,7 @@ use actors::vocabulary::IdMaker;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::data_dir::Claim;
+use super::instance::Instance;
 use super::process::Process;
 use super::upstreams::Providers;
 use super::{StartError, chores};
@@ -53,7 +53,7 @@ pub(super) struct Parts {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) in_flight: Arc<AtomicUsize>,
     pub(super) capacity: Capacity,
-    pub(super) instance: Claim,
+    pub(super) instance: Instance,
 }
 
 /// A running gateway.
@@ -71,7 +71,7 @@ pub struct Running {
     late: CancellationToken,
     shutdown_timeout: Duration,
     chores: rt::task::JoinHandle<()>,
-    _instance: Claim,
+    _instance: Instance,
 }
 
 fn bind(listen: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
@@ -96,11 +96,16 @@ struct Doors {
 
 impl Doors {
     fn new(parts: &Parts) -> Self {
-        let Parts { config, cellar, services, ids, clock, in_flight, capacity, .. } = parts;
+        let Parts { config, cellar, services, ids, clock, in_flight, capacity, instance } = parts;
         let tls = tls_config(config.own_certificates);
         let settings = cellar.cache.reader().clone();
         let providers = Providers::start(Arc::clone(&tls), settings, cellar.health.clone());
-        let process = Process { cellar: cellar.clone(), started_at: clock.now_ms(), in_flight: Arc::clone(in_flight) };
+        let process = Process {
+            cellar: cellar.clone(),
+            started_at: clock.now_ms(),
+            in_flight: Arc::clone(in_flight),
+            exclusivity: instance.exclusivity(),
+        };
         let system = SystemHandle(Arc::new(process));
         let proxies = config.trusted_proxies.clone();
         Self {

@@ -2,6 +2,7 @@
 
 mod demo;
 mod health;
+mod migrate;
 mod reconcile;
 mod serve;
 mod user;
@@ -30,7 +31,12 @@ enum Command {
     /// Show the gateway at work: embedded database, scripted provider, one real streamed request
     Demo,
     /// Bring the database up to date and exit
-    Migrate,
+    Migrate {
+        /// Also write the embedded database anew, so that it gives space back to the disk by itself from then on. Stop the
+        /// process first; takes as much of the disk again as the database has rows
+        #[arg(long)]
+        vacuum: bool,
+    },
     /// Run the scripted provider alone
     MockUpstream {
         /// Where to listen
@@ -91,11 +97,7 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
     match command {
         Command::Serve => serve::run(Config::read(environment)?).await,
         Command::Demo => demo::run(environment).await,
-        Command::Migrate => {
-            app::open_storage(&Config::read(environment)?).await?;
-            say("The database is up to date.")?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Migrate { vacuum } => migrate::run(&Config::read(environment)?, vacuum).await,
         Command::MockUpstream { listen, no_record } => {
             let _unread = say(&format!("The scripted provider listens on http://{listen}"));
             mock_upstream::run(listen, !no_record).await?;

@@ -19,7 +19,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use actors::ports::{Clock, Entry, Journal, Room, SetAside, SystemClock, Unbooked};
+use actors::ports::{Clock, Entry, Journal, Room, SetAside, SystemClock, Unbooked, Written};
 use actors::vocabulary::{Counted, Receipt};
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +79,7 @@ pub struct FileJournal {
     /// A write broke off and could not be cut away: the next one begins a segment.
     torn: bool,
     aside: Aside,
+    written: Written,
 }
 
 impl FileJournal {
@@ -94,8 +95,18 @@ impl FileJournal {
         segments.push_back(segment);
         let first = Place { segment: segments.front().map_or(number, |segment| segment.number), offset: 0 };
         let aside = Aside::open(directory)?;
-        let (directory, secured, torn) = (directory.to_owned(), 0, false);
-        let mut journal = Self { directory, segments, writer, read: first, mark: first, recent: None, secured, torn, aside };
+        let mut journal = Self {
+            directory: directory.to_owned(),
+            segments,
+            writer,
+            read: first,
+            mark: first,
+            recent: None,
+            secured: 0,
+            torn: false,
+            aside,
+            written: Written::default(),
+        };
         journal.secure();
         Ok(journal)
     }
@@ -183,6 +194,8 @@ impl Journal for FileJournal {
             }
         }
         self.write(&lines)?;
+        self.written.bytes += lines.len() as u64;
+        self.written.requests += entries.iter().filter(|entry| matches!(entry, Entry::Closed(_))).count() as u64;
         let Some(segment) = self.segments.back() else { return Ok(()) };
         let start = segment.bytes - lines.len() as u64;
         let appended = entries.iter().zip(ranges).map(|(entry, line)| Line {
@@ -244,6 +257,10 @@ impl Journal for FileJournal {
 
     fn size(&self) -> u64 {
         self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    fn written(&self) -> Written {
+        self.written
     }
 
     fn secure(&mut self) -> Room {

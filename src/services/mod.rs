@@ -16,6 +16,7 @@ pub mod credentials;
 pub mod error;
 pub mod export;
 pub mod gift_cards;
+pub mod growth;
 pub mod keys;
 pub mod language;
 pub mod ledger;

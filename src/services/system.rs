@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::books::Books;
 use super::error::NOT_ALLOWED;
+use super::growth::{self, Growth};
 use super::values::Usd;
 use super::{Actor, Served, ServiceError, Services};
-use crate::store::{StoreError, key_names};
+use crate::store::{Description, Exclusivity, StoreError, key_names};
 
 /// Holds that are shown one by one; the figures count them all.
 pub const MOST_HOLDS: usize = 50;
@@ -27,6 +28,10 @@ pub trait System: Send + Sync {
     async fn redis(&self) -> Option<bool>;
     /// Whether requests can be relayed: settings were read once, the journal takes lines, nobody said stop.
     fn can_relay(&self) -> bool;
+    /// Whether no other process serves from this database.
+    fn exclusivity(&self) -> Exclusivity {
+        Exclusivity::Held
+    }
     /// How the books stand.
     fn books(&self) -> Books {
         Books { can_record: true, ..Books::default() }
@@ -61,6 +66,8 @@ pub struct Figures {
     pub unwritten_receipts: u64,
     /// Bytes of the journal.
     pub journal_bytes: u64,
+    /// What a request takes in the journal until it is booked, by those since the start; null below 500 of them.
+    pub journal_bytes_per_request: Option<u64>,
     /// How the books stand.
     pub books: Books,
     /// Users with a gate at work.
@@ -200,6 +207,11 @@ pub struct SystemInfo {
     pub database_bytes: Option<i64>,
     /// How long the database took to answer, in microseconds; null when it does not.
     pub database_latency_us: Option<i64>,
+    /// Whether this process alone serves from it: `held`, `lost` (for the moment, nothing keeps others away) or `taken` (another
+    /// process does, too).
+    pub database_lock: &'static str,
+    /// How the database grows; null when it does not answer.
+    pub growth: Option<Growth>,
     /// Seconds since the start.
     pub uptime_sec: i64,
     /// Figures of the process.
@@ -234,6 +246,7 @@ pub async fn readiness(services: &Services, system: &dyn System) -> Readiness {
     let health = health(services, system).await;
     let books = books(services, system);
     let mut worries: Vec<String> = health.failing.iter().map(|part| format!("{part} is down")).collect();
+    worries.extend(shared_database(&system.exclusivity()));
     worries.extend(books.worries(health.ts));
     Readiness {
         ready: system.can_relay(),
@@ -242,6 +255,19 @@ pub async fn readiness(services: &Services, system: &dyn System) -> Readiness {
         unbooked: books.unbooked,
         oldest_unbooked_sec: books.oldest_unbooked_at.map_or(0, |since| (health.ts - since).max(0) / 1_000),
         set_aside: books.set_aside,
+    }
+}
+
+/// What is to be said of a database that another process serves from, too, or may.
+fn shared_database(exclusivity: &Exclusivity) -> Option<String> {
+    match exclusivity {
+        Exclusivity::Held => None,
+        Exclusivity::Lost => {
+            Some("nothing keeps other processes away from the database; its lock is being taken again".to_owned())
+        }
+        Exclusivity::Taken(_) => Some(
+            "another process uses the same database: each counts limits and held money for itself; stop one of them".to_owned(),
+        ),
     }
 }
 
@@ -268,8 +294,9 @@ pub async fn info(services: &Services, system: &dyn System) -> SystemInfo {
     figures.books = books(services, system);
     let health = health(services, system).await;
     let database = if health.db == "ok" { database(services, &mut figures.oldest_holds).await } else { None };
-    let (version, bytes, latency) = database
-        .map_or((None, None, None), |(version, bytes, took)| (Some(version), Some(bytes), i64::try_from(took.as_micros()).ok()));
+    let latency = database.as_ref().and_then(|told| i64::try_from(told.latency.as_micros()).ok());
+    let growth = if database.is_some() { growth(services, &figures).await } else { None };
+    let (version, bytes) = database.map(|told| (told.about.version, told.about.bytes)).unzip();
     SystemInfo {
         uptime_sec: (services.now() - figures.started_at).max(0) / 1_000,
         health,
@@ -277,17 +304,29 @@ pub async fn info(services: &Services, system: &dyn System) -> SystemInfo {
         database_version: version,
         database_bytes: bytes,
         database_latency_us: latency,
+        growth,
+        database_lock: match system.exclusivity() {
+            Exclusivity::Held => "held",
+            Exclusivity::Lost => "lost",
+            Exclusivity::Taken(_) => "taken",
+        },
         figures,
     }
 }
 
-/// What the database says of itself, and how long it takes to say anything; names whoever holds something.
-async fn database(services: &Services, holds: &mut [HoldFigures]) -> Option<(String, i64, Duration)> {
+/// What the database says of itself, and how long it takes to say anything.
+struct Told {
+    about: Description,
+    latency: Duration,
+}
+
+/// Asks the database about itself; names whoever holds something.
+async fn database(services: &Services, holds: &mut [HoldFigures]) -> Option<Told> {
     let asked = async {
-        let description = services.db.describe().await?;
+        let about = services.db.describe().await?;
         let asked_at = Instant::now();
         services.db.ping().await?;
-        let took = asked_at.elapsed();
+        let latency = asked_at.elapsed();
         let keys: Vec<i64> = holds.iter().map(|hold| hold.key_id).collect();
         let named = key_names::of(&services.db, &keys).await?;
         for hold in holds {
@@ -295,10 +334,16 @@ async fn database(services: &Services, holds: &mut [HoldFigures]) -> Option<(Str
                 (hold.username, hold.key_name) = (Some(key.username.clone()), Some(key.name.clone()));
             }
         }
-        Ok::<_, StoreError>((description.version, description.bytes, took))
+        Ok::<_, StoreError>(Told { about, latency })
     };
     let answered = tokio::time::timeout(PING_DEADLINE, asked).await.ok()?;
     answered.inspect_err(|error| tracing::warn!(%error, "the database does not describe itself")).ok()
+}
+
+async fn growth(services: &Services, figures: &Figures) -> Option<Growth> {
+    let journal = figures.journal_bytes_per_request.zip(figures.books.journal_disk_free_bytes);
+    let answered = tokio::time::timeout(PING_DEADLINE, growth::of(services, journal)).await.ok()?;
+    answered.inspect_err(|error| tracing::warn!(%error, "the database does not tell how it grows")).ok()
 }
 
 async fn database_lives(services: &Services) -> bool {

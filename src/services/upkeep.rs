@@ -2,7 +2,7 @@
 
 use super::catalogue::missing;
 use super::{Served, Services};
-use crate::store::{changes, missing_models, retention};
+use crate::store::{changes, growth, missing_models, retention};
 
 const DAY_MS: i64 = 86_400_000;
 /// Channel tests are kept this long.
@@ -11,6 +11,15 @@ const TESTS_KEPT_MS: i64 = 30 * DAY_MS;
 const FIGURES_KEPT_MS: i64 = 400 * DAY_MS;
 /// Batches deleted by one run; the rest waits for the next.
 const MOST_BATCHES: usize = 500;
+
+/// Gives a little of the space that deleted rows left back to the disk. Answers whether there is more to give.
+///
+/// # Errors
+/// When the database fails.
+pub async fn give_back(services: &Services) -> Served<bool> {
+    let given = growth::give_back(&services.db).await?;
+    Ok(given > 0)
+}
 
 /// Deletes log rows older than `logRetentionDays` (folding their ledger rows, sums unchanged) and what is counted beside them, old channel
 /// tests, activity, times and models asked for in vain, the names of what is gone, and the change log's tail.

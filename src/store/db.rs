@@ -4,7 +4,9 @@
 //! opened on a thread of its own that lives as long as the process, never on an HTTP worker; the queries
 //! themselves may run anywhere. SQLite has one writer (WAL, `BEGIN IMMEDIATE`) and readers apart.
 
+mod instance;
 mod opening;
+mod space;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use tokio::runtime::Handle;
 
 use super::unusable::{self, Target, UnusableDatabase, plain};
 
+pub use instance::{Exclusivity, InstanceLock};
 pub use opening::file_of;
 
 /// Longest wait for a free connection.
@@ -175,6 +178,18 @@ impl Db {
         let pools =
             if url.starts_with("sqlite:") { opening::sqlite(url).await? } else { opening::postgres(url, pool_size).await? };
         Ok(Self { pools })
+    }
+
+    /// Keeps every other process that serves away from this database, for as long as what is returned lives. One that has
+    /// just been killed is waited for, 5 s at most.
+    ///
+    /// # Errors
+    /// When another process is in, or the database does not answer.
+    pub async fn claim(&self) -> Result<InstanceLock, UnusableDatabase> {
+        match &self.pools {
+            Pools::Lite { file, .. } => instance::embedded(file),
+            Pools::Pg { pool, reactor, target } => instance::postgres(&pool.connect_options(), target, reactor).await,
+        }
     }
 
     /// Whether this is the embedded database.

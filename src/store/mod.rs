@@ -17,6 +17,7 @@ pub mod configuration;
 pub mod db;
 pub mod export;
 pub mod gift_cards;
+pub mod growth;
 pub mod key_limits;
 pub mod key_names;
 pub mod ledger;
@@ -47,7 +48,7 @@ pub mod users;
 
 pub use audit::AuditRow;
 pub use booking::Booking;
-pub use db::{Db, StoreError, Stored};
+pub use db::{Db, Description, Exclusivity, InstanceLock, StoreError, Stored};
 pub use paging::{Sorts, Window};
 pub use source::CatalogueStore;
 pub use trail::Trail;

@@ -1,10 +1,12 @@
-//! The command line, and processes that meet: on one directory, on one database.
+//! The command line, alone and beside a running process.
 
 use std::io::Write;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures_util::future::join;
+use actors::ports::Changed;
+use actors::vocabulary::{IdMaker, UserId};
+use api_proxy::store::{Db, Trail, api_keys, settings};
 use reqwest::Method;
 use serde_json::json;
 
@@ -13,7 +15,7 @@ use crate::client::{Client, Outcome};
 use crate::gateway::{Gateway, command};
 use crate::on_both;
 use crate::waiting::{eventually, within};
-use crate::world::{ADMIN_PASSWORD, World, register};
+use crate::world::{ADMIN_PASSWORD, World};
 
 /// The contract says a second; the rest is for a loaded machine.
 const IN_FORCE: Duration = Duration::from_secs(5);
@@ -77,6 +79,29 @@ on_both! {
         assert!(!fine && told.contains("nothing answers at"), "{told}");
     }
 
+    async fn what_is_changed_beside_the_process_is_in_force_there_within_moments(storage: Storage) {
+        let (world, gateway) = World::start(storage, 1).await;
+        let client = Client::new(&gateway, &world.keys[0]);
+        client.asks(0).await.whole();
+        // As the command line does it: through the store, in a process that the running one knows nothing of.
+        let (beside, ids) = (Db::open(&world.database.url, 1).await.unwrap(), IdMaker::new(7));
+        let trail = |what| Trail { audit: None, change: Some((ids.next(1), what)) };
+        for (value, status) in [(Some("true".to_owned()), Some(503)), (None, None)] {
+            settings::write_all(&beside, &[("maintenanceMode", value)], 1, &trail(Changed::Catalogue)).await.unwrap();
+            within(IN_FORCE, "the setting is in force", async || {
+                let outcome = client.asks(0).await;
+                status.map_or_else(|| is_whole(&outcome), |status| refused(&outcome, status))
+            })
+            .await;
+        }
+        let keys = world.api(&gateway, Method::GET, "/api/keys", &serde_json::Value::Null).await;
+        let (id, owner) = (keys["rows"][0]["id"].as_i64().unwrap(), keys["rows"][0]["userId"].as_i64().unwrap());
+        assert!(api_keys::remove(&beside, id, &trail(Changed::User(UserId(owner)))).await.unwrap());
+        within(IN_FORCE, "the key is gone", async || refused(&client.asks(0).await, 401)).await;
+        beside.close().await;
+        gateway.stop().await;
+    }
+
     async fn redis_is_refused_until_it_is_built(storage: Storage) {
         let world = World::untouched(storage).await;
         let (fine, said) = world.runs(&["serve"], &[("REDIS_URL", "redis://127.0.0.1:6379")]);
@@ -128,40 +153,12 @@ async fn a_database_that_is_not_there_is_named_without_its_password() {
     assert!(!said.contains("hunter2"), "{said}");
 }
 
-#[actix_web::test]
-async fn two_processes_on_one_fresh_postgres_both_come_up_and_hear_of_each_others_changes() {
-    let mut world = World::untouched(Storage::Postgres).await;
-    let other_dir = tempfile::tempdir().unwrap();
-    let elsewhere = other_dir.path().display().to_string();
-    let (first, second) = join(world.serve(), world.serve_with(&[("DATA_DIR", &elsewhere)])).await;
-    world.admin = register(&first).await;
-    world.equip(&first, 1).await;
-    let (here, there) = (Client::new(&first, &world.keys[0]), Client::new(&second, &world.keys[0]));
-    here.asks(0).await.whole();
-    within(IN_FORCE, "the second process knows the channels", async || is_whole(there.asks(1).await)).await;
-    let changed = Instant::now();
-    world.api(&first, Method::PATCH, "/api/settings", &json!({"maintenanceMode": true})).await;
-    assert!(matches!(here.asks(0).await, Outcome::Refused { status, .. } if status == 503));
-    within(IN_FORCE, "the change is in force at the second process", async || refused(there.asks(0).await, 503)).await;
-    println!("in force after {:?}", changed.elapsed());
-    world.api(&second, Method::PATCH, "/api/settings", &json!({"maintenanceMode": null})).await;
-    within(IN_FORCE, "and back at the first", async || is_whole(here.asks(0).await)).await;
-    // The command line has no process to tell: the change log does.
-    let keys = world.api(&second, Method::GET, "/api/keys", &serde_json::Value::Null).await;
-    let id = &keys["rows"][0]["id"];
-    world.api(&second, Method::PATCH, &format!("/api/keys/{id}"), &json!({"status": "disabled"})).await;
-    within(IN_FORCE, "a key disabled at one is disabled at the other", async || refused(here.asks(0).await, 403)).await;
-    first.stop().await;
-    second.stop().await;
-    world.database.books().await.agree();
-}
-
-fn is_whole(outcome: Outcome) -> Option<()> {
+fn is_whole(outcome: &Outcome) -> Option<()> {
     matches!(outcome, Outcome::Whole { .. }).then_some(())
 }
 
-fn refused(outcome: Outcome, by: u16) -> Option<()> {
-    matches!(outcome, Outcome::Refused { status, .. } if status == by).then_some(())
+fn refused(outcome: &Outcome, by: u16) -> Option<()> {
+    matches!(outcome, Outcome::Refused { status, .. } if *status == by).then_some(())
 }
 
 async fn logs_in(gateway: &Gateway, account: &str, password: &str) -> reqwest::Response {

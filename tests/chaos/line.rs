@@ -17,6 +17,9 @@ pub enum State {
     Refusing,
     /// Takes connections and bytes, and answers nothing; what is open goes silent.
     Silent,
+    /// Resets the near end of what is open, and every new connection; far ends stay open for good, as when a machine goes without
+    /// a farewell.
+    Forgetful,
 }
 
 /// The line; gone when dropped.
@@ -59,6 +62,12 @@ async fn carry(mut near: TcpStream, target: String, mut state: watch::Receiver<S
         tokio::select! {
             _ = copy_bidirectional(&mut near, &mut far) => return,
             _ = state.wait_for(|state| *state != State::Open) => {}
+        }
+        if *state.borrow() == State::Forgetful {
+            let _reset = near.set_zero_linger();
+            drop(near);
+            let _until_the_line_is_gone = state.wait_for(|_| false).await;
+            return;
         }
     }
     let now = *state.borrow();

@@ -12,6 +12,7 @@ mod files;
 mod full_disk;
 mod gateway;
 mod hostile;
+mod instances;
 mod kills;
 mod line;
 mod logging;

@@ -19,7 +19,7 @@ const USERS: usize = 4;
 const REFUSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// A gateway whose database is behind a line.
-async fn behind_a_line() -> (World, Line, Gateway) {
+pub async fn behind_a_line() -> (World, Line, Gateway) {
     let mut world = World::untouched(Storage::Postgres).await;
     let direct = url::Url::parse(&world.database.url).unwrap();
     let line = Line::to(format!("{}:{}", direct.host_str().unwrap(), direct.port().unwrap_or(5432))).await;

@@ -19,7 +19,7 @@ pub(crate) struct Database {
     pub(crate) db: Db,
     pub(crate) ids: Arc<IdMaker>,
     pub(crate) raw: Raw,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// A way around the store, to prepare rows and to look at what it wrote.
@@ -70,7 +70,7 @@ impl Database {
         } else {
             Raw::Pg(sqlx::PgPool::connect(url).await.unwrap())
         };
-        Self { db, ids: Arc::new(IdMaker::new(0)), raw, _dir: dir }
+        Self { db, ids: Arc::new(IdMaker::new(0)), raw, dir }
     }
 
     pub(crate) fn booking(&self) -> Booking {
@@ -95,6 +95,11 @@ impl Database {
             Raw::Lite(_) => "main".to_owned(),
             Raw::Pg(pool) => sqlx::query_scalar("SELECT CAST(current_database() AS TEXT)").fetch_one(pool).await.unwrap(),
         }
+    }
+
+    /// The file of an embedded one.
+    pub(crate) fn file(&self) -> std::path::PathBuf {
+        self.dir.path().join("test.db")
     }
 
     /// The one number a query gives.

@@ -7,6 +7,7 @@ mod activity;
 mod booking;
 mod catalogue;
 mod database;
+mod growth;
 mod log_pages;
 mod missing_models;
 mod names;

@@ -7,6 +7,8 @@ working = Working
 not-working = Not working
 database = Database
 database-down = No answer
+database-lock-lost = Its lock was lost; being taken again
+database-lock-taken = Another process uses it, too: stop one of them
 latency = answers in { $time }
 in-flight = Requests under way
 waiting-requests = { $count ->
@@ -30,6 +32,11 @@ books-hint = What waits for the database, and what it refuses.
 books-oldest = The oldest waits
 books-aside = Set aside
 books-booked = Last booked
+books-journal-lasts = takes { $count ->
+    [0] less than a day
+    [one] one day
+   *[other] { $count } days
+ } of requests while the database is away
 books-journal-disk = Left on the journal’s disk
 books-database-disk = Left on the database’s disk
 books-disbelieved = Usage not believed
@@ -39,6 +46,27 @@ books-aside-title = Receipts set aside
 books-aside-hint = They are not billed. Mend the cause, then POST /api/system/set-aside/ID/retry; DELETE /api/system/set-aside/ID lets one go.
 books-reason = Reason
 books-line = A line of the journal that cannot be read
+growth = Growth
+growth-hint = By the requests of the last seven days, and by what all that are kept take in the database.
+growth-requests = Requests a day
+growth-each = Each takes
+growth-unknown = known from 500 requests on
+growth-day = A day takes
+growth-levels-off = levels off at { $size }
+growth-kept = The log is kept
+growth-days = { $count ->
+    [0] less than a day
+    [one] one day
+   *[other] { $count } days
+ }
+growth-always = for ever
+growth-change = Change
+growth-full = Disk full in
+growth-never = not at this rate
+growth-left = { $size } left
+growth-unused = Unused in the file
+growth-gives-back = goes back to the disk by itself
+growth-keeps = stays in the file: stop the process and run “api-proxy migrate --vacuum” once
 memory = Memory
 lost-log-lines = Log lines that could not be written
 version = Version

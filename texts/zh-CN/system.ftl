@@ -7,6 +7,8 @@ working = 正常
 not-working = 不可用
 database = 数据库
 database-down = 无响应
+database-lock-lost = 数据库锁已丢失，正在重新获取
+database-lock-taken = 另一个进程也在使用此数据库：请停掉其中一个
 latency = 响应时间 { $time }
 in-flight = 进行中的请求
 waiting-requests = { $count ->
@@ -29,6 +31,10 @@ books-hint = 等待写入数据库的凭据，以及数据库拒收的凭据。
 books-oldest = 最早一笔已等待
 books-aside = 已搁置
 books-booked = 最近入账
+books-journal-lasts = 数据库不可用时还能记下 { $count ->
+    [0] 不到一天
+   *[other] { $count } 天
+ }的请求
 books-journal-disk = 用量日志所在磁盘剩余
 books-database-disk = 数据库所在磁盘剩余
 books-disbelieved = 不可信的用量
@@ -38,6 +44,26 @@ books-aside-title = 已搁置的凭据
 books-aside-hint = 这些请求尚未计费。排除原因后可用 POST /api/system/set-aside/ID/retry 重新入账；DELETE /api/system/set-aside/ID 则放弃入账。
 books-reason = 原因
 books-line = 无法读取的日志行
+growth = 增长
+growth-hint = 按最近七天的请求数，以及现存请求在数据库中实际占用的空间计算。
+growth-requests = 每天请求数
+growth-each = 每个请求占用
+growth-unknown = 满 500 个请求后可知
+growth-day = 每天占用
+growth-levels-off = 将稳定在 { $size }
+growth-kept = 日志保留
+growth-days = { $count ->
+    [0] 不到一天
+   *[other] { $count } 天
+ }
+growth-always = 永久
+growth-change = 修改
+growth-full = 磁盘将满于
+growth-never = 按此速度不会写满
+growth-left = 剩余 { $size }
+growth-unused = 文件中未使用的空间
+growth-gives-back = 会自动归还磁盘
+growth-keeps = 留在文件中：停止进程后运行一次 “api-proxy migrate --vacuum” 即可归还
 memory = 内存
 lost-log-lines = 未能写入的日志行
 version = 版本

@@ -30,7 +30,7 @@ pub use recovery::{Recovered, recover};
 use actor::{Book, Drain, Parts, Post, PostLater, UsageLedgerActor};
 use outbox::Claim;
 
-use crate::ports::{Clock, Entry, Faults, Journal, LedgerStore, SetAside, StorageIll, Unbooked};
+use crate::ports::{Clock, Entry, Faults, Journal, LedgerStore, SetAside, StorageIll, Unbooked, Written};
 use crate::supervision::{Line, Loss, VitalSigns, Vitals};
 use crate::vocabulary::Receipt;
 
@@ -99,6 +99,8 @@ pub struct LedgerState {
     pub running: usize,
     /// Bytes of the journal on disk.
     pub journal_bytes: u64,
+    /// What was written to the journal since the start.
+    pub written: Written,
 }
 
 /// The handle.
@@ -245,7 +247,9 @@ impl UsageLedger {
     /// The ledger now.
     pub fn observe(&self) -> LedgerState {
         let Parts { journal, running, backlog, condition, .. } = &self.parts.0;
-        let journal_bytes = journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner).size();
+        let journal = journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (journal_bytes, written) = (journal.size(), journal.written());
+        drop(journal);
         let running = running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len();
         LedgerState {
             can_record: condition.can_record(),
@@ -258,6 +262,7 @@ impl UsageLedger {
             disk_free: condition.free(),
             running,
             journal_bytes,
+            written,
         }
     }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::recovery::recover;
 use super::settling::settle;
-use crate::ports::{BookingFailed, Entry, Journal, LedgerStore, Room, SetAside, SystemClock};
+use crate::ports::{BookingFailed, Entry, Journal, LedgerStore, Room, SetAside, SystemClock, Written};
 use crate::vocabulary::{Counted, Ending, KeyId, Nanos, Protocol, Receipt, ReceiptId, Timings, Usage, UserId};
 
 fn receipt(id: i64) -> Receipt {
@@ -120,6 +120,10 @@ impl Journal for Lines {
 
     fn size(&self) -> u64 {
         0
+    }
+
+    fn written(&self) -> Written {
+        Written::default()
     }
 
     fn secure(&mut self) -> Room {

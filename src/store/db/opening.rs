@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, PgConnection, SqlitePool};
+use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, PgConnection, SqlitePool};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -58,6 +58,10 @@ async fn sqlite_pools(options: SqliteConnectOptions) -> Result<(SqlitePool, Sqli
         .foreign_keys(true)
         .statement_cache_capacity(200)
         .optimize_on_close(true, None);
+    // Only a database without a table can begin to keep what giving space back needs; a connection that asks for it writes a page.
+    if std::fs::metadata(options.get_filename()).map_or(true, |about| about.len() == 0) {
+        options.clone().auto_vacuum(SqliteAutoVacuum::Incremental).connect().await?.close().await?;
+    }
     let pool = |size| {
         let pool = SqlitePoolOptions::new().max_connections(size).acquire_timeout(ACQUIRE_DEADLINE);
         pool.after_release(|connection, _| Box::pin(is_sound(connection)))

@@ -40,6 +40,7 @@ pub async fn figures(look: &Look<'_>) -> Claims {
     });
     database(look, &mut claims, &told).await;
     books(&mut claims, &told["books"]);
+    growth(look, &mut claims, &told["growth"]).await;
     let rows = told["actors"].as_array().unwrap();
     for (at, actor) in rows.iter().enumerate() {
         let cell = |nth: usize| format!("table:has([data-actor]) tbody tr:nth-child({}) td:nth-child({nth})", at + 1);
@@ -73,6 +74,37 @@ fn books(claims: &mut Claims, told: &Value) {
         if free.is_some() {
             claims.judged(&format!("[data-figure={figure}]"), "what the disk has left", disk(free));
         }
+    }
+}
+
+/// Too few requests to say what one takes; those of the last week by the log, on the days that there were any.
+async fn growth(look: &Look<'_>, claims: &mut Claims, told: &Value) {
+    let week = look.now - 7 * 86_400_000;
+    let (counted, first) = (
+        look.number(&format!("SELECT count(*) FROM request_log WHERE ts >= {week}")).await
+            + look.number(&format!("SELECT coalesce(sum(requests), 0) FROM refusals WHERE ts >= {week}")).await,
+        look.number("SELECT coalesce(min(ts), 0) FROM request_log").await,
+    );
+    let days = ((look.now - first) as f64 / 86_400_000.0).clamp(1.0, 7.0);
+    let a_day = counted as f64 / days;
+    // The first quarter of an hour counts as a whole.
+    claims.judged("[data-figure=requestsPerDay]", &format!("about {a_day}"), move |said| {
+        said.replace(',', "").parse::<f64>().is_ok_and(|shown| (shown - a_day).abs() <= 1.0 + a_day * 0.02)
+    });
+    let kept = look.number("SELECT count(*) FROM request_log").await;
+    assert!(kept < 500 && told["bytesPerRequest"].is_null() && told["bytesPerDay"].is_null(), "{kept}: {told}");
+    claims.text("[data-figure=bytesPerRequest]", "–");
+    claims.text("[data-figure=bytesPerRequest] + .d", "known from 500 requests on");
+    claims.text("[data-figure=bytesPerDay]", "–");
+    claims.text("[data-figure=retention]", "90 days");
+    if matches!(look.books, Books::Sqlite(_)) {
+        claims.text("[data-figure=fullInDays]", "–");
+        claims.judged("[data-figure=fullInDays] + .d", "what the disk has left", |said| said.ends_with(" MiB left"));
+        let free = look.number("SELECT freelist_count * page_size FROM pragma_freelist_count(), pragma_page_size()").await;
+        claims.judged("[data-figure=unusedBytes]", &format!("about {free} bytes"), move |said| {
+            let shown = said.trim_end_matches(" KiB").replace(',', "").parse::<i64>();
+            shown.is_ok_and(|shown| (shown - free / 1_024).abs() < 1_024)
+        });
     }
 }
 

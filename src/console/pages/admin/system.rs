@@ -2,11 +2,12 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use minijinja::context;
+use minijinja::{Value, context};
 
 use crate::console::format;
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn};
+use crate::services::growth::Growth;
 use crate::services::{books, system};
 
 /// `GET /admin/system`
@@ -27,10 +28,20 @@ pub(super) async fn page(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
         journal_disk => info.figures.books.journal_disk_free_bytes.map(bytes),
         database_disk => info.figures.books.database_disk_free_bytes.map(bytes),
         size => info.database_bytes.map(size),
+        growth => info.growth.as_ref().map(growth),
         uptime => context! { days => minutes / 1_440, hours => minutes / 60 % 24, minutes => minutes % 60 },
         info => shown(&info),
     };
     visit.page(StatusCode::OK, "admin/system.html", values)
+}
+
+fn growth(growth: &Growth) -> Value {
+    context! {
+        each => growth.bytes_per_request.map(|bytes| format!("{} B", format::grouped(bytes))),
+        day => growth.bytes_per_day.map(size),
+        levels_off => growth.levels_off_at_bytes.map(size),
+        unused => size(growth.unused_bytes),
+    }
 }
 
 fn bytes(count: u64) -> String {
