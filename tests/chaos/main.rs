@@ -22,6 +22,7 @@ mod raw;
 mod secrets;
 mod server;
 mod shutdown;
+mod space;
 mod statements;
 mod upstreams;
 mod waiting;

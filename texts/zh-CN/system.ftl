@@ -58,7 +58,7 @@ growth-days = { $count ->
  }
 growth-always = 永久
 growth-change = 修改
-growth-full = 磁盘将满于
+growth-full = 距磁盘写满
 growth-never = 按此速度不会写满
 growth-left = 剩余 { $size }
 growth-unused = 文件中未使用的空间

@@ -45,8 +45,21 @@ pub(super) async fn sqlite(url: &str) -> Result<Pools, UnusableDatabase> {
     })?;
     let file = options.get_filename().to_owned();
     let directory = file.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-    let (writer, readers) = sqlite_pools(options).await.map_err(|error| UnusableDatabase::embedded(&file, &error))?;
+    let by = Instant::now() + CONNECT_DEADLINE;
+    let (writer, readers) = loop {
+        match sqlite_pools(options.clone()).await {
+            // Another process makes it at this moment; SQLite itself does not wait for that.
+            Err(error) if is_busy(&error) && Instant::now() < by => tokio::time::sleep(PAUSE).await,
+            opened => break opened.map_err(|error| UnusableDatabase::embedded(&file, &error))?,
+        }
+    };
     Ok(Pools::Lite { readers, writer, file, directory })
+}
+
+/// `SQLITE_BUSY` or `SQLITE_LOCKED`, of whatever kind.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|told| told.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
 async fn sqlite_pools(options: SqliteConnectOptions) -> Result<(SqlitePool, SqlitePool), sqlx::Error> {
