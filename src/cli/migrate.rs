@@ -16,7 +16,7 @@ pub(super) async fn run(config: &Config, vacuum: bool) -> Result<ExitCode, Comma
     say("The database is up to date.")?;
     match after {
         Some(after) => say(&format!("It was written anew: {} KiB before, {} KiB now.", before / 1_024, after / 1_024))?,
-        None => say("PostgreSQL gives space back by itself.")?,
+        None => say("PostgreSQL needs no such thing: it fills the room of deleted rows by itself.")?,
     }
     Ok(ExitCode::SUCCESS)
 }

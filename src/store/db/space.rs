@@ -8,7 +8,7 @@ use super::{Db, Pools, Stored};
 impl Db {
     /// Writes an embedded database anew, without what deleted rows left, and so that it gives such space back by itself from
     /// then on. Takes as much of the disk again as it has rows; nothing else is written meanwhile. `false` = it is PostgreSQL,
-    /// which does so by itself.
+    /// which fills the room of deleted rows by itself.
     ///
     /// # Errors
     /// When there is no room, or somebody else uses it.

@@ -265,7 +265,8 @@ impl Reader {
 }
 
 /// Elements whose figures are the same in every language, but for what changes from one look to the next.
-const IN_EVERY_LANGUAGE: &str = "[data-figure]:not([data-figure=uptime], [data-figure=memory], [data-figure=databaseSize]), \
+const IN_EVERY_LANGUAGE: &str = "[data-figure]:not([data-figure=uptime], [data-figure=memory], [data-figure=databaseSize], \
+    [data-figure=journalDisk], [data-figure=databaseDisk], [data-figure=diskLeft]), \
     [data-figure] + .d:not([data-figure]), td.num:not([data-l]), .foot span, .cells li";
 
 /// A page in Chinese has the figures that it has in English.

@@ -99,7 +99,7 @@ async fn growth(look: &Look<'_>, claims: &mut Claims, told: &Value) {
     claims.text("[data-figure=retention]", "90 days");
     if matches!(look.books, Books::Sqlite(_)) {
         claims.text("[data-figure=fullInDays]", "–");
-        claims.judged("[data-figure=fullInDays] + .d", "what the disk has left", |said| said.ends_with(" MiB left"));
+        claims.judged("[data-figure=diskLeft]", "what the disk has left", |said| said.ends_with(" MiB left"));
         let free = look.number("SELECT freelist_count * page_size FROM pragma_freelist_count(), pragma_page_size()").await;
         claims.judged("[data-figure=unusedBytes]", &format!("about {free} bytes"), move |said| {
             let shown = said.trim_end_matches(" KiB").replace(',', "").parse::<i64>();
