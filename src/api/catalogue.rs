@@ -9,7 +9,7 @@ use crate::services::catalogue::mappings::{self, Mapping, MappingPatch, MappingQ
 use crate::services::catalogue::missing::{self, Dismissal, MissingModels};
 use crate::services::catalogue::models::{self, Model, ModelPatch, ModelQuery, NewModel};
 use crate::services::catalogue::prices::{self, NewPrice, Price, PricePatch, PriceQuery};
-use crate::services::catalogue::{self, ImportBody, ImportDiff, ImportOptions, ModelSquare};
+use crate::services::catalogue::{self, ImportBody, ImportDiff, ImportOptions, ModelSquare, PriceList};
 use crate::services::values::{Done, ListQuery, Page};
 use crate::services::{Served, Services};
 
@@ -104,6 +104,10 @@ pub(super) async fn update_price(
 
 pub(super) async fn delete_price(by: Guarded<Admin>, s: Data<Services>, id: Id<i64>) -> Served<Reply<Done>> {
     prices::delete(&s, &by.who, id.0).await.map(|()| Reply::new(Done::OK))
+}
+
+pub(super) async fn price_list(_: Guarded<Admin>, _: Data<Services>) -> Served<Reply<PriceList>> {
+    catalogue::price_list().map(Reply::new)
 }
 
 pub(super) async fn import_prices(

@@ -7,8 +7,8 @@ use super::extract::{Body, Id, Query};
 use super::guard::{Admin, Guarded};
 use super::reply::{Created, Reply};
 use crate::services::channels::{
-    self, Channel, ChannelPatch, ChannelQuery, ChannelStatusList, ChannelTestLog, CircuitChange, NewChannel, TestAllResult,
-    TestRequest, UpstreamModels,
+    self, AddModels, Channel, ChannelModels, ChannelPatch, ChannelQuery, ChannelStatusList, ChannelTestLog, CircuitChange,
+    ModelsAdded, NewChannel, TestAllResult, TestRequest, UpstreamModels,
 };
 use crate::services::channels::{TestResult, UpstreamsHandle};
 use crate::services::values::{Done, ListQuery, Page};
@@ -70,6 +70,25 @@ pub(super) async fn upstream_models(
     id: Id<ChannelId>,
 ) -> Served<Reply<UpstreamModels>> {
     channels::upstream_models(&s, &*up.0, id.0).await.map(Reply::new)
+}
+
+pub(super) async fn models(
+    _: Guarded<Admin>,
+    s: Data<Services>,
+    up: Data<UpstreamsHandle>,
+    id: Id<ChannelId>,
+) -> Served<Reply<ChannelModels>> {
+    channels::channel_models(&s, &*up.0, id.0).await.map(Reply::new)
+}
+
+pub(super) async fn add_models(
+    by: Guarded<Admin>,
+    s: Data<Services>,
+    up: Data<UpstreamsHandle>,
+    id: Id<ChannelId>,
+    body: Body<AddModels>,
+) -> Served<Reply<ModelsAdded>> {
+    channels::add_models(&s, &*up.0, &by.who, id.0, body.0).await.map(Reply::new)
 }
 
 pub(super) async fn circuit(

@@ -64,6 +64,8 @@ fn supply(table: &mut RouteTable) {
         .post("/channels/test-all", "Test every enabled channel", channels::test_all)
         .get("/channels/{id}/test-logs", "Tests and probes of the past", channels::test_logs)
         .get("/channels/{id}/upstream-models", "The models the provider lists", channels::upstream_models)
+        .get("/channels/{id}/models", "The models the provider lists, and what adding each would do", channels::models)
+        .post("/channels/{id}/models", "Add models of the provider with their prices, all or nothing", channels::add_models)
         .post("/channels/{id}/circuit", "Close a channel's circuit by hand", channels::circuit)
         .get("/channel-status", "How all channels do", channels::status);
     table
@@ -78,6 +80,7 @@ fn supply(table: &mut RouteTable) {
         .post("/model-mappings", "Add a mapping", catalogue::create_mapping)
         .patch("/model-mappings/{id}", "Change a mapping", catalogue::update_mapping)
         .delete("/model-mappings/{id}", "Delete a mapping", catalogue::delete_mapping)
+        .get("/price-list", "The price list of this release; the import takes it as it is", catalogue::price_list)
         .get("/model-prices", "Prices", catalogue::list_prices)
         .post("/model-prices", "Add prices", catalogue::create_price)
         .post("/model-prices/import", "Import prices: a list of rows, or LiteLLM's price file", catalogue::import_prices)

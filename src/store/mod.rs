@@ -10,6 +10,7 @@ pub mod booking;
 pub mod catalogue;
 pub mod changes;
 pub mod channel_activity;
+pub mod channel_models;
 pub mod channel_tests;
 pub mod channels;
 mod conditions;

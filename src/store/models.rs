@@ -95,16 +95,8 @@ pub async fn insert(db: &Db, row: &ModelRow, trail: &Trail) -> Stored<()> {
 /// # Errors
 /// When the database fails; then nothing is written.
 pub async fn add(db: &Db, rows: &[ModelRow], trail: &Trail) -> Stored<u64> {
-    const THERE: &str = "SELECT CAST(count(*) AS BIGINT) FROM catalogue_models WHERE provider = $1 AND model = $2";
     write!(db, tx => {
-        let mut added = 0;
-        for row in rows {
-            let there: i64 = sqlx::query_scalar(THERE).bind(&row.provider).bind(&row.model).fetch_one(&mut *tx).await?;
-            if there == 0 {
-                tx.put_model(row, true).await?;
-                added += 1;
-            }
-        }
+        let added = tx.add_models(rows).await?;
         if added > 0 {
             tx.leave(trail).await?;
         }
@@ -126,6 +118,11 @@ pub async fn update(db: &Db, row: &ModelRow, trail: &Trail) -> Stored<bool> {
     })
 }
 
+const INSERT: &str = "INSERT INTO catalogue_models (id, provider, model, display_name, visible, enabled, created_at, updated_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+const UPDATE: &str = "UPDATE catalogue_models SET provider = $2, model = $3, display_name = $4, visible = $5, enabled = $6, \
+    created_at = $7, updated_at = $8 WHERE id = $1";
+
 /// Writes a whole model, new or over the old one; `false` when there is none to write over.
 pub(super) trait PutModel {
     async fn put_model(&mut self, row: &ModelRow, new: bool) -> Stored<bool>;
@@ -133,14 +130,29 @@ pub(super) trait PutModel {
 
 on_both!(PutModel {
     async fn put_model(&mut self, row: &ModelRow, new: bool) -> Stored<bool> {
-        const INSERT: &str = "INSERT INTO catalogue_models (id, provider, model, display_name, visible, enabled, created_at, updated_at) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-        const UPDATE: &str = "UPDATE catalogue_models SET provider = $2, model = $3, display_name = $4, visible = $5, enabled = $6, \
-            created_at = $7, updated_at = $8 WHERE id = $1";
         let done = sqlx::query(if new { INSERT } else { UPDATE })
             .bind(row.id).bind(&row.provider).bind(&row.model).bind(&row.display_name).bind(row.visible).bind(row.enabled)
             .bind(row.created_at).bind(row.updated_at).execute(self).await?;
         Ok(done.rows_affected() > 0)
+    }
+});
+
+/// Adds the models that are not there yet; how many those are.
+pub(super) trait AddModels {
+    async fn add_models(&mut self, rows: &[ModelRow]) -> Stored<u64>;
+}
+
+on_both!(AddModels {
+    async fn add_models(&mut self, rows: &[ModelRow]) -> Stored<u64> {
+        let add = format!("{INSERT} ON CONFLICT (provider, model) DO NOTHING");
+        let mut added = 0;
+        for row in rows {
+            let done = sqlx::query(AssertSqlSafe(add.clone()))
+                .bind(row.id).bind(&row.provider).bind(&row.model).bind(&row.display_name).bind(row.visible).bind(row.enabled)
+                .bind(row.created_at).bind(row.updated_at).execute(&mut *self).await?;
+            added += done.rows_affected();
+        }
+        Ok(added)
     }
 });
 

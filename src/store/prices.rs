@@ -164,6 +164,11 @@ pub(super) fn upsert() -> String {
     format!("{INSERT}{ON_CONFLICT}")
 }
 
+/// Adds prices where its provider or channel has none for the model.
+pub(super) fn add() -> String {
+    format!("{INSERT} ON CONFLICT DO NOTHING")
+}
+
 /// `sql` is one of the statements above.
 pub(super) trait PutPrice {
     async fn put_price(&mut self, row: &PriceRow, sql: &str) -> Stored<bool>;

@@ -197,17 +197,22 @@ async fn estimate(inbound: &Inbound) -> Result<Answer, Miss> {
     })
 }
 
-pub(super) async fn error_body(mut response: Response) -> Bytes {
+pub(super) async fn error_body(response: Response) -> Bytes {
+    body_within(response, MOST_ERROR_BYTES, ERROR_BODY_DEADLINE).await
+}
+
+/// What comes of a body within these bounds.
+pub(super) async fn body_within(mut response: Response, most: usize, deadline: Duration) -> Bytes {
     let mut body = BytesMut::new();
     let reading = async {
         while let Some(Ok(chunk)) = response.next().await {
             body.extend_from_slice(&chunk);
-            if body.len() > MOST_ERROR_BYTES {
+            if body.len() > most {
                 break;
             }
         }
     };
-    let _late_bodies_are_cut = tokio::time::timeout(ERROR_BODY_DEADLINE, reading).await;
+    let _late_bodies_are_cut = tokio::time::timeout(deadline, reading).await;
     body.freeze()
 }
 

@@ -7,7 +7,7 @@ use actors::vocabulary::{Channel, Family, OpenAiProtocol, Protocol};
 use bytes::Bytes;
 use serde_json::json;
 
-use super::attempt::error_body;
+use super::attempt::{body_within, error_body};
 use super::form::is_events;
 use super::request;
 use super::wire::Wire;
@@ -18,6 +18,10 @@ use crate::translation::UsageTap;
 const PROBE_DEADLINE: Duration = Duration::from_secs(30);
 /// Models taken from a provider's list.
 const MOST_MODELS: usize = 5_000;
+/// Largest list of models, in bytes: one of 500 with a paragraph on each has about one megabyte.
+const MOST_LIST_BYTES: usize = 8 << 20;
+/// Longest wait for the whole of it, once it has begun.
+const LIST_DEADLINE: Duration = Duration::from_secs(20);
 
 /// What a probe found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,11 +81,16 @@ pub async fn list_models(wire: &Wire, channel: &Channel) -> Result<Vec<String>, 
     struct Entry {
         id: String,
     }
-    let outgoing = request::own(channel, Method::GET, "models", Bytes::new())
-        .ok_or("the channel's address, key or headers cannot be used")?;
+    // Anthropic's pages have 20 models unless more are asked for.
+    let path = match channel.family {
+        Family::Claude => "models?limit=1000",
+        Family::OpenAi => "models",
+    };
+    let outgoing =
+        request::own(channel, Method::GET, path, Bytes::new()).ok_or("the channel's address, key or headers cannot be used")?;
     let response = wire.send(&outgoing, PROBE_DEADLINE).await.answered.map_err(|error| format!("no answer: {error}"))?;
     let status = response.status().as_u16();
-    let body = error_body(response).await;
+    let body = body_within(response, MOST_LIST_BYTES, LIST_DEADLINE).await;
     if !(200..300).contains(&status) {
         return Err(complaint(status, &body, channel));
     }

@@ -5,12 +5,14 @@ pub mod mappings;
 pub mod missing;
 pub mod models;
 mod price_file;
+mod price_list;
 pub mod prices;
 pub mod reach;
 mod square;
 
 pub use import::{ImportBody, ImportDiff, ImportOptions, ImportPreview, PreviewFilter, PriceChange, import, preview};
 pub use price_file::{SkipReason, Skipped};
+pub use price_list::{ListedPrice, LongPrompt, PriceList, PriceSource, preview_list, price_list};
 pub use reach::Reach;
 pub use square::{KeptSquare, ModelSquare, SquareModel, model_square};
 

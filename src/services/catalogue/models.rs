@@ -67,6 +67,14 @@ pub struct NewModel {
     pub enabled: Option<bool>,
 }
 
+impl NewModel {
+    /// A model with nothing said of it but its name.
+    pub fn named(provider: &str, model: &str) -> Self {
+        let (provider, model) = (provider.to_owned(), model.to_owned());
+        Self { provider, model, display_name: None, visible: None, enabled: None }
+    }
+}
+
 /// Changes to a model.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]

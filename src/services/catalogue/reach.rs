@@ -179,6 +179,33 @@ impl Reach {
         self.families.get(model).is_some_and(|families| families.contains(family))
     }
 
+    /// The models of a family that the catalogue has, on or off.
+    pub fn catalogued(&self, family: &str) -> HashSet<&str> {
+        self.models.iter().filter(|row| row.provider == family).map(|row| row.model.as_str()).collect()
+    }
+
+    /// What a model costs at a channel: its own price, else that of its family.
+    pub(in crate::services) fn price_at(&self, channel: i64, family: &str, model: &str) -> Option<&PriceRow> {
+        let own = self.prices.get(&(None, Some(channel), model.to_owned()));
+        own.or_else(|| self.provider_price(family, model))
+    }
+
+    /// Channels that take requests and that no enabled model of the catalogue leads to.
+    pub fn idle_channels(&self) -> Vec<&ChannelName> {
+        let mut idle: BTreeMap<i64, &ChannelName> = self.channels.iter().map(|one| (one.name.id, &one.name)).collect();
+        for model in self.models.iter().filter(|model| model.enabled) {
+            if idle.is_empty() {
+                break;
+            }
+            for route in self.routes(&model.provider, &model.model) {
+                idle.remove(&route.channel.name.id);
+            }
+        }
+        let mut idle: Vec<&ChannelName> = idle.into_values().collect();
+        idle.sort_unstable();
+        idle
+    }
+
     /// The provider's own price of a model.
     pub(super) fn provider_price(&self, family: &str, model: &str) -> Option<&PriceRow> {
         self.prices.get(&(Some(family.to_owned()), None, model.to_owned()))
@@ -217,8 +244,7 @@ impl Reach {
         if self.disabled.contains(&(kind.clone(), model.to_owned())) {
             return None;
         }
-        let own = self.prices.get(&(None, Some(channel.name.id), model.to_owned()));
-        Some(Route { channel, model, price: own.or_else(|| self.provider_price(kind, model)) })
+        Some(Route { channel, model, price: self.price_at(channel.name.id, kind, model) })
     }
 
     /// Whether a mapping of either family catches the name.

@@ -1,6 +1,7 @@
 //! Channels: validation, sealing of their secrets, permission, audit.
 
 mod activity;
+mod add_models;
 mod checks;
 mod draft;
 mod import;
@@ -12,6 +13,9 @@ mod upstreams;
 mod values;
 
 pub use activity::{Activity, Cell, CellState};
+pub use add_models::{
+    AddModels, AddState, ChannelModel, ChannelModels, ModelToAdd, ModelsAdded, PriceFrom, ShownPrice, add_models, channel_models,
+};
 pub use draft::{Draft, draft_models, test_draft};
 pub(super) use import::imported;
 pub use one::{Doings, Failure, doings, one};

@@ -193,11 +193,8 @@ async fn discover(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
 async fn take_over(Admin(SignedIn { visit, actor }): Admin, fields: Fields) -> HttpResponse {
     let picked = fields.all("pick").iter().filter_map(|pick| pick.split_once(' '));
     let wish = |(provider, model): (&str, &str)| NewModel {
-        provider: provider.to_owned(),
-        model: model.to_owned(),
-        display_name: None,
         visible: Some(fields.ticked("visible")),
-        enabled: None,
+        ..NewModel::named(provider, model)
     };
     let wishes: Vec<NewModel> = picked.map(wish).collect();
     if wishes.is_empty() {
