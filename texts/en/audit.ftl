@@ -57,6 +57,7 @@ audit-deed-gift_card-revoke = Revoked a gift card
 audit-deed-channel-create = Added a channel
 audit-deed-channel-update = Changed a channel
 audit-deed-channel-delete = Deleted a channel
+audit-deed-channel-add_models = Added models of a channel
 audit-deed-channel-close_circuit = Closed a channel’s circuit
 audit-deed-model-create = Added a model
 audit-deed-model-add = Added models

@@ -168,3 +168,35 @@ channel-adapts-not = off
 hint-headers = Sent with every request to it. One per line, as Name: value; values are stored encrypted.
 hint-headers-kept = Stored: { $names }. Leave empty to keep them; what you enter replaces all.
 hint-headers-again = The channel that is copied has { $names }: enter them here.
+channel-idle = No model of the catalogue leads to “{ $name }” yet, so it gets no requests.
+channel-models = Add its models
+channel-models-title = Models of { $name }
+channel-models-hint = As its provider lists them. Nothing is written before you confirm.
+channel-models-ready = Ready to add
+channel-models-prices = USD per million tokens. The list has Anthropic’s and OpenAI’s own prices as of { $day }; change what this provider charges otherwise.
+channel-models-price = Price
+channel-models-from-list = From the list
+channel-models-from-stored = In force
+channel-models-catalogued = In the catalogue already
+channel-models-long = Over { $above } tokens of prompt the provider charges { $input } and { $output }
+channel-models-unpriced = { $count ->
+    [one] { $count } model without a known price
+   *[other] { $count } models without a known price
+}
+channel-models-unpriced-hint = A model without a price is refused. Enter both prices in USD per million tokens to add one; leave them empty to leave it out.
+channel-models-input-of = Input price of { $name }
+channel-models-output-of = Output price of { $name }
+channel-models-there = { $count ->
+    [one] { $count } model is there already
+   *[other] { $count } models are there already
+}
+channel-models-all-there = All models that the provider lists are there, with their prices
+channel-models-more = { $count ->
+    [one] The provider lists { $count } more model than fit here.
+   *[other] The provider lists { $count } more models than fit here.
+}
+channel-models-add = Add the models
+channel-models-none = The provider lists no models
+channel-models-failed = Its models could not be fetched
+channel-models-failed-hint = See whether its address and key are right, then ask again.
+channel-models-again = Ask again

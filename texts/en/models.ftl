@@ -68,3 +68,8 @@ models-missing-map = Map
 models-missing-dismiss = Dismiss
 models-missing-more = { $count } more
 models-done-dismissed = The name is hidden for 30 days.
+models-of-channel = Add the models of { $name }
+models-done-taken = { $count ->
+    [one] The model of the channel can be called now.
+   *[other] { $count } models of the channel can be called now.
+}

@@ -67,3 +67,6 @@ prices-skip-other = Of other providers than Anthropic and OpenAI:
 prices-skip-no-price = Without a price per token:
 prices-skip-bad-price = With a price that cannot be kept:
 prices-skip-twice = There under another name, too:
+prices-release = Price list of { $day }
+prices-release-title = The list that came with this version
+prices-release-hint = What Anthropic and OpenAI charge for their current models, as of { $day }. Sources: { $sources }. You see first what would change.

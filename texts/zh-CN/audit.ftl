@@ -51,6 +51,7 @@ audit-deed-gift_card-revoke = 作废礼品卡
 audit-deed-channel-create = 添加渠道
 audit-deed-channel-update = 修改渠道
 audit-deed-channel-delete = 删除渠道
+audit-deed-channel-add_models = 添加渠道的模型
 audit-deed-channel-close_circuit = 恢复渠道熔断
 audit-deed-model-create = 添加模型
 audit-deed-model-add = 批量添加模型

@@ -47,3 +47,5 @@ models-missing-map = 映射
 models-missing-dismiss = 忽略
 models-missing-more = 另有 { $count } 个
 models-done-dismissed = 30 天内不再显示该名称。
+models-of-channel = 添加 { $name } 的模型
+models-done-taken = 该渠道的 { $count } 个模型现在可以调用。

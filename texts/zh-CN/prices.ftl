@@ -61,3 +61,6 @@ prices-skip-other = 不属于 Anthropic 或 OpenAI：
 prices-skip-no-price = 没有按 Token 的价格：
 prices-skip-bad-price = 价格无法识别：
 prices-skip-twice = 文件中以其他名称重复出现：
+prices-release = { $day } 的价格表
+prices-release-title = 随此版本附带的价格表
+prices-release-hint = Anthropic 与 OpenAI 当前模型截至 { $day } 的官方价格。来源：{ $sources }。写入前会先显示将发生的变化。

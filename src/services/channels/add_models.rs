@@ -27,6 +27,10 @@ refusals! {
     NO_KNOWN_PRICE = Invalid, "invalid_request",
         "No price of {model} is known: give its input and its output price, or leave it out",
         "未知 {model} 的价格：请填写其输入价与输出价，或不要选择它";
+    /// A price that cannot be kept.
+    INVALID_PRICE = Invalid, "invalid_request",
+        "The price of {model} is not valid: USD per million tokens, from 0 to 1000000",
+        "{model} 的价格无效：应为每百万 Token 0 至 1000000 美元";
     /// A price is given for a model that has another one.
     PRICED_OTHERWISE = Conflict, "conflict", "{model} has another price already; change it among the prices",
         "{model} 已有不同的价格，请在价格页面修改";
@@ -170,6 +174,11 @@ impl Known {
     }
 }
 
+/// The refusal of a model's price that cannot be kept.
+pub fn invalid_price(model: &str) -> ServiceError {
+    ServiceError::field(&INVALID_PRICE, "models").with("model", model)
+}
+
 /// The models that a channel's provider lists, and what adding them would do.
 ///
 /// # Errors
@@ -282,7 +291,9 @@ fn planned(
             continue;
         }
         if let Some(price) = new_price(known, &listed, &row.model, &wish)? {
-            addition.prices.push(checked_figures(services, price, Some(family_of("type", &known.channel.kind)?))?);
+            let family = family_of("type", &known.channel.kind)?;
+            let price = checked_figures(services, price, Some(family)).map_err(|_| invalid_price(&row.model))?;
+            addition.prices.push(price);
             added.priced.push(row.model.clone());
         }
         if !known.serves(&row.model) {

@@ -15,6 +15,7 @@ mod values;
 pub use activity::{Activity, Cell, CellState};
 pub use add_models::{
     AddModels, AddState, ChannelModel, ChannelModels, ModelToAdd, ModelsAdded, PriceFrom, ShownPrice, add_models, channel_models,
+    invalid_price,
 };
 pub use draft::{Draft, draft_models, test_draft};
 pub(super) use import::imported;

@@ -8,7 +8,7 @@ use actix_web::web::{self, Path, ServiceConfig};
 use minijinja::context;
 use serde::Serialize;
 
-use super::several;
+use super::{price_import, several};
 use crate::console::fields::{Fields, Problem};
 use crate::console::lists;
 use crate::console::pages::id;
@@ -67,6 +67,8 @@ async fn rows(visit: &Visit) -> Served<HttpResponse> {
         total => page.total,
         candidates => reach.candidates().len(),
         missing => shown(&missing),
+        idle => shown(&reach.idle_channels()),
+        release => price_import::release(),
         filtered,
         done => several::done(visit),
     };

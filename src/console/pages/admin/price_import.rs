@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, ServiceConfig};
-use minijinja::context;
+use minijinja::{Value, context};
 use serde::Serialize;
 
 use super::{prices, several};
@@ -38,7 +38,7 @@ async fn ask(Admin(SignedIn { visit, .. }): Admin) -> HttpResponse {
     form(&visit, &Fields::default(), None)
 }
 
-/// `POST /admin/prices/import {priceList, or rows of one that was read before}`: shows what it would change.
+/// `POST /admin/prices/import {priceList, or rows of one that was read before, or release}`: shows what it would change.
 async fn preview(Admin(SignedIn { visit, .. }): Admin, Upload(fields): Upload) -> HttpResponse {
     match looked_through(&visit, &fields).await {
         Ok(page) => page,
@@ -48,11 +48,15 @@ async fn preview(Admin(SignedIn { visit, .. }): Admin, Upload(fields): Upload) -
 }
 
 async fn looked_through(visit: &Visit, fields: &Fields) -> Served<HttpResponse> {
-    let text = fields.filled("priceList").or_else(|| fields.filled("rows"));
-    let text = text.ok_or_else(|| ServiceError::field(&MISSING_FIELD, "priceList"))?;
-    let body = ImportBody::of(text.trim_start_matches('\u{feff}').to_owned())?;
     let filter = PreviewFilter { provider: fields.filled("provider").map(str::to_owned), known_only: fields.ticked("known") };
-    let preview = catalogue::preview(visit.services(), &body, &filter).await?;
+    let text = fields.filled("priceList").or_else(|| fields.filled("rows"));
+    let preview = if text.is_none() && fields.ticked("release") {
+        catalogue::preview_list(visit.services(), &filter).await?
+    } else {
+        let text = text.ok_or_else(|| ServiceError::field(&MISSING_FIELD, "priceList"))?;
+        let body = ImportBody::of(text.trim_start_matches('\u{feff}').to_owned())?;
+        catalogue::preview(visit.services(), &body, &filter).await?
+    };
     let reach = Reach::load(visit.services()).await?;
     // What was passed over when the file was read is remembered by the form while its filters change.
     let passed_over: Vec<Skipped> = match fields.filled("passedOver") {
@@ -112,6 +116,14 @@ fn form(visit: &Visit, fields: &Fields, error: Option<&ServiceError>) -> HttpRes
     };
     let values = context! {
         problem => error.map(|error| shown(&at_file(Problem::of(visit, error)))),
+        release => release(),
     };
     visit.form("prices/import.html", values, fields, error)
+}
+
+/// The price list of this release, for the button that imports it: its day and where its figures are from.
+pub(super) fn release() -> Option<Value> {
+    let list = catalogue::price_list().ok()?;
+    let sources: Vec<String> = list.sources.into_iter().map(|source| source.name).collect();
+    Some(context! { day => list.as_of, sources => sources.join("; ") })
 }

@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, Path, ServiceConfig};
 use minijinja::context;
 
-use super::several;
+use super::{price_import, several};
 use crate::console::fields::{Fields, Problem};
 use crate::console::lists;
 use crate::console::pages::id;
@@ -57,6 +57,7 @@ async fn rows(visit: &Visit) -> Served<HttpResponse> {
         filtered => scope.is_some() || asked.query.is_some(),
         done => several::done(visit),
         free => visit.services().settings.settings().allow_unpriced_models,
+        release => price_import::release(),
     };
     Ok(visit.page(StatusCode::OK, "prices/list.html", values))
 }

@@ -10,6 +10,7 @@ use crate::console::lists;
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::Served;
+use crate::services::catalogue::Reach;
 use crate::services::channels::{self, CircuitChange, UpstreamsHandle};
 
 /// `GET /admin/channels/{id}`
@@ -26,7 +27,9 @@ async fn show(visit: &Visit, path: &Path<String>, upstreams: &UpstreamsHandle) -
     let doings = channels::doings(visit.services(), &*upstreams.0, id).await?;
     let asked = lists::asked(visit);
     let tests = channels::test_logs(visit.services(), id, &asked).await?;
+    let reach = Reach::load(visit.services()).await?;
     let values = context! {
+        idle => reach.idle_channels().iter().any(|channel| channel.id == id.0),
         list => lists::view(&asked, &tests),
         tests => shown(&tests),
         now => visit.services().now(),

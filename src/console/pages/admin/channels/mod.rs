@@ -2,6 +2,7 @@
 
 mod detail;
 mod form;
+mod models;
 mod testing;
 mod wish;
 
@@ -10,7 +11,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use actors::vocabulary::ChannelId;
-use minijinja::context;
+use minijinja::{Value, context};
 
 use crate::console::fields::Fields;
 use crate::console::lists;
@@ -18,11 +19,14 @@ use crate::console::pages::id;
 use crate::console::render::shown;
 use crate::console::visit::{Admin, SignedIn, Visit};
 use crate::services::Served;
+use crate::services::catalogue::Reach;
 use crate::services::channels::{self, Channel, ChannelOverview, ChannelPatch, ChannelQuery, Grade, UpstreamsHandle};
 use crate::services::values::{ListQuery, Patch, check};
 
 /// Models in the filter; where channels name more, the search finds them.
 const MOST_MODELS: usize = 200;
+/// Channels without models that are told of above the list.
+const MOST_IDLE: usize = 3;
 /// Seconds after which the page of states may load itself again.
 const PACES: [i64; 3] = [10, 30, 60];
 
@@ -37,6 +41,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .route("/admin/channels/{id}", web::get().to(detail::page))
         .route("/admin/channels/{id}/edit", web::get().to(form::edit))
         .route("/admin/channels/{id}/edit", web::post().to(form::update))
+        .route("/admin/channels/{id}/models", web::get().to(models::page))
+        .route("/admin/channels/{id}/models", web::post().to(models::add))
         .route("/admin/channels/{id}/status", web::post().to(switch))
         .route("/admin/channels/{id}/circuit", web::post().to(detail::close_circuit))
         .route("/admin/channels/{id}/test", web::post().to(testing::one))
@@ -47,12 +53,19 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 
 /// `GET /admin/channels`
 async fn list(Admin(SignedIn { visit, .. }): Admin, upstreams: Data<UpstreamsHandle>) -> HttpResponse {
-    overview(&visit, &upstreams, "channels/list.html").await.unwrap_or_else(|error| visit.failure(&error))
+    let page = match Reach::load(visit.services()).await {
+        Ok(reach) => {
+            let idle: Vec<_> = reach.idle_channels().into_iter().take(MOST_IDLE).collect();
+            overview(&visit, &upstreams, "channels/list.html", context! { idle => shown(&idle) }).await
+        }
+        Err(error) => Err(error),
+    };
+    page.unwrap_or_else(|error| visit.failure(&error))
 }
 
 /// `GET /admin/channel-status`
 async fn states(Admin(SignedIn { visit, .. }): Admin, upstreams: Data<UpstreamsHandle>) -> HttpResponse {
-    let page = overview(&visit, &upstreams, "channels/status.html").await;
+    let page = overview(&visit, &upstreams, "channels/status.html", context! {}).await;
     let mut page = page.unwrap_or_else(|error| visit.failure(&error));
     let pace = visit.asked("every").and_then(|pace| pace.parse().ok()).filter(|pace| PACES.contains(pace));
     if let Some(pace) = pace {
@@ -61,7 +74,7 @@ async fn states(Admin(SignedIn { visit, .. }): Admin, upstreams: Data<UpstreamsH
     page
 }
 
-async fn overview(visit: &Visit, upstreams: &UpstreamsHandle, template: &str) -> Served<HttpResponse> {
+async fn overview(visit: &Visit, upstreams: &UpstreamsHandle, template: &str, more: Value) -> Served<HttpResponse> {
     let asked = lists::asked(visit);
     let by_name = || ListQuery { sort: Some("name".to_owned()), sort_dir: Some("asc".to_owned()), ..asked.clone() };
     let asked = if asked.sort.is_some() { asked } else { by_name() };
@@ -82,6 +95,7 @@ async fn overview(visit: &Visit, upstreams: &UpstreamsHandle, template: &str) ->
         paces => shown(&PACES),
         now => visit.services().now(),
         filtered,
+        ..more
     };
     Ok(visit.page(StatusCode::OK, template, values))
 }
