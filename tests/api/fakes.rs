@@ -13,6 +13,8 @@ use async_trait::async_trait;
 pub struct FakeUpstreams {
     pub asked: Mutex<Vec<(String, String, Option<String>)>>,
     pub closed: Mutex<Vec<i64>>,
+    /// What providers list; nothing = two models that nobody knows.
+    pub lists: Mutex<Option<Vec<String>>>,
 }
 
 #[async_trait]
@@ -27,7 +29,10 @@ impl Upstreams for FakeUpstreams {
     }
 
     async fn models(&self, channel: &Channel) -> Result<Vec<String>, String> {
-        if channel.name.contains("down") { Err("status 500".to_owned()) } else { Ok(vec!["b".into(), "a".into(), "b".into()]) }
+        if channel.name.contains("down") {
+            return Err("answered with status 401: invalid x-api-key".to_owned());
+        }
+        Ok(self.lists.lock().unwrap().clone().unwrap_or_else(|| vec!["b".into(), "a".into(), "b".into()]))
     }
 
     async fn health(&self) -> Vec<ChannelState> {

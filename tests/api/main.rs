@@ -7,6 +7,7 @@ mod harness;
 
 mod accounts;
 mod catalogue;
+mod channel_models;
 mod channels;
 mod configuration;
 mod door;

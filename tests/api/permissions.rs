@@ -46,6 +46,7 @@ const FOR_ADMINS: &[&str] = &[
     "/api/missing-models",
     "/api/model-mappings",
     "/api/model-prices",
+    "/api/price-list",
     "/api/settings",
     "/api/system",
     "/api/system/set-aside",
@@ -92,6 +93,7 @@ fn expectation(method: &str, path: &str) -> Option<Expectation> {
         ("POST", "/api/channels/test-all") => (Nothing, json!({}), admins),
         ("PATCH" | "DELETE", "/api/channels/{id}")
         | ("GET", "/api/channels/{id}/test-logs" | "/api/channels/{id}/upstream-models")
+        | ("GET" | "POST", "/api/channels/{id}/models")
         | ("POST", "/api/channels/{id}/test") => (Channel, json!({}), admins),
         ("POST", "/api/channels/{id}/circuit") => (Channel, json!({"state": "closed"}), admins),
         ("POST", "/api/models") => (Nothing, json!({"provider": "claude", "model": "NAME"}), admins_create),

@@ -5,6 +5,7 @@
 mod books;
 mod browser;
 mod catalogue;
+mod channel_models;
 mod channels;
 mod counted;
 mod crawl;

@@ -74,6 +74,7 @@ pub const PAGES: &[Page] = &[
     page("/admin/channels/test", For::Admins),
     page("/admin/channels/{id}", For::Admins).of("SELECT max(id) FROM channels WHERE enabled"),
     page("/admin/channels/{id}/edit", For::Admins).of("SELECT max(id) FROM channels"),
+    page("/admin/channels/{id}/models", For::Admins).of("SELECT max(id) FROM channels WHERE enabled"),
     page("/admin/channels/{id}/remove", For::Admins).of("SELECT min(id) FROM channels"),
     page("/admin/channel-status", For::Admins),
     page("/admin/models", For::Admins),

@@ -6,6 +6,17 @@ use super::{Cells, Look};
 
 const WEEK_MS: i64 = 7 * 86_400_000;
 const FIGURES: [&str; 5] = ["input_price", "output_price", "cache_read_price", "cache_creation_price", "cache_creation_1h_price"];
+/// What the scripted provider lists, by name.
+const LISTED: [&str; 8] = [
+    "claude-haiku-4-5",
+    "claude-opus-4-5",
+    "claude-sonnet-4-5",
+    "gpt-4o",
+    "gpt-4o-mini",
+    "gpt-5",
+    "gpt-5-mini",
+    "text-embedding-3-small",
+];
 const HEADS: [&str; 5] = ["Input", "Output", "Cache read", "Cache write, 5 min", "Cache write, 1 h"];
 
 /// `/admin/models` and `/admin/models/discover`
@@ -41,6 +52,23 @@ pub async fn models(look: &Look<'_>) -> Claims {
         let heads = ["Model", "Client protocol", "Requests", "Keys", "Last asked for"];
         claims.ordered("section[aria-labelledby=missing] table", &heads, &[], told.collect());
     }
+    claims
+}
+
+/// `/admin/channels/{id}/models`: what the provider lists and nobody has added, with the prices of the release's list.
+pub async fn of_channel(look: &Look<'_>) -> Claims {
+    let mut claims = Claims::default();
+    let list: serde_json::Value = serde_json::from_str(include_str!("../../../src/services/catalogue/price_list.json")).unwrap();
+    let kind = look.rows(&format!("SELECT kind FROM channels WHERE id = {}", look.id())).await.remove(0).text(0);
+    let known = look.rows(&format!("SELECT model FROM catalogue_models WHERE provider = '{kind}'")).await;
+    let known: Vec<String> = known.iter().map(|row| row.text(0)).collect();
+    let nanos = |row: &serde_json::Value, name: &str| (row[name].as_f64().unwrap() * 1e9).round() as i64;
+    let told = LISTED.iter().filter(|model| !known.contains(&(**model).to_owned())).filter_map(|model| {
+        let row = list["rows"].as_array().unwrap().iter().find(|row| row["model"] == *model && row["provider"] == *kind)?;
+        let figures = ["inputPricePerMTok", "outputPricePerMTok", "cacheReadPricePerMTok"].map(|name| price(nanos(row, name)));
+        Some([(*model).to_owned()].into_iter().chain(figures).collect())
+    });
+    claims.ordered("#ready-rows", &["Model", "Input", "Output", "Cache read"], &[], told.collect());
     claims
 }
 

@@ -146,6 +146,7 @@ async fn figures_of(look: &Look<'_>) -> Claims {
         "/admin/channel-status" => channels::status(look).await,
         "/admin/channels/test" => channels::to_be_tested(look).await,
         "/admin/channels/{id}" => channels::one(look).await,
+        "/admin/channels/{id}/models" => catalogue::of_channel(look).await,
         "/admin/models" | "/admin/models/discover" => catalogue::models(look).await,
         "/admin/mappings" => catalogue::mappings(look).await,
         "/admin/prices" => catalogue::prices(look).await,

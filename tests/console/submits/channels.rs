@@ -1,6 +1,6 @@
 //! Channels.
 
-use super::At::Page;
+use super::At::{Form, Page};
 use super::By::Admin;
 use super::{Submit, Thing, Twice, Wrong, submit, trial, without, wrong};
 
@@ -43,6 +43,8 @@ const WRONG: &[Wrong] = &[
     wrong("headers", "Host: x", "host"),
 ];
 const MADE: &str = "SELECT count(*) FROM channels WHERE name = 'new {name}' AND kind = 'openai' AND weight = 20 AND header_names LIKE '%x-team%'";
+const ADDED: &str = "SELECT count(*) FROM catalogue_models m JOIN model_prices p ON p.provider = m.provider AND p.model = m.model \
+    WHERE m.provider = 'claude' AND m.model = '{name}' AND p.input_price = 500000000 AND p.output_price = 2000000000";
 const TESTED: &str = "SELECT count(*) > 0 FROM channel_tests WHERE channel_id = {id}";
 
 pub const SUBMITS: &[Submit] = &[
@@ -82,6 +84,18 @@ pub const SUBMITS: &[Submit] = &[
         .on("/admin/channels/{id}", ".health form")
         .makes("SELECT count(*) > 0 FROM audit WHERE action = 'channel.close_circuit' AND subject_id = {id}")
         .leads("/admin/channels/{id}?done=closed"),
+    submit(Admin, "/admin/channels/{id}/models")
+        .about(Thing::Channel)
+        .on("/admin/channels/{id}/models", "form.chosen-rows")
+        .right(&[("unpriced", "{name}"), ("inputPricePerMTok", "$0.5"), ("outputPricePerMTok", "2")])
+        .wrong(&[
+            wrong("inputPricePerMTok", "", "No price of").at(Form),
+            wrong("inputPricePerMTok", "much", "from 0 to 1000000").at(Form),
+            wrong("outputPricePerMTok", "-1", "from 0 to 1000000").at(Form),
+            wrong("unpriced", "{long}", "256").at(Form),
+        ])
+        .makes(ADDED)
+        .leads("/admin/models?done=taken."),
     submit(Admin, "/admin/channels/{id}/remove")
         .about(Thing::Channel)
         .on("/admin/channels/{id}/remove", "form.question")
