@@ -129,6 +129,27 @@ async fn a_provider_that_does_not_tell_its_models_is_said_to_and_can_be_asked_ag
 }
 
 #[actix_web::test]
+async fn long_lists_are_read_whole_and_a_key_that_is_not_taken_is_said_to_be() {
+    let (_gateway, admin, provider) = fresh(Database::Sqlite).await;
+    let body = json!({ "name": "one", "type": "claude", "baseUrl": provider.base_url(), "apiKey": "sk-of-the-provider" });
+    let id = admin.api(Method::POST, "/api/channels", body).await["id"].clone();
+    let names: Vec<String> = (0..4_500).map(|at| format!("model-{at:04}-{}", "x".repeat(230))).collect();
+    provider.script().models(names);
+    let told = admin.api(Method::GET, &format!("/api/channels/{id}/models"), Value::Null).await;
+    assert_eq!((told["models"].as_array().unwrap().len(), &told["more"]), (2_000, &json!(2_500)));
+    let asked = provider.script().requests().pop().unwrap();
+    assert_eq!((asked.path.as_str(), asked.query.as_str()), ("/v1/models", "limit=1000"), "Anthropic's pages have 20 otherwise");
+    provider.script().models(["claude-opus-5-5", "claude-haiku-5-5"]);
+    let page = admin.get(&format!("/admin/channels/{id}/models")).await.shown();
+    let haiku = &page.rows_of("#ready-rows")[0];
+    assert!(haiku.cells()[1].contains("Over 100,000 tokens of prompt the provider charges $0.50 and $2.50"), "{page}");
+    provider.script().require_key("sk-another");
+    let refused = admin.get(&format!("/admin/channels/{id}/models")).await.shown();
+    assert!(refused.alarm().unwrap().contains("status 401"), "{refused}");
+    assert!(!refused.body.contains("sk-of-the-provider"), "{refused}");
+}
+
+#[actix_web::test]
 async fn the_price_list_of_this_release_is_looked_through_like_a_file() {
     let world = World::start();
     let admin = world.admin().await;
