@@ -121,6 +121,24 @@ on_both! {
         assert_eq!(names(&anna.post(&path, free).await.expects(200), "priced"), ["made-up"], "0 is a price when it is written");
     }
 
+    async fn additions_at_the_same_time_lose_nothing_and_add_nothing_twice(app: TestApp) {
+        let anna = app.people().await.anna;
+        let id = listing(&app, &anna, json!(["mine"]), &LISTED).await;
+        let path = format!("/api/channels/{id}/models");
+        let wish = |names: &[&str]| json!({"models": names.iter().map(|name| json!({"model": name})).collect::<Vec<_>>()});
+        let both = ["claude-opus-4-5", "claude-haiku-4-5"];
+        let replies = futures_util::future::join_all([
+            anna.post(&path, wish(&both[..1])), anna.post(&path, wish(&both[1..])), anna.post(&path, wish(&both)), anna.post(&path, wish(&both)),
+        ]);
+        for reply in replies.await {
+            reply.expects(200);
+        }
+        let mut own: Vec<String> = serde_json::from_value(anna.get("/api/channels").await.expects(200)["rows"][0]["models"].clone()).unwrap();
+        own.sort();
+        assert_eq!(own, ["claude-haiku-4-5", "claude-opus-4-5", "mine"]);
+        assert_eq!((total(&anna, "/api/models").await, total(&anna, "/api/model-prices").await), (2, 2));
+    }
+
     async fn a_provider_that_does_not_answer_is_told_of_and_long_lists_are_cut(app: TestApp) {
         let anna = app.people().await.anna;
         let down = anna.post("/api/channels", channel("down")).await.expects(201)["id"].clone();
