@@ -22,7 +22,7 @@ const DEEDS: &[(&str, &[&str])] = &[
     ("session", &["session.start"]),
     ("key", &["key.create", "key.update", "key.rotate", "key.remove"]),
     ("gift_card", &["gift_card.create", "gift_card.redeem", "gift_card.revoke"]),
-    ("channel", &["channel.create", "channel.update", "channel.delete", "channel.close_circuit"]),
+    ("channel", &["channel.create", "channel.update", "channel.delete", "channel.add_models", "channel.close_circuit"]),
     ("model", &["model.create", "model.add", "model.update", "model.delete", "model.dismiss"]),
     ("mapping", &["mapping.create", "mapping.update", "mapping.delete"]),
     ("price", &["price.create", "price.update", "price.delete", "price.import"]),
