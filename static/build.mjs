@@ -2,7 +2,7 @@
 import { readFile, rm, writeFile, mkdir } from 'node:fs/promises';
 import esbuild from 'esbuild';
 
-// Tabler's icons that pages use, and the shapes of ours that say how something is.
+// Tabler's icons that pages use.
 const icons = [
   'activity', 'adjustments-horizontal', 'alert-triangle', 'api', 'arrow-down-right', 'arrow-up-right', 'book',
   'building-store', 'chevron-right', 'circle-check', 'circle-x', 'copy', 'cube', 'database-export', 'device-desktop',
@@ -12,13 +12,6 @@ const icons = [
   'sort-ascending', 'sort-descending', 'speakerphone', 'sun', 'tag', 'terminal-2', 'transfer', 'trash', 'trophy',
   'upload', 'user-circle', 'users', 'wallet', 'x',
 ];
-const shapes = {
-  's-ok': '<circle cx="5" cy="5" r="4" fill="currentColor"/>',
-  's-warn': '<path d="M5 .8 9.6 9H.4z" fill="currentColor"/>',
-  's-bad': '<path d="M5 .2 9.8 5 5 9.8.2 5z" fill="currentColor"/>',
-  's-off': '<circle cx="5" cy="5" r="3.6" fill="none" stroke="currentColor" stroke-width="1.6"/>',
-  's-run': '<path d="M5 1.2A3.8 3.8 0 1 0 8.8 5" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/>',
-};
 
 async function symbol(name) {
   const svg = await readFile(new URL(`node_modules/@tabler/icons/icons/outline/${name}.svg`, import.meta.url), 'utf8');
@@ -27,10 +20,11 @@ async function symbol(name) {
   return `<symbol id="${name}" viewBox="0 0 24 24">${drawn}</symbol>`;
 }
 
+// With the shapes of ours that say how something is, which a build without npm has, too.
 async function sprite() {
   const outlined = await Promise.all(icons.map(symbol));
-  const filled = Object.entries(shapes).map(([name, shape]) => `<symbol id="${name}" viewBox="0 0 10 10">${shape}</symbol>`);
-  return `<svg xmlns="http://www.w3.org/2000/svg">${[...outlined, ...filled].join('')}</svg>\n`;
+  const own = await readFile(new URL('plain/icons.svg', import.meta.url), 'utf8');
+  return `<svg xmlns="http://www.w3.org/2000/svg">${[...outlined, ...own.match(/<symbol.*<\/symbol>/g)].join('')}</svg>\n`;
 }
 
 const options = {

@@ -25,7 +25,7 @@ use crate::admission::{Desk, Throttle};
 use crate::api::{self, ApiContext};
 use crate::capacity::Capacity;
 use crate::config::Config;
-use crate::console::{self, Console};
+use crate::console::{self, Console, FrontEnd};
 use crate::edge::{self, Door};
 use crate::relay::Road;
 use crate::routing::{RecentItems, ResponseOrigins};
@@ -108,6 +108,7 @@ impl Doors {
         };
         let system = SystemHandle(Arc::new(process));
         let proxies = config.trusted_proxies.clone();
+        let front_end = FrontEnd::embedded(config.console_without_npm);
         Self {
             desk: Desk {
                 cellar: cellar.clone(),
@@ -125,7 +126,7 @@ impl Doors {
                 late: CancellationToken::new(),
                 capacity: capacity.clone(),
             },
-            console: Console::new(Doorstep { services: services.clone(), proxies }, system.clone()),
+            console: Console::new(Doorstep { services: services.clone(), proxies }, system.clone(), front_end),
             api_routes: api::routes(),
             upstreams: Data::new(UpstreamsHandle(Arc::new(providers))),
             system: Data::new(system),

@@ -14,11 +14,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{BadConfig, Config};
+use crate::console::FrontEnd;
 use crate::{app, mock_upstream, telemetry};
 
 /// A self-hosted gateway for AI APIs.
 #[derive(Debug, Parser)]
-#[command(name = "api-proxy", version, about, max_term_width = 100)]
+#[command(name = "api-proxy", version = version(), about, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -55,6 +56,14 @@ enum Command {
     Health,
     /// Check that every balance is the sum of its ledger; exit 1 if one is not
     Reconcile,
+}
+
+/// The version of a build that lacks something.
+const VERSION_WITHOUT_NPM: &str = concat!(env!("CARGO_PKG_VERSION"), " (console built without npm: no icons, no chart library)");
+
+/// The version, and what this build lacks.
+fn version() -> &'static str {
+    if FrontEnd::embedded(false).with_npm { env!("CARGO_PKG_VERSION") } else { VERSION_WITHOUT_NPM }
 }
 
 /// Why a command failed.
@@ -125,4 +134,15 @@ fn say(line: &str) -> std::io::Result<()> {
 fn failed(why: &str) -> ExitCode {
     let _nowhere_left_to_say_it = writeln!(std::io::stderr().lock(), "api-proxy: {why}");
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_says_what_a_build_without_npm_lacks() {
+        assert!(VERSION_WITHOUT_NPM.contains(FrontEnd::embedded(true).description()));
+        assert_eq!(version() == VERSION_WITHOUT_NPM, !FrontEnd::embedded(false).with_npm);
+    }
 }

@@ -9,11 +9,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::CommandError;
 use crate::app;
 use crate::config::Config;
+use crate::console::FrontEnd;
 
 pub(super) async fn run(config: Config) -> Result<ExitCode, CommandError> {
     let mut stop = StopSignals::listen()?;
+    let console = FrontEnd::embedded(config.console_without_npm).description();
     let running = app::start(config, faults()).await?;
-    tracing::info!(address = %running.listening, version = env!("CARGO_PKG_VERSION"), "listening");
+    tracing::info!(address = %running.listening, version = env!("CARGO_PKG_VERSION"), console, "listening");
     stop.wait(false).await;
     tracing::info!(in_flight = running.in_flight(), "stopping: running answers are finished first");
     if !running.stop().await {

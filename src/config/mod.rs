@@ -98,6 +98,8 @@ pub struct Config {
     pub workers: Option<usize>,
     /// Bounds on slow clients.
     pub patience: Patience,
+    /// Shows pages as a build without npm has them (`CONSOLE_WITHOUT_NPM`). Development builds only, which have both forms.
+    pub console_without_npm: bool,
 }
 
 impl Config {
@@ -141,6 +143,7 @@ impl Config {
             own_certificates: get("SSL_CERT_FILE").or_else(|| get("SSL_CERT_DIR")).is_some(),
             workers: get("WORKERS").map(|text| text.parse().map_err(|_| bad("WORKERS", "a number of threads"))).transpose()?,
             patience: Patience::default(),
+            console_without_npm: cfg!(debug_assertions) && get("CONSOLE_WITHOUT_NPM").is_some(),
         })
     }
 

@@ -1,43 +1,67 @@
-//! Styles, scripts, icons and fonts: bundled by `build.rs`, embedded, never changed under one address.
+//! Styles, scripts, icons and fonts: made by `build.rs`, embedded, never changed under one address.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use actix_web::web::{Bytes, Path};
+use actix_web::web::{Bytes, Data, Path};
 
-/// The files by name; none when the binary was built without npm.
-const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/front_end.rs"));
-/// Stands in every address, so that browsers may keep what they have.
-const VERSION: &str = env!("FRONT_END_VERSION");
+use super::Console;
 
-/// Whether there is anything to load.
-pub(super) fn are_built() -> bool {
-    !FILES.is_empty()
+/// What the build made.
+static BUILT: FrontEnd = include!(concat!(env!("OUT_DIR"), "/front_end.rs"));
+/// What it would have made without npm: in development builds, so that tests see both.
+#[cfg(debug_assertions)]
+const WITHOUT_NPM: Option<&FrontEnd> = Some(&include!(concat!(env!("OUT_DIR"), "/front_end_without_npm.rs")));
+#[cfg(not(debug_assertions))]
+const WITHOUT_NPM: Option<&FrontEnd> = None;
+
+/// The files that pages load.
+#[derive(Debug)]
+pub struct FrontEnd {
+    /// Whether icons, font and chart library are among them; else pages do with words and the server's own charts.
+    pub with_npm: bool,
+    /// Stands in every address, so that browsers may keep what they have.
+    version: &'static str,
+    files: &'static [(&'static str, &'static [u8])],
 }
 
-/// Where `name` is served.
-pub(super) fn address(name: &str) -> String {
-    format!("/assets/{VERSION}/{name}")
+impl FrontEnd {
+    /// What the build made; in a development build, if that is wanted, what it would have made without npm.
+    pub fn embedded(without_npm: bool) -> &'static Self {
+        WITHOUT_NPM.filter(|_| without_npm).unwrap_or(&BUILT)
+    }
+
+    /// What an operator is told of it.
+    pub const fn description(&self) -> &'static str {
+        if self.with_npm { "built with npm" } else { "built without npm: no icons, no chart library" }
+    }
+
+    /// Where `name` is served.
+    pub(super) fn address(&self, name: &str) -> String {
+        format!("/assets/{}/{name}", self.version)
+    }
+
+    fn find(&self, name: &str) -> Option<Bytes> {
+        let (name, bytes) = self.files.iter().find(|(known, _)| *known == name)?;
+        let bundled = self.with_npm.then(|| in_development(name)).flatten();
+        Some(bundled.unwrap_or(Bytes::from_static(bytes)))
+    }
 }
 
 /// `GET /assets/{version}/{name}`
-pub(super) async fn serve(asked: Path<(String, String)>) -> HttpResponse {
+pub(super) async fn serve(console: Data<Console>, asked: Path<(String, String)>) -> HttpResponse {
     let (version, name) = asked.into_inner();
-    let Some(bytes) = find(&name) else {
+    let Some(bytes) = console.front_end.find(&name) else {
         return HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("No such file.");
     };
     // Whoever asks for another version gets this one, but must not keep it under that address.
-    let keep = if version == VERSION && !cfg!(debug_assertions) { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let is_current = version == console.front_end.version;
+    let keep = if is_current && !cfg!(debug_assertions) { "public, max-age=31536000, immutable" } else { "no-cache" };
     let nosniff: (HeaderName, HeaderValue) = (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, kind(&name)))
         .insert_header((CACHE_CONTROL, keep))
         .insert_header(nosniff)
         .body(bytes)
-}
-
-fn find(name: &str) -> Option<Bytes> {
-    let (name, bytes) = FILES.iter().find(|(known, _)| *known == name)?;
-    Some(in_development(name).unwrap_or(Bytes::from_static(bytes)))
 }
 
 /// The file as `npm run watch` left it on disk.

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 
+pub use self::assets::FrontEnd;
 use self::once::Tickets;
 use self::render::Renderer;
 use crate::services::ServiceError;
@@ -35,14 +36,15 @@ pub struct Console {
     pub doorstep: Doorstep,
     /// Signs of life.
     pub system: SystemHandle,
+    front_end: &'static FrontEnd,
     renderer: Renderer,
     tickets: Arc<Tickets>,
 }
 
 impl Console {
-    /// Reads the embedded templates and texts.
-    pub fn new(doorstep: Doorstep, system: SystemHandle) -> Self {
-        Self { doorstep, system, renderer: Renderer::new(), tickets: Arc::default() }
+    /// Reads the embedded templates and texts; pages load this front end.
+    pub fn new(doorstep: Doorstep, system: SystemHandle, front_end: &'static FrontEnd) -> Self {
+        Self { doorstep, system, front_end, renderer: Renderer::new(front_end), tickets: Arc::default() }
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use super::assets::FrontEnd;
 use super::render::Voices;
 
 /// The folders that hold them.
@@ -15,7 +16,7 @@ pub(super) struct OnDisk(Mutex<Option<(SystemTime, Voices)>>);
 
 impl OnDisk {
     /// Nothing in a release, or where the sources are gone.
-    pub(super) fn voices(&self) -> Option<Voices> {
+    pub(super) fn voices(&self, front_end: &'static FrontEnd) -> Option<Voices> {
         if !cfg!(debug_assertions) {
             return None;
         }
@@ -24,7 +25,7 @@ impl OnDisk {
         match &*last {
             Some((then, voices)) if *then == now => Some(voices.clone()),
             _ => {
-                let voices = Voices::read();
+                let voices = Voices::read(front_end);
                 *last = Some((now, voices.clone()));
                 Some(voices)
             }

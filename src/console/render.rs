@@ -9,9 +9,10 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
+use super::assets::FrontEnd;
+use super::format;
 use super::on_disk::OnDisk;
 use super::texts::Texts;
-use super::{assets, format};
 use crate::services::Language;
 
 /// What services answered, as templates read it.
@@ -25,6 +26,7 @@ const MONEY: &str = "$serde_json::private::RawValue";
 /// Both languages' environments.
 #[derive(Clone)]
 pub(super) struct Renderer {
+    front_end: &'static FrontEnd,
     embedded: Voices,
     on_disk: Arc<OnDisk>,
 }
@@ -45,13 +47,13 @@ pub(super) struct Voice {
 
 impl Renderer {
     /// Reads what is embedded.
-    pub(super) fn new() -> Self {
-        Self { embedded: Voices::read(), on_disk: Arc::default() }
+    pub(super) fn new(front_end: &'static FrontEnd) -> Self {
+        Self { front_end, embedded: Voices::read(front_end), on_disk: Arc::default() }
     }
 
     /// The texts and templates of a language; in development as they are on disk now.
     pub(super) fn voice(&self, language: Language) -> Arc<Voice> {
-        let voices = self.on_disk.voices();
+        let voices = self.on_disk.voices(self.front_end);
         let voices = voices.as_ref().unwrap_or(&self.embedded);
         match language {
             Language::En => Arc::clone(&voices.english),
@@ -62,15 +64,16 @@ impl Renderer {
 
 impl Voices {
     /// What is embedded; in development what is on disk.
-    pub(super) fn read() -> Self {
-        Self { english: Arc::new(Voice::of(Language::En)), chinese: Arc::new(Voice::of(Language::Zh)) }
+    pub(super) fn read(front_end: &'static FrontEnd) -> Self {
+        let voice = |language| Arc::new(Voice::of(language, front_end));
+        Self { english: voice(Language::En), chinese: voice(Language::Zh) }
     }
 }
 
 impl Voice {
-    fn of(language: Language) -> Self {
+    fn of(language: Language, front_end: &'static FrontEnd) -> Self {
         let texts = Arc::new(Texts::of(language));
-        Self { templates: environment(&texts), texts }
+        Self { templates: environment(&texts, front_end), texts }
     }
 
     /// Renders a template.
@@ -87,12 +90,13 @@ impl Voice {
     }
 }
 
-fn environment(texts: &Arc<Texts>) -> Environment<'static> {
+fn environment(texts: &Arc<Texts>, front_end: &'static FrontEnd) -> Environment<'static> {
     let mut environment = load();
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Chainable);
     let texts = Arc::clone(texts);
     environment.add_function("t", move |key: &str, arguments: Kwargs| said(&texts, key, &arguments));
-    environment.add_function("asset", |name: &str| assets::address(name));
+    environment.add_function("asset", |name: &str| front_end.address(name));
+    environment.add_global("with_npm", front_end.with_npm);
     environment.add_function("with", with);
     environment.add_filter("number", |value: Value| i64::try_from(value).map_or_else(|_| none(), format::grouped));
     environment.add_filter("usd", |value: Value, decimals: Option<u32>| {

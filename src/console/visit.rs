@@ -17,7 +17,7 @@ use url::{Url, form_urlencoded};
 use super::Console;
 use super::fields::{Fields, Problem};
 use super::render::shown;
-use super::{assets, notices, once, texts};
+use super::{notices, once, texts};
 use crate::services::site;
 use crate::services::values::storable;
 use crate::services::{Actor, Kind, Language, Served, ServiceError, Services};
@@ -152,7 +152,6 @@ impl Visit {
             registration => settings.registration_enabled,
             language => texts::tag(self.language),
             theme => theme.filter(|theme| ["light", "dark"].contains(&theme.as_str())),
-            built => assets::are_built(),
             area => self.area(),
             of_all => self.of_all(),
             path => self.request.path(),

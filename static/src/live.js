@@ -41,8 +41,9 @@ export function live() {
     paused = !paused;
     state.hidden = paused;
     button.querySelector('span').textContent = paused ? button.dataset.resume : button.dataset.pause;
+    // Without npm there are words alone.
     const use = button.querySelector('use');
-    use.setAttribute('href', use.getAttribute('href').replace(/#.*/, paused ? '#player-play' : '#player-pause'));
+    use?.setAttribute('href', use.getAttribute('href').replace(/#.*/, paused ? '#player-play' : '#player-pause'));
     if (!paused) waiting.splice(0).forEach(show);
   });
   addEventListener('pagehide', () => source.close());

@@ -52,6 +52,11 @@ impl Gateway {
         Self::serving(Database::Sqlite, &[("SETUP_CODE", setup_code)]).await
     }
 
+    /// With the console as a build without npm has it.
+    pub async fn without_npm() -> Self {
+        Self::serving(Database::Sqlite, &[("CONSOLE_WITHOUT_NPM", "1")]).await
+    }
+
     async fn serving(database: Database, set: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let database = match database {
@@ -69,11 +74,11 @@ impl Gateway {
         panic!("the gateway did not start: {}", gateway.said())
     }
 
-    /// As `demo` sets it up; its standard output is not read yet.
-    pub fn demo() -> Self {
+    /// As `demo` sets it up, with these variables; its standard output is not read yet.
+    pub fn demo(set: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let database = format!("sqlite://{}", data.path().join("demo/api-proxy.db").display());
-        Self::run("demo", "error", Stdio::piped(), (data, database), &[])
+        Self::run("demo", "error", Stdio::piped(), (data, database), set)
     }
 
     /// Runs a command of the binary.

@@ -36,4 +36,5 @@ mod texts;
 mod unscripted;
 mod visitor;
 mod walk;
+mod without_npm;
 mod world;

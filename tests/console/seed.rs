@@ -14,7 +14,11 @@ const LONG: &str = "claude-eu-west-3-reserved-capacity-of-the-research-departmen
 
 /// A world in which people have worked for a while.
 pub async fn lived_in() -> World {
-    let world = World::start();
+    lived_in_by(World::start()).await
+}
+
+/// The same in this world, which is new.
+pub async fn lived_in_by(world: World) -> World {
     let admin = world.admin().await;
     lives(&world, &admin).await;
     world

@@ -37,7 +37,16 @@ const MODELS: [(&str, &str, &str); 4] = [
 
 impl World {
     pub fn start() -> Self {
-        let mut gateway = Gateway::demo();
+        Self::demo(&[])
+    }
+
+    /// With the console as a build without npm has it.
+    pub fn without_npm() -> Self {
+        Self::demo(&[("CONSOLE_WITHOUT_NPM", "1")])
+    }
+
+    fn demo(set: &[(&str, &str)]) -> Self {
+        let mut gateway = Gateway::demo(set);
         let lines = BufReader::new(gateway.process.stdout.take().unwrap()).lines().map(Result::unwrap);
         let said: Vec<String> = lines.take_while(|line| !line.starts_with("Stop with")).collect();
         let after = |start: &str| {

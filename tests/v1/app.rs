@@ -136,6 +136,7 @@ fn config(data_dir: PathBuf, url: &str, wish: Wish) -> Config {
         own_certificates: false,
         workers: Some(wish.workers),
         patience: wish.patience,
+        console_without_npm: false,
     }
 }
 

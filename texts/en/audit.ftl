@@ -12,6 +12,7 @@ audit-any-deed = Anything done
 audit-all-of = { $kind }: everything
 audit-subject = To what
 audit-one-subject = One thing only
+audit-not-only = No longer:
 audit-changed = Changed
 audit-none = Nothing was done yet
 audit-changes = Before and after

@@ -1,10 +1,10 @@
 # Everywhere
 
 skip = Skip to content
-not-built = The styles and scripts of this site were not built: install Node.js with npm and build the program again. Everything works without them.
 navigation = Main navigation
 open-menu = Open the menu
 switch-theme = Switch between light and dark
+colours = Colours
 optional = optional
 copied = Copied
 copy = Copy

@@ -70,6 +70,7 @@ growth-keeps = stays in the file: stop the process and run “api-proxy migrate 
 memory = Memory
 lost-log-lines = Log lines that could not be written
 version = Version
+without-npm = built without npm: no icons, no chart library
 uptime = up { $days ->
     [0] { "" }
     [one] 1 day{ " " }

@@ -9,6 +9,7 @@ audit-any-deed = 全部操作
 audit-all-of = { $kind }：全部
 audit-subject = 对象
 audit-one-subject = 仅此对象
+audit-not-only = 取消：
 audit-changed = 变更字段
 audit-none = 还没有操作记录
 audit-changes = 变更前后

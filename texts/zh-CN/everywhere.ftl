@@ -1,10 +1,10 @@
 # Everywhere
 
 skip = 跳到正文
-not-built = 本站的样式和脚本尚未构建：请安装 Node.js 与 npm 后重新构建程序。没有它们，所有功能仍可使用。
 navigation = 主导航
 open-menu = 打开菜单
 switch-theme = 切换浅色 / 深色
+colours = 配色
 optional = 选填
 copied = 已复制
 copy = 复制

@@ -67,6 +67,7 @@ growth-keeps = 留在文件中：停止进程后运行一次 “api-proxy migrat
 memory = 内存
 lost-log-lines = 未能写入的日志行
 version = 版本
+without-npm = 构建时没有 npm：不含图标与图表库
 uptime = 已运行 { $days ->
     [0] { "" }
    *[other] { $days } 天{ " " }

@@ -1,34 +1,87 @@
 //! What the charts of an overview draw. Figures for the eye alone: floats, unlike everything that is written out.
 
 use minijinja::{Value, context};
-use serde_json::json;
+use serde::Serialize;
 
+use super::drawn::Drawing;
 use super::overview::cached;
+use crate::console::render::shown;
 use crate::console::visit::Visit;
 use crate::services::reports::{Numbers, Stats};
 
 const MINUTE_MS: f64 = 60_000.0;
+const DASHES: [u8; 2] = [4, 3];
+
+/// A chart over time, as `static/src/chart.js` reads it.
+#[derive(Serialize)]
+pub(super) struct Chart {
+    /// Epoch seconds.
+    pub(super) x: Vec<i64>,
+    pub(super) zone: String,
+    pub(super) bucket: &'static str,
+    /// `stack` or `line`.
+    pub(super) kind: &'static str,
+    pub(super) series: Vec<Series>,
+}
+
+/// One figure of a chart.
+#[derive(Serialize)]
+pub(super) struct Series {
+    pub(super) name: String,
+    /// Its colour's token.
+    pub(super) c: &'static str,
+    /// How its figures are written: `n`, `rate` or `usd`.
+    pub(super) fmt: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fill: Option<bool>,
+    /// `r` for the axis on the right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) axis: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dash: Option<[u8; 2]>,
+    pub(super) y: Vec<f64>,
+}
+
+impl Series {
+    fn new(name: String, c: &'static str, fmt: &'static str, y: Vec<f64>) -> Self {
+        Self { name, c, fmt, fill: None, axis: None, dash: None, y }
+    }
+
+    /// The line of what the chart is about.
+    fn main(name: String, fmt: &'static str, y: Vec<f64>) -> Self {
+        Self { fill: Some(true), ..Self::new(name, "c1", fmt, y) }
+    }
+
+    /// The line on an axis of its own.
+    fn beside(name: String, fmt: &'static str, y: Vec<f64>) -> Self {
+        Self { axis: Some("r"), dash: Some(DASHES), ..Self::new(name, "c2", fmt, y) }
+    }
+}
 
 /// Tokens by kind, cost and requests, and (for admins) throughput, over time.
 pub(super) fn of(visit: &Visit, stats: &Stats) -> Value {
-    let numbers = || stats.series.iter().map(|point| &point.numbers);
-    let series = |pick: fn(&Numbers) -> f64| numbers().map(pick).collect::<Vec<_>>();
-    let tokens = json!([
-        { "name": visit.say("tokens-in"), "c": "c1", "fmt": "n", "y": series(|numbers| numbers.tokens_in as f64 + numbers.cache_creation_tokens as f64) },
-        { "name": visit.say("cached"), "c": "c3", "fmt": "n", "y": series(|numbers| numbers.cache_read_tokens as f64) },
-        { "name": visit.say("tokens-out"), "c": "c2", "fmt": "n", "y": series(|numbers| numbers.tokens_out as f64) },
-    ]);
-    let cost = json!([
-        { "name": visit.say("cost"), "c": "c1", "fmt": "usd", "fill": true, "y": series(|numbers| numbers.cost_usd.0.0 as f64 / 1e9) },
-        { "name": visit.say("requests"), "c": "c2", "fmt": "n", "axis": "r", "dash": [4, 3], "y": series(|numbers| numbers.requests as f64) },
-    ]);
+    let series = |pick: fn(&Numbers) -> f64| stats.series.iter().map(|point| pick(&point.numbers)).collect::<Vec<_>>();
+    let tokens = vec![
+        Series::new(
+            visit.say("tokens-in"),
+            "c1",
+            "n",
+            series(|numbers| numbers.tokens_in as f64 + numbers.cache_creation_tokens as f64),
+        ),
+        Series::new(visit.say("cached"), "c3", "n", series(|numbers| numbers.cache_read_tokens as f64)),
+        Series::new(visit.say("tokens-out"), "c2", "n", series(|numbers| numbers.tokens_out as f64)),
+    ];
+    let cost = vec![
+        Series::main(visit.say("cost"), "usd", series(|numbers| numbers.cost_usd.0.0 as f64 / 1e9)),
+        Series::beside(visit.say("requests"), "n", series(|numbers| numbers.requests as f64)),
+    ];
     let (requests, tokens_out) = (per_minute(stats, |numbers| numbers.requests), per_minute(stats, all_tokens));
     let peak = |rates: &[f64]| format!("{:.1}", rates.iter().copied().fold(0.0, f64::max));
     let (most_requests, most_tokens) = (peak(&requests), peak(&tokens_out));
-    let throughput = json!([
-        { "name": visit.say("requests-per-minute"), "c": "c1", "fmt": "rate", "fill": true, "y": requests },
-        { "name": visit.say("tokens-per-minute"), "c": "c2", "fmt": "rate", "axis": "r", "dash": [4, 3], "y": tokens_out },
-    ]);
+    let throughput = vec![
+        Series::main(visit.say("requests-per-minute"), "rate", requests),
+        Series::beside(visit.say("tokens-per-minute"), "rate", tokens_out),
+    ];
     context! {
         tokens => chart(visit, stats, "stack", tokens),
         cost => chart(visit, stats, "line", cost),
@@ -38,10 +91,15 @@ pub(super) fn of(visit: &Visit, stats: &Stats) -> Value {
     }
 }
 
-fn chart(visit: &Visit, stats: &Stats, kind: &str, series: serde_json::Value) -> String {
-    let times: Vec<i64> = stats.series.iter().map(|point| point.ts / 1_000).collect();
+/// What the front end's chart library draws; drawn already where it has none.
+fn chart(visit: &Visit, stats: &Stats, kind: &'static str, series: Vec<Series>) -> Value {
     let zone = visit.services().settings.settings().timezone;
-    json!({ "x": times, "zone": zone, "bucket": stats.bucket, "kind": kind, "series": series }).to_string()
+    let x = stats.series.iter().map(|point| point.ts / 1_000).collect();
+    let chart = Chart { x, zone, bucket: stats.bucket, kind, series };
+    if visit.console.front_end.with_npm {
+        return context! { json => serde_json::to_string(&chart).unwrap_or_default() };
+    }
+    context! { drawn => shown(&Drawing::of(&chart)) }
 }
 
 /// Lines as small as words, for the tiles: how each figure went over the range.

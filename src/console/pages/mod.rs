@@ -5,6 +5,7 @@ mod admin;
 mod balance;
 mod bill;
 mod charts;
+mod drawn;
 mod gate;
 mod keys;
 mod live;
