@@ -174,6 +174,7 @@ async fn start(dir: &Path, url: Option<&str>) -> Told<Running> {
     let config = Config::read(|name| match name {
         "DATA_DIR" => Some(data_dir.clone()),
         "PORT" => Some("0".to_owned()),
+        "METRICS_LISTEN" => Some("off".to_owned()),
         "APP_SECRET" => Some(secret.to_owned()),
         "DATABASE_URL" => url.map(str::to_owned),
         _ => None,

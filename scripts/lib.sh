@@ -101,6 +101,13 @@ postgres_bin() {
 ensure_postgres() { postgres_bin >/dev/null || apt_install postgresql; }
 
 # The official SDKs and command lines, of pinned versions, in environments beside the build.
+# promtool, which judges /metrics. Its server is not wanted.
+ensure_prometheus() {
+    has promtool && return 0
+    apt_install prometheus || return 1
+    if has service; then service prometheus stop >/dev/null 2>&1 || true; fi
+}
+
 ensure_sdks() { ensure_python_sdks && ensure_node_sdks; }
 
 ensure_python_sdks() {

@@ -11,6 +11,7 @@ pub mod edge;
 pub mod files;
 pub mod journal;
 pub mod metering;
+pub mod metrics;
 pub mod mock_upstream;
 pub mod relay;
 pub mod routing;

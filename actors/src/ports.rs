@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, LazyLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,6 +14,32 @@ use crate::vocabulary::{Counted, KeyDigest, KeyId, KeyRecord, Nanos, Receipt, Us
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StorageIll(pub String);
+
+/// A request that has ended, with what its receipt does not say.
+#[derive(Clone, Copy, Debug)]
+pub struct EndedRequest<'a> {
+    /// Its receipt, also where it gets no row of its own.
+    pub receipt: &'a Receipt,
+    /// The gateway's own work before a provider was asked: from the body's last byte to the first attempt, without the wait for a
+    /// slot. `None` where nobody was asked.
+    pub overhead: Option<Duration>,
+    /// How long it stood in line at its user's gate; `None` where it was never let in.
+    pub queued: Option<Duration>,
+}
+
+/// Told once of each request of a known key, when it has ended. Called on the request's own thread, so it must not block.
+pub trait RequestObserver: Send + Sync {
+    /// A request has ended.
+    fn ended(&self, request: EndedRequest<'_>);
+}
+
+/// Watches nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unobserved;
+
+impl RequestObserver for Unobserved {
+    fn ended(&self, _: EndedRequest<'_>) {}
+}
 
 /// What changed in the database, told to every process that caches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

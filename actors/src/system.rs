@@ -7,7 +7,7 @@ use actix::Arbiter;
 
 use crate::channel_health::ChannelHealth;
 use crate::log_broadcaster::LogBroadcaster;
-use crate::ports::{CatalogueSource, Changed, Clock, EntryEncoder, Faults, Journal, LedgerStore, StorageIll};
+use crate::ports::{CatalogueSource, Changed, Clock, EntryEncoder, Faults, Journal, LedgerStore, RequestObserver, StorageIll};
 use crate::settings_cache::SettingsCache;
 use crate::supervision::VitalSigns;
 use crate::usage_ledger::{Backlog, Bookkeeper, Recovered, Sync, UsageLedger, recover};
@@ -26,6 +26,8 @@ pub struct CellarParts {
     pub sync: Sync,
     /// Encodes live entries.
     pub encoder: Arc<dyn EntryEncoder>,
+    /// Told of each request that has ended.
+    pub observer: Arc<dyn RequestObserver>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Faults; [`NoFaults`](crate::ports::NoFaults) outside tests.
@@ -97,7 +99,7 @@ impl Cellar {
         });
         let _first = gates_slot.set(gates.clone());
         cache.reload().await?;
-        let bookkeeper = Bookkeeper::new(ledger.clone(), logs.clone());
+        let bookkeeper = Bookkeeper::new(ledger.clone(), logs.clone(), parts.observer);
         Ok(Self { gates, health, cache, logs, ledger, bookkeeper, recovered })
     }
 

@@ -4,6 +4,7 @@ mod chores;
 mod data_dir;
 mod instance;
 mod live_entries;
+mod metrics_listener;
 mod process;
 mod serving;
 mod upstreams;
@@ -22,6 +23,7 @@ use secrecy::SecretString;
 use crate::capacity::Capacity;
 use crate::config::{Config, JournalSync};
 use crate::journal::FileJournal;
+use crate::metrics::Metrics;
 use crate::secrets::Sealer;
 use crate::services::passwords::Passwords;
 use crate::services::throttle::Throttles;
@@ -67,6 +69,9 @@ pub enum StartError {
     /// A part of the services.
     #[error("{0:?}")]
     Services(ServiceError),
+    /// The metrics contradict each other.
+    #[error("the metrics cannot be registered: {0}")]
+    Metrics(String),
     /// The system gave no randomness.
     #[error("the system gives no randomness")]
     NoRandomness,
@@ -150,7 +155,9 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
     storage.bring_up_to_date().await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids = Arc::new(IdMaker::new(fastrand::i64(..)));
-    let cellar = start_cellar(&config, &storage, &ids, &clock, faults).await?;
+    let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?);
+    let cellar = start_cellar(&config, &storage, &ids, &clock, &metrics, faults).await?;
+    metrics.follow(cellar.cache.reader().clone());
     if cellar.recovered.receipts + cellar.recovered.killed > 0 {
         tracing::info!(receipts = cellar.recovered.receipts, killed = cellar.recovered.killed, "the usage journal was replayed");
     }
@@ -173,7 +180,7 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
     let capacity =
         Capacity::of_this_machine().map_err(|error| StartError::Io { what: "the system starts no thread".to_owned(), error })?;
     let in_flight = Arc::new(AtomicUsize::new(0));
-    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight, capacity, instance };
+    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance };
     serving::serve(parts).await
 }
 
@@ -182,6 +189,7 @@ async fn start_cellar(
     storage: &Storage,
     ids: &Arc<IdMaker>,
     clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
     faults: Arc<dyn Faults>,
 ) -> Result<Cellar, StartError> {
     let journal = FileJournal::open(&storage.data_dir.journal())
@@ -197,6 +205,7 @@ async fn start_cellar(
             JournalSync::Never => JournalSyncMode::Never,
         },
         encoder: Arc::new(live_entries::LiveEntries),
+        observer: Arc::<Metrics>::clone(metrics),
         clock: Arc::clone(clock),
         faults,
         gate_idle_after: GATE_IDLE_AFTER,

@@ -20,13 +20,14 @@ use tokio_util::sync::CancellationToken;
 use super::instance::Instance;
 use super::process::Process;
 use super::upstreams::Providers;
-use super::{StartError, chores};
+use super::{StartError, chores, metrics_listener};
 use crate::admission::{Desk, Throttle};
 use crate::api::{self, ApiContext};
 use crate::capacity::Capacity;
 use crate::config::Config;
 use crate::console::{self, Console, FrontEnd};
 use crate::edge::{self, Door};
+use crate::metrics::Metrics;
 use crate::relay::Road;
 use crate::routing::{RecentItems, ResponseOrigins};
 use crate::services::channels::UpstreamsHandle;
@@ -53,6 +54,7 @@ pub(super) struct Parts {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) in_flight: Arc<AtomicUsize>,
     pub(super) capacity: Capacity,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) instance: Instance,
 }
 
@@ -71,10 +73,13 @@ pub struct Running {
     late: CancellationToken,
     shutdown_timeout: Duration,
     chores: rt::task::JoinHandle<()>,
+    /// Where `/metrics` is found; `None` = nowhere.
+    pub metrics_at: Option<SocketAddr>,
+    metrics: Option<ServerHandle>,
     _instance: Instance,
 }
 
-fn bind(listen: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
+pub(super) fn bind(listen: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
     let bound = TcpListener::bind(listen).and_then(|listener| Ok((listener.local_addr()?, listener)));
     bound.map_err(|error| StartError::Io { what: format!("cannot listen on {listen}"), error })
 }
@@ -96,7 +101,7 @@ struct Doors {
 
 impl Doors {
     fn new(parts: &Parts) -> Self {
-        let Parts { config, cellar, services, ids, clock, in_flight, capacity, instance } = parts;
+        let Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance } = parts;
         let tls = tls_config(config.own_certificates);
         let settings = cellar.cache.reader().clone();
         let providers = Providers::start(Arc::clone(&tls), settings, cellar.health.clone());
@@ -125,6 +130,7 @@ impl Doors {
                 in_flight: Arc::clone(in_flight),
                 late: CancellationToken::new(),
                 capacity: capacity.clone(),
+                metrics: Arc::clone(metrics),
             },
             console: Console::new(Doorstep { services: services.clone(), proxies }, system.clone(), front_end),
             api_routes: api::routes(),
@@ -169,6 +175,14 @@ async fn elsewhere(request: HttpRequest) -> HttpResponse {
 pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let (listening, listener) = bind(parts.config.listen)?;
     let doors = Doors::new(&parts);
+    let scraped = metrics_listener::Scraped {
+        metrics: Arc::clone(&parts.metrics),
+        system: doors.system.get_ref().clone(),
+        services: parts.services.clone(),
+        health: parts.cellar.health.clone(),
+    };
+    let scraping = metrics_listener::open(parts.config.metrics, scraped)?;
+    let (metrics_at, metrics) = scraping.unzip();
     let Parts { config, cellar, services, in_flight, capacity, instance, .. } = parts;
     let chores = rt::spawn(chores::run(services.clone(), doors.upstreams.get_ref().clone(), cellar.cache.reader().clone()));
     let late = doors.door.late.clone();
@@ -204,6 +218,8 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
         late,
         shutdown_timeout: config.shutdown_timeout,
         chores,
+        metrics_at,
+        metrics,
         _instance: instance,
     })
 }
@@ -235,6 +251,9 @@ impl Running {
         idle(&self.in_flight, Instant::now() + FAREWELL).await;
         let booked = self.cellar.ledger.drain(by.saturating_duration_since(Instant::now()).max(Duration::from_secs(2))).await;
         self.services.db.close().await;
+        if let Some(metrics) = self.metrics {
+            metrics.stop(false).await;
+        }
         finished && booked
     }
 }

@@ -100,7 +100,23 @@ pub struct Config {
     pub patience: Patience,
     /// Shows pages as a build without npm has them (`CONSOLE_WITHOUT_NPM`). Development builds only, which have both forms.
     pub console_without_npm: bool,
+    /// Where `/metrics` is answered.
+    pub metrics: MetricsListen,
 }
+
+/// Where `/metrics` is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsListen {
+    /// Nowhere.
+    Off,
+    /// At [`METRICS_DEFAULT`], unless something else listens there.
+    Default,
+    /// There, or the process does not start.
+    At(SocketAddr),
+}
+
+/// On this machine alone, at the port that is registered for OpenTelemetry's Prometheus exporters.
+pub const METRICS_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 
 impl Config {
     /// Reads the configuration; `get` answers a variable's value.
@@ -144,6 +160,7 @@ impl Config {
             workers: get("WORKERS").map(|text| text.parse().map_err(|_| bad("WORKERS", "a number of threads"))).transpose()?,
             patience: Patience::default(),
             console_without_npm: cfg!(debug_assertions) && get("CONSOLE_WITHOUT_NPM").is_some(),
+            metrics: metrics_listen(&get)?,
         })
     }
 
@@ -204,6 +221,19 @@ fn seconds(get: &impl Fn(&str) -> Option<String>, name: &'static str, default: u
 
 fn listen(get: &impl Fn(&str) -> Option<String>) -> Result<SocketAddr, BadConfig> {
     Ok(SocketAddr::new(listen_address(get)?, parsed(get, "PORT", 3000, "a port number")?))
+}
+
+/// `METRICS_LISTEN`: an address with a port, a port alone (on loopback), or `off`.
+fn metrics_listen(get: &impl Fn(&str) -> Option<String>) -> Result<MetricsListen, BadConfig> {
+    let Some(text) = get("METRICS_LISTEN") else { return Ok(MetricsListen::Default) };
+    if ["off", "none", "false"].contains(&text.to_ascii_lowercase().as_str()) {
+        return Ok(MetricsListen::Off);
+    }
+    let port = |text: &str| text.parse().map(|port| SocketAddr::new(METRICS_DEFAULT.ip(), port));
+    text.parse()
+        .or_else(|_| port(text.trim_start_matches(':')))
+        .map(MetricsListen::At)
+        .map_err(|_| bad("METRICS_LISTEN", "an IP address with a port such as 127.0.0.1:9464, or off"))
 }
 
 /// `HOST`; else `HOSTNAME` where it is an IP address (containers set it to a name); else loopback.

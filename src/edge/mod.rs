@@ -34,6 +34,7 @@ use head::{RequestId, client_address};
 use crate::admission::{Caller, Head, Inbound, Refused, Stopped, look, recognise};
 use crate::capacity::{Capacity, Footprint};
 use crate::config::{Patience, TrustedProxies};
+use crate::metrics::Metrics;
 use crate::relay::{Failure, Road, Why, relay};
 use crate::translation::{Ask, Fault, structure};
 
@@ -59,6 +60,8 @@ pub struct Door {
     pub late: CancellationToken,
     /// Memory for bodies, threads for large ones.
     pub capacity: Capacity,
+    /// Counts those whose key is not known: nobody else hears of them.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Counts a request until its answer has gone out.
@@ -167,7 +170,12 @@ async fn serve(protocol: Protocol, request: HttpRequest, payload: Payload, road:
     };
     let inbound = match read {
         Ok(inbound) => inbound,
-        Err(Unread::Failure(failure)) => return failure::answer(*failure, protocol.family(), &id),
+        Err(Unread::Failure(failure)) => {
+            if failure.pending.is_none() {
+                door.metrics.refused(&cause::of(&failure.why).word);
+            }
+            return failure::answer(*failure, protocol.family(), &id);
+        }
         Err(Unread::Body(bad, caller)) => return bad_body(&bad, *caller, &id),
     };
     match relay(&road, inbound).await {
@@ -227,8 +235,7 @@ async fn read(
         Ok(body) => body,
         Err(bad) => return Err(Unread::Body(bad, Box::new(caller))),
     };
-    let at = caller.pending.elapsed_ms();
-    caller.pending.note(|receipt| receipt.timings.body_read_ms = Some(at));
+    caller.pending.body_read();
     let ask = match asked(protocol, &body, &footprint).await {
         Ok(ask) => ask,
         Err(refused) => return Err(failed(refused.into(), Some(caller.pending))),

@@ -273,6 +273,14 @@ impl Db {
         Ok(Description { version, bytes })
     }
 
+    /// Open connections, and those of them that nobody uses.
+    pub fn connections(&self) -> (u32, usize) {
+        match &self.pools {
+            Pools::Lite { readers, writer, .. } => (readers.size() + writer.size(), readers.num_idle() + writer.num_idle()),
+            Pools::Pg { pool, .. } => (pool.size(), pool.num_idle()),
+        }
+    }
+
     /// Bytes left on the disk of the embedded database, where the system tells.
     pub fn disk_free(&self) -> Option<u64> {
         let Pools::Lite { directory, .. } = &self.pools else { return None };

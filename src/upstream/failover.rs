@@ -204,7 +204,7 @@ impl<'a> Trip<'a> {
 
     async fn attempt(&mut self, offer: &Offer, mut slot: ChannelSlot) -> Result<(Answer, ChannelSlot), Miss> {
         let inbound = &mut self.route.inbound;
-        let started_ms = inbound.caller.pending.elapsed_ms();
+        let started_ms = inbound.caller.pending.asks_upstream();
         let mut asked_before = None;
         inbound.caller.pending.note(|receipt| {
             asked_before = receipt.upstream_protocol;

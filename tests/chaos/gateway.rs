@@ -17,7 +17,7 @@ const SIGKILL: i32 = 9;
 #[expect(clippy::disallowed_methods, reason = "the tests' own environment")]
 pub fn command(args: &[&str], environment: &[(String, String)]) -> Command {
     let mut command = Command::new(BINARY);
-    command.args(args).env_clear().env("PATH", std::env::var("PATH").unwrap_or_default());
+    command.args(args).env_clear().env("PATH", std::env::var("PATH").unwrap_or_default()).env("METRICS_LISTEN", "off");
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

@@ -92,7 +92,7 @@ impl Gateway {
         let secret = "of no secret, yet long enough for one";
         let process = Command::new(env!("CARGO_BIN_EXE_api-proxy"))
             .arg(command)
-            .envs([("PORT", "0"), ("RUST_LOG", tells), ("NO_COLOR", "1"), ("APP_SECRET", secret)])
+            .envs([("PORT", "0"), ("METRICS_LISTEN", "off"), ("RUST_LOG", tells), ("NO_COLOR", "1"), ("APP_SECRET", secret)])
             .env("DATA_DIR", data.path())
             .env("DATABASE_URL", &database)
             .envs(set.iter().copied())

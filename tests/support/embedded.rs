@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// A gateway on a port of its own, with its data in `dir`.
 pub async fn gateway(dir: &Path) -> Running {
     let data_dir = dir.to_string_lossy().into_owned();
-    let variables = [("DATA_DIR", data_dir.as_str()), ("PORT", "0"), ("WORKERS", "1")];
+    let variables = [("DATA_DIR", data_dir.as_str()), ("PORT", "0"), ("WORKERS", "1"), ("METRICS_LISTEN", "off")];
     let config = Config::read(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()));
     app::start(config.unwrap(), Arc::new(NoFaults)).await.unwrap()
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use actors::ports::{Faults, NoFaults};
 use api_proxy::app::{self, Running};
-use api_proxy::config::{Config, JournalSync, Patience, TrustedProxies};
+use api_proxy::config::{Config, JournalSync, MetricsListen, Patience, TrustedProxies};
 use api_proxy::mock_upstream::{MockUpstream, Script};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -137,6 +137,7 @@ fn config(data_dir: PathBuf, url: &str, wish: Wish) -> Config {
         workers: Some(wish.workers),
         patience: wish.patience,
         console_without_npm: false,
+        metrics: MetricsListen::At("127.0.0.1:0".parse().unwrap()),
     }
 }
 

@@ -28,6 +28,7 @@ mod fidelity;
 mod figures;
 mod forms;
 mod limits;
+mod metrics;
 mod models;
 mod money;
 mod other_side;

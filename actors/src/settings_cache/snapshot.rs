@@ -123,6 +123,11 @@ impl Snapshot {
         self.channels.iter().find(|channel| channel.id == id)
     }
 
+    /// Whether somebody configured this name: in the catalogue, a mapping, a price or a channel's list.
+    pub fn names(&self, model: &str) -> bool {
+        self.known.contains(model)
+    }
+
     /// The catalogue's row of a model.
     pub fn model(&self, provider: Family, model: &str) -> Option<&CatalogueModel> {
         self.models.get(&(provider, model.to_owned()))

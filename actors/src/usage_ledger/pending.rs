@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::UsageLedger;
 use crate::log_broadcaster::LogBroadcaster;
-use crate::ports::{Entry, StorageIll};
+use crate::ports::{EndedRequest, Entry, RequestObserver, StorageIll};
 use crate::user_gate::{Hold, Settlement};
 use crate::vocabulary::{Attempt, Cause, Ending, KeyRecord, Nanos, Protocol, Receipt, ReceiptId, Timings, Usage};
 
@@ -36,17 +36,24 @@ pub(super) fn forgiven(receipt: &Receipt) -> Receipt {
 const CLIENT_LEFT: &str = "client_left";
 
 /// Where receipts and live entries go.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Bookkeeper {
     ledger: UsageLedger,
     logs: LogBroadcaster,
+    observer: Arc<dyn RequestObserver>,
     closing: Arc<AtomicBool>,
 }
 
+impl std::fmt::Debug for Bookkeeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bookkeeper({:?})", self.ledger)
+    }
+}
+
 impl Bookkeeper {
-    /// A bookkeeper that posts to this ledger and publishes to these readers.
-    pub fn new(ledger: UsageLedger, logs: LogBroadcaster) -> Self {
-        Self { ledger, logs, closing: Arc::default() }
+    /// A bookkeeper that posts to this ledger, publishes to these readers and tells this observer.
+    pub fn new(ledger: UsageLedger, logs: LogBroadcaster, observer: Arc<dyn RequestObserver>) -> Self {
+        Self { ledger, logs, observer, closing: Arc::default() }
     }
 
     /// The process stops and waits no longer: what is dropped from now on was cut by it, not left by its client.
@@ -84,6 +91,9 @@ pub struct PendingReceipt {
     hold: Option<Hold>,
     bookkeeper: Bookkeeper,
     arrived: Instant,
+    /// Time from arrival until the body was there, and until a provider was first asked.
+    read_after: Option<Duration>,
+    asked_after: Option<Duration>,
     billable: bool,
 }
 
@@ -122,7 +132,15 @@ impl PendingReceipt {
             client_ip: who.client_ip.map(str::to_owned),
             details: None,
         };
-        Self { receipt: Some(Box::new(receipt)), hold: None, bookkeeper: bookkeeper.clone(), arrived, billable: false }
+        Self {
+            receipt: Some(Box::new(receipt)),
+            hold: None,
+            bookkeeper: bookkeeper.clone(),
+            arrived,
+            read_after: None,
+            asked_after: None,
+            billable: false,
+        }
     }
 
     /// Writes facts into the receipt.
@@ -145,6 +163,19 @@ impl PendingReceipt {
     /// Time since the request arrived.
     pub fn elapsed(&self) -> Duration {
         self.arrived.elapsed()
+    }
+
+    /// The body has been read.
+    pub fn body_read(&mut self) {
+        self.read_after = Some(self.elapsed());
+        let at = self.elapsed_ms();
+        self.note(|receipt| receipt.timings.body_read_ms = Some(at));
+    }
+
+    /// A provider is about to be asked, for the first time or again. Answers the milliseconds since the request arrived.
+    pub fn asks_upstream(&mut self) -> i64 {
+        self.asked_after = self.asked_after.or_else(|| Some(self.elapsed()));
+        self.elapsed_ms()
     }
 
     /// Admission granted this.
@@ -269,6 +300,7 @@ impl PendingReceipt {
 
     /// Gives back what a request held that cost nothing and gets no row. Live readers saw it only if it held something.
     fn let_go(&mut self, receipt: Box<Receipt>) {
+        self.observe(&receipt);
         let Some(hold) = self.hold.take() else { return };
         hold.settle(if receipt.ending == Ending::Refused { Settlement::Refused } else { Settlement::UpstreamFailed });
         if self.bookkeeper.logs.readers() > 0 {
@@ -278,6 +310,7 @@ impl PendingReceipt {
 
     fn settle(&mut self, entry: Entry) {
         let Entry::Closed(receipt) = entry else { return };
+        self.observe(&receipt);
         if let Some(hold) = self.hold.take() {
             hold.settle(match receipt.ending {
                 Ending::Refused if !self.billable => Settlement::Refused,
@@ -294,6 +327,13 @@ impl PendingReceipt {
 }
 
 impl PendingReceipt {
+    fn observe(&self, receipt: &Receipt) {
+        let queued = self.hold.as_ref().map(Hold::queued);
+        let overhead = self.read_after.zip(self.asked_after).map(|(read, asked)| asked.saturating_sub(read));
+        let overhead = overhead.map(|took| took.saturating_sub(queued.unwrap_or_default()));
+        self.bookkeeper.observer.ended(EndedRequest { receipt, overhead, queued });
+    }
+
     /// How a request ended that nobody closed. Cut by the end of the process, it owes what went out: nothing before the
     /// commit.
     fn abandoned(&mut self) -> (Ending, u16, Option<String>) {

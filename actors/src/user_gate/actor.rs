@@ -64,7 +64,7 @@ impl UserGate {
     }
 
     fn hold(&self, id: HoldId, gate: WeakAddr<Self>) -> Hold {
-        Hold { books: Arc::clone(&self.books), gate, id, open: true }
+        Hold { books: Arc::clone(&self.books), gate, id, open: true, queued: Duration::ZERO }
     }
 
     fn admit(&mut self, ask: Ask, ctx: &mut Context<Self>) -> Result<Answer, Refusal> {
@@ -97,7 +97,7 @@ impl UserGate {
 
     fn advance(&mut self, gate: &WeakAddr<Self>) {
         let books = &self.books;
-        let hold = |id| Hold { books: Arc::clone(books), gate: gate.clone(), id, open: true };
+        let hold = |id| Hold { books: Arc::clone(books), gate: gate.clone(), id, open: true, queued: Duration::ZERO };
         self.queue.advance(self.now_ms(), hold);
         self.books.set_waiting(self.queue.len());
     }

@@ -1,6 +1,7 @@
 //! What a granted request holds, given back exactly once on every ending.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::WeakAddr;
 
@@ -48,9 +49,16 @@ pub struct Hold {
     pub(super) gate: WeakAddr<UserGate>,
     pub(super) id: HoldId,
     pub(super) open: bool,
+    /// How long the request stood in line for it.
+    pub(super) queued: Duration,
 }
 
 impl Hold {
+    /// How long the request stood in line for it.
+    pub fn queued(&self) -> Duration {
+        self.queued
+    }
+
     /// The money held now.
     pub fn money(&self) -> Nanos {
         self.books.held(self.id)

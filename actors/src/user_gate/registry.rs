@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use dashmap::{DashMap, Entry};
@@ -98,6 +98,7 @@ impl UserGates {
     pub async fn admit(&self, ask: Ask, patience: Duration) -> Result<Hold, Refusal> {
         let until = tokio::time::Instant::now() + patience;
         let mut lost = 0;
+        let mut queued_since = None;
         while lost < ASKS {
             let addr = self.shelf.gate(ask.user);
             let asking = self.shelf.vitals.asking();
@@ -107,8 +108,12 @@ impl UserGates {
                 Ok(Ok(Answer::Granted(hold))) => return Ok(hold),
                 Ok(Ok(Answer::Refused(refusal))) => return Err(refusal),
                 Ok(Ok(Answer::Queued(queued))) => {
+                    let since = *queued_since.get_or_insert_with(Instant::now);
                     if let Some(decision) = wait_in_line(&addr, queued, until).await {
-                        return decision;
+                        return decision.map(|mut hold| {
+                            hold.queued = since.elapsed();
+                            hold
+                        });
                     }
                     lost += usize::from(tokio::time::Instant::now() >= until);
                     tokio::time::sleep(CRASH_PAUSE).await;
