@@ -92,6 +92,29 @@ on_both! {
     }
 }
 
+/// The dashboard and the alert rules ask for nothing that is not there.
+#[actix_web::test]
+async fn what_dashboard_and_alerts_ask_for_exists() {
+    let app = spawn_app(crate::database::Storage::Sqlite).await;
+    app.channel(json!({"name": "other", "type": "claude"})).await;
+    app.provider().push(Scripted::status(500));
+    app.caller().asks("hello").streamed().await.expects(200);
+    app.caller().asks("hello").model("nobody-has-it").whole().await.expects(404);
+    let text = scraped(&app).await;
+    let there: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let asked = concat!(
+        include_str!("../../docker/grafana/dashboards/api-proxy.json"),
+        include_str!("../../docker/prometheus/rules.yml")
+    );
+    let is_of_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let names = asked.match_indices("api_proxy_").map(|(at, _)| asked[at..].split(|letter| !is_of_name(letter)).next().unwrap());
+    for name in names {
+        let base = name.trim_end_matches("_bucket");
+        assert!(there.contains(&base), "{name}");
+    }
+    app.finish().await;
+}
+
 #[actix_web::test]
 async fn prometheus_own_tool_finds_nothing_wrong() {
     let app = spawn_app(crate::database::Storage::Sqlite).await;
