@@ -1,5 +1,6 @@
 //! The composition root: puts the parts together, starts them, stops them in order.
 
+pub mod backup;
 mod chores;
 mod data_dir;
 mod instance;
@@ -142,6 +143,14 @@ impl Storage {
         self.db.migrate(self.data_dir.path()).await?;
         Ok(())
     }
+}
+
+/// Seals every stored secret anew under the current one.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn reseal(storage: &Storage) -> Result<sealed::Resealed, StartError> {
+    Ok(sealed::reseal(&storage.db, &storage.sealer).await?)
 }
 
 /// Starts everything. Must run inside an actix system. Requests are accepted when this returns.

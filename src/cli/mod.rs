@@ -1,14 +1,17 @@
 //! The command line: one file per command.
 
+mod backup;
 mod demo;
 mod health;
 mod migrate;
 mod reconcile;
+mod rotate_secret;
 mod serve;
 mod user;
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -54,6 +57,21 @@ enum Command {
     },
     /// Ask the process that runs with this environment whether it can relay; exit 1 if not
     Health,
+    /// Write database and usage journal into one file, also while the process runs
+    Backup {
+        /// The file to write; it must not exist
+        file: PathBuf,
+        /// Put the generated secret into it, which opens the stored keys of providers
+        #[arg(long)]
+        with_secret: bool,
+    },
+    /// Put a backup back, into an empty database and a DATA_DIR without a journal
+    Restore {
+        /// The file that `backup` wrote
+        file: PathBuf,
+    },
+    /// Encrypt the stored keys of providers anew under APP_SECRET, reading those of APP_SECRET_PREVIOUS
+    RotateSecret,
     /// Check that every balance is the sum of its ledger; exit 1 if one is not
     Reconcile,
 }
@@ -114,6 +132,9 @@ async fn dispatch(command: Command) -> Result<ExitCode, CommandError> {
         }
         Command::User { command } => user::run(&Config::read(environment)?, command).await,
         Command::Health => health::run(Config::listen(environment)?).await,
+        Command::Backup { file, with_secret } => backup::backup(&Config::read(environment)?, &file, with_secret).await,
+        Command::Restore { file } => backup::restore(&Config::read(environment)?, &file).await,
+        Command::RotateSecret => rotate_secret::run(&Config::read(environment)?).await,
         Command::Reconcile => reconcile::run(&Config::read(environment)?).await,
     }
 }

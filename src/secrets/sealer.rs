@@ -80,6 +80,22 @@ impl Sealer {
     /// # Errors
     /// When the text is none of ours, belongs elsewhere, or was sealed under a secret we don't have.
     pub fn open(&self, place: Place<'_>, sealed: &str) -> Result<SecretString, Unsealable> {
+        self.opened(place, sealed).map(|(_, plain)| plain)
+    }
+
+    /// The value sealed under the current secret; `None` where it is already.
+    ///
+    /// # Errors
+    /// When it does not open, or the system has no randomness.
+    pub fn renewed(&self, place: Place<'_>, sealed: &str) -> Result<Option<String>, Unsealable> {
+        match self.opened(place, sealed)? {
+            (0, _) => Ok(None),
+            (_, plain) => self.seal(place, plain.expose_secret()).map(Some),
+        }
+    }
+
+    /// The plain text, and which of the secrets opened it: 0 is the current one.
+    fn opened(&self, place: Place<'_>, sealed: &str) -> Result<(usize, SecretString), Unsealable> {
         let mut parts = sealed.splitn(3, '.');
         let (Some(VERSION), Some(nonce), Some(cipher)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(Unsealable::Shape);
@@ -87,11 +103,11 @@ impl Sealer {
         let nonce = URL_SAFE_NO_PAD.decode(nonce).map_err(|_| Unsealable::Shape)?;
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| Unsealable::Shape)?;
         let cipher = URL_SAFE_NO_PAD.decode(cipher).map_err(|_| Unsealable::Shape)?;
-        for key in self.keys.iter() {
+        for (number, key) in self.keys.iter().enumerate() {
             let mut attempt = cipher.clone();
             if let Ok(plain) = key.open_in_place(Nonce::assume_unique_for_key(nonce), associated(place), &mut attempt) {
                 let plain = std::str::from_utf8(plain).map_err(|_| Unsealable::Shape)?;
-                return Ok(SecretString::from(plain));
+                return Ok((number, SecretString::from(plain)));
             }
         }
         Err(Unsealable::Foreign)

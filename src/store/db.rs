@@ -4,6 +4,7 @@
 //! opened on a thread of its own that lives as long as the process, never on an HTTP worker; the queries
 //! themselves may run anywhere. SQLite has one writer (WAL, `BEGIN IMMEDIATE`) and readers apart.
 
+mod copies;
 mod instance;
 mod opening;
 mod space;

@@ -15,7 +15,7 @@ use crate::client::{Client, Outcome};
 use crate::gateway::{Gateway, command};
 use crate::on_both;
 use crate::waiting::{eventually, within};
-use crate::world::{ADMIN_PASSWORD, World};
+use crate::world::{ADMIN_PASSWORD, UPSTREAM_KEY, World};
 
 /// The contract says a second; the rest is for a loaded machine.
 const IN_FORCE: Duration = Duration::from_secs(5);
@@ -99,6 +99,35 @@ on_both! {
         assert!(api_keys::remove(&beside, id, &trail(Changed::User(UserId(owner)))).await.unwrap());
         within(IN_FORCE, "the key is gone", async || refused(&client.asks(0).await, 401)).await;
         beside.close().await;
+        gateway.stop().await;
+    }
+
+    async fn a_secret_is_replaced_by_another_without_losing_a_key(storage: Storage) {
+        const OLD: &str = "the old secret of this gateway: long enough";
+        const NEW: &str = "the new secret of this gateway: long enough";
+        let (world, gateway) = World::start_with(storage, 1, &[("APP_SECRET", OLD)]).await;
+        let headers = json!({"name": "with headers", "type": "claude", "baseUrl": world.provider.base_url(), "apiKey": UPSTREAM_KEY,
+            "headers": {"x-team": "one"}});
+        world.api(&gateway, Method::POST, "/api/channels", &headers).await;
+        let listed = world.api(&gateway, Method::GET, "/api/channels", &json!(null)).await;
+        // A key and headers of each.
+        let values = 2 * listed["total"].as_u64().unwrap();
+        gateway.stop().await;
+        let rotate = |previous: &str| world.runs(&["rotate-secret"], &[("APP_SECRET", NEW), ("APP_SECRET_PREVIOUS", previous)]);
+        let (fine, said) = rotate("");
+        assert!(!fine && said.contains("APP_SECRET"), "nothing opens: {said}");
+        let (fine, said) = rotate(OLD);
+        assert!(fine && said.contains(&format!("{values} values encrypted anew, 0 were")), "{said}");
+        // What a run that was broken off had done is not done again.
+        let (fine, said) = rotate(OLD);
+        assert!(fine && said.contains(&format!("0 values encrypted anew, {values} were")), "{said}");
+        assert!(!said.contains(OLD) && !said.contains(NEW) && !said.contains(UPSTREAM_KEY), "{said}");
+        world.database.execute("UPDATE channels SET headers_sealed = 'v1.AAAA.AAAA' WHERE name = 'with headers'").await;
+        let (fine, said) = rotate(OLD);
+        assert!(!fine && said.contains("neither APP_SECRET nor"), "{said}");
+        world.database.execute("UPDATE channels SET headers_sealed = '' WHERE name = 'with headers'").await;
+        let gateway = world.serve_with(&[("APP_SECRET", NEW)]).await;
+        Client::new(&gateway, &world.keys[0]).asks(0).await.whole();
         gateway.stop().await;
     }
 

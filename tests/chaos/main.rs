@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on may panic")]
 #![expect(clippy::print_stdout, reason = "seeds and figures")]
 
+mod backup;
 mod books;
 mod client;
 mod commands;
