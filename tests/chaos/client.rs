@@ -1,5 +1,6 @@
 //! Clients that know which answers they received whole.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -98,6 +99,8 @@ pub struct Crowd {
     received: Arc<Mutex<Vec<String>>>,
     refused: Arc<Mutex<Vec<(StatusCode, String)>>>,
     answers: Arc<AtomicUsize>,
+    /// How many requests of each client that still asks have ended.
+    ended: Arc<Mutex<BTreeMap<usize, usize>>>,
     stopped: Arc<AtomicBool>,
 }
 
@@ -114,6 +117,7 @@ impl Crowd {
 
     async fn one(&self, client: &Client, number: usize) {
         let mut way = number;
+        self.ended.lock().unwrap().insert(number, 0);
         while !self.stopped.load(Ordering::Relaxed) {
             match client.asks(way).await {
                 Outcome::Whole { id, .. } => {
@@ -121,10 +125,22 @@ impl Crowd {
                     self.answers.fetch_add(1, Ordering::Relaxed);
                 }
                 Outcome::Refused { status, body } => self.refused.lock().unwrap().push((status, body)),
-                Outcome::Broken(_) => return,
+                Outcome::Broken(_) => break,
             }
+            *self.ended.lock().unwrap().entry(number).or_default() += 1;
             way += 1;
         }
+        self.ended.lock().unwrap().remove(&number);
+    }
+
+    /// How many requests of each client that still asks have ended so far.
+    pub fn ended(&self) -> BTreeMap<usize, usize> {
+        self.ended.lock().unwrap().clone()
+    }
+
+    /// Whether every request that was under way at `then` has ended: each client asks one after the other.
+    pub fn has_ended_since(&self, then: &BTreeMap<usize, usize>) -> bool {
+        self.ended().iter().all(|(client, ended)| then.get(client).is_none_or(|before| ended > before))
     }
 
     pub fn stop(&self) {
