@@ -165,14 +165,19 @@ impl UsageLedger {
             self.line.tell(Post { entry: entry.clone(), claim: Arc::clone(&claim), written });
             match tokio::time::timeout_at(until, &mut when_written).await {
                 Ok(Ok(())) => return Ok(()),
+                // An actor that crashed after its write.
+                _ if claim.is_written() => return Ok(()),
                 Ok(Err(_actor_restarted)) if tokio::time::Instant::now() < until => tokio::time::sleep(RESTART_PAUSE).await,
                 _ if claim.withdraws() => break,
                 // It is being written at this moment: whether it was is known when the write returns.
                 _ => {
-                    if let Ok(Ok(())) = tokio::time::timeout(WRITE_DEADLINE, when_written).await {
+                    let by = until + WRITE_DEADLINE;
+                    while claim.is_in_writing() && tokio::time::Instant::now() < by {
+                        tokio::time::sleep(RESTART_PAUSE).await;
+                    }
+                    if !claim.withdraws() && claim.is_written() {
                         return Ok(());
                     }
-                    let _written_or_never = claim.withdraws();
                     break;
                 }
             }

@@ -17,6 +17,8 @@ pub(super) struct Outbox {
     entries: Vec<Entry>,
     /// For each of them, whether somebody waits for it.
     claims: Vec<Option<Arc<Claim>>>,
+    /// Those who wait for what was appended and is not synced yet.
+    appended: Vec<Arc<Claim>>,
     /// What was appended waits for its sync.
     unsynced: bool,
 }
@@ -57,13 +59,14 @@ impl Outbox {
             }
             self.unsynced = syncs;
             self.entries.clear();
-            self.claims.clear();
+            self.appended.extend(self.claims.drain(..).flatten());
         }
         // Not appended again when this fails: the lines are there.
         if self.unsynced {
             journal.sync()?;
             self.unsynced = false;
         }
+        self.appended.drain(..).for_each(|claim| claim.is_kept());
         Ok(())
     }
 
@@ -87,6 +90,7 @@ fn is_mere_refusal(entry: &Entry) -> bool {
 const WAITING: u8 = 0;
 const WRITING: u8 = 1;
 const WITHDRAWN: u8 = 2;
+const WRITTEN: u8 = 3;
 
 /// What becomes of a posted entry: agreed between whoever waits for it and the actor that writes it, so that an answer
 /// that was kept back is never billed, and a billed one never kept back.
@@ -99,14 +103,30 @@ impl Claim {
         self.0.compare_exchange(WAITING, WRITING, Ordering::AcqRel, Ordering::Acquire) != Err(WITHDRAWN)
     }
 
+    /// The write, and its sync where that is asked for, succeeded: said here, too, since an actor that crashes takes the
+    /// acknowledgement along.
+    pub(super) fn is_kept(&self) {
+        let _written_before = self.0.compare_exchange(WRITING, WRITTEN, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Whether the entry is in the journal.
+    pub(super) fn is_written(&self) -> bool {
+        self.0.load(Ordering::Acquire) == WRITTEN
+    }
+
+    /// Whether the entry is being written at this moment.
+    pub(super) fn is_in_writing(&self) -> bool {
+        self.0.load(Ordering::Acquire) == WRITING
+    }
+
     /// The write failed: whoever waits may give up again.
     pub(super) fn waits_on(&self) {
         let _withdrawn_stays = self.0.compare_exchange(WRITING, WAITING, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// Whoever waited gives up; `false` = it is being written at this moment.
+    /// Whoever waited gives up; `false` = it is being written at this moment, or has been.
     pub(super) fn withdraws(&self) -> bool {
-        self.0.compare_exchange(WAITING, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire) != Err(WRITING)
+        !matches!(self.0.compare_exchange(WAITING, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire), Err(WRITING | WRITTEN))
     }
 }
 
@@ -124,5 +144,16 @@ mod tests {
         assert!(!claim.writes(), "who has given up is not billed");
         claim.waits_on();
         assert!(!claim.writes());
+    }
+
+    #[test]
+    fn what_is_written_stays_written_whoever_asks_later() {
+        let claim = Claim::default();
+        assert!(claim.writes() && claim.is_in_writing());
+        claim.is_kept();
+        assert!(claim.is_written() && !claim.withdraws());
+        assert!(claim.writes(), "posted again, it is appended again: the second line is booked as the first");
+        claim.waits_on();
+        assert!(claim.is_written(), "a later failure takes nothing out of the journal");
     }
 }

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::recovery::recover;
 use super::settling::settle;
-use crate::ports::{BookingFailed, Entry, Journal, LedgerStore, Room, SetAside, SystemClock, Written};
+use super::{Backlog, Sync, UsageLedger};
+use crate::ports::{BookingFailed, Entry, Faults, Journal, LedgerStore, Room, SetAside, SystemClock, Written};
 use crate::vocabulary::{Counted, Ending, KeyId, Nanos, Protocol, Receipt, ReceiptId, Timings, Usage, UserId};
 
 fn receipt(id: i64) -> Receipt {
@@ -199,4 +200,31 @@ async fn a_start_without_a_database_that_takes_anything_leaves_all_for_later() {
         Entry::Opened(_) | Entry::Counted(_) => None,
     });
     assert_eq!(closed.collect::<Vec<_>>(), [2, 1], "what was under way has ended");
+}
+
+/// Panics each time when something has just been written.
+struct AfterEachWrite;
+
+impl Faults for AfterEachWrite {
+    fn reached(&self, place: &'static str) {
+        assert!(place != "usage_ledger.journal_written", "a fault on purpose");
+    }
+}
+
+#[actix::test]
+async fn what_was_written_is_never_said_to_be_lost_though_the_actor_crashes_after_its_write() {
+    let ledger = UsageLedger::start(
+        actix::Arbiter::new().handle(),
+        Box::<Lines>::default(),
+        Arc::new(Store::default()),
+        Sync::Never,
+        Backlog::default(),
+        Arc::new(SystemClock),
+        Arc::new(AfterEachWrite),
+    );
+    // Else the answer is kept back, and billed all the same.
+    for id in 1..=3 {
+        ledger.post(&Entry::Closed(Arc::new(receipt(id)))).await.unwrap();
+    }
+    assert!(ledger.vital_signs().crashes >= 3);
 }
