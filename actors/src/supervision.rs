@@ -19,6 +19,8 @@ use arc_swap::ArcSwap;
 
 /// How often a question is put again when the actor crashed over it or died.
 const ASKS: usize = 4;
+/// Pause before a request is put again to an actor that restarts: all that waited for it come at once.
+pub(crate) const RESTART_PAUSE: Duration = Duration::from_millis(10);
 /// Longest wait for an answer that needs no I/O.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 

@@ -102,9 +102,9 @@ fn of_process(figures: &Figures, now_ms: i64) -> Vec<(&'static str, f64)> {
         ("set_aside_receipts", books.set_aside as f64),
         ("disbelieved_usage", books.disbelieved_usage as f64),
         ("journal_bytes", books.journal_bytes as f64),
-        ("last_booking_timestamp_seconds", books.last_booked_at.unwrap_or(0) as f64 / 1_000.0),
         ("lost_log_lines", figures.lost_log_lines as f64),
     ];
+    plain.extend(books.last_booked_at.map(|at| ("last_booking_timestamp_seconds", at as f64 / 1_000.0)));
     plain.extend(books.journal_disk_free_bytes.map(|free| ("journal_disk_free_bytes", free as f64)));
     plain
 }

@@ -19,7 +19,7 @@ use actors::settings_cache::{SettingsCache, Snapshot};
 use actors::system::{Cellar, CellarParts};
 use actors::usage_ledger::Sync as JournalSyncMode;
 use actors::vocabulary::{IdMaker, Settings};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::capacity::Capacity;
 use crate::config::{Config, JournalSync};
@@ -121,17 +121,21 @@ pub async fn vacuum(config: &Config) -> Result<(i64, Option<i64>), StartError> {
 
 /// Opens the database and writes nothing.
 async fn open_unchanged(config: &Config) -> Result<Storage, StartError> {
-    use secrecy::ExposeSecret;
     let data_dir = DataDir::open(&config.data_dir)?;
     let secret = match &config.app_secret {
         Some(secret) => secret.clone(),
         None => data_dir.secret()?,
     };
     let sealer = Sealer::new(&secret, &config.previous_secrets).map_err(|_| StartError::NoRandomness)?;
-    let url = config.database_url.as_ref().map_or_else(|| data_dir.database_url(), |url| url.expose_secret().to_owned());
+    let url = database_url(config, &data_dir);
     data_dir::own_database(&url)?;
     let db = Db::open(&url, config.database_pool_size).await?;
     Ok(Storage { data_dir, db, sealer })
+}
+
+/// The database of `config`: `DATABASE_URL`, else the embedded one.
+fn database_url(config: &Config, data_dir: &DataDir) -> String {
+    config.database_url.as_ref().map_or_else(|| data_dir.database_url(), |url| url.expose_secret().to_owned())
 }
 
 impl Storage {

@@ -16,7 +16,7 @@ const DEADLINE: Duration = Duration::from_secs(4);
 /// Largest answer that is read.
 const MOST_BYTES: u64 = 64 << 10;
 
-/// What `/readyz` answers, as far as it is told on.
+/// The fields of `/readyz` that are printed.
 #[derive(Deserialize)]
 struct Readiness {
     ready: bool,

@@ -30,7 +30,7 @@ impl FrontEnd {
         WITHOUT_NPM.filter(|_| without_npm).unwrap_or(&BUILT)
     }
 
-    /// What an operator is told of it.
+    /// The sentence about it on the system page and in the start line.
     pub const fn description(&self) -> &'static str {
         if self.with_npm { "built with npm" } else { "built without npm: no icons, no chart library" }
     }

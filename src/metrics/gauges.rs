@@ -1,13 +1,14 @@
-//! How the process stands at the moment somebody scrapes.
+//! Gauges: the state of the process at the moment of a scrape. Made anew for each, so that what is not known then, or exists no
+//! longer, has no series instead of an old figure or a zero.
 
-use prometheus::{Gauge, GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, Result as Registered};
+use prometheus::{Error, Gauge, IntGaugeVec, Opts, Registry, Result as Registered};
 
 use super::{PREFIX, counter};
 
-/// A channel.
+/// An enabled channel.
 #[derive(Clone, Debug)]
 pub struct ChannelGauge {
-    /// Its name.
+    /// The label of its series.
     pub name: String,
     /// Whether its circuit lets requests through.
     pub is_live: bool,
@@ -18,7 +19,7 @@ pub struct ChannelGauge {
 /// The process at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
-    /// Gauges without labels: name as in the table below, value.
+    /// Gauges without labels: name as in the table below, value. What is not known is left out.
     pub plain: Vec<(&'static str, f64)>,
     /// Actors: name, messages that wait, messages handled, restarts.
     pub actors: Vec<(&'static str, u64, u64, u64)>,
@@ -52,79 +53,45 @@ const PLAIN: [(&str, &str); 22] = [
     ("lost_log_lines", "Log lines since the start that could not be written."),
 ];
 
-/// The gauges.
-pub struct Gauges {
-    plain: Vec<(&'static str, Gauge)>,
-    mailbox: IntGaugeVec,
-    handled: IntCounterVec,
-    restarts: IntCounterVec,
-    live: IntGaugeVec,
-    in_flight: IntGaugeVec,
-    live_channels: IntGauge,
+/// All gauges of one moment.
+///
+/// # Errors
+/// When one has no name in the table, or one is told twice.
+pub(super) fn registry(standing: &Standing) -> Registered<Registry> {
+    let registry = Registry::new();
+    for (name, value) in &standing.plain {
+        let help = PLAIN.iter().find(|(known, _)| known == name).map(|(_, help)| *help);
+        plain(&registry, name, help.ok_or_else(|| Error::Msg(format!("no gauge is called {name}")))?, *value)?;
+    }
+    let live = standing.channels.iter().filter(|channel| channel.is_live).count();
+    plain(&registry, "live_channels", "Enabled channels whose circuit lets requests through.", live as f64)?;
+    let build = labelled(&registry, "build_info", "1; the version is the label.", "version")?;
+    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+    let mailbox = labelled(&registry, "actor_mailbox", "Messages that wait for an actor or are at work.", "actor")?;
+    let handled = counter(&registry, "actor_handled_total", "Messages that an actor handled.", &["actor"])?;
+    let restarts = counter(&registry, "actor_restarts_total", "How often an actor was started anew after a fault.", &["actor"])?;
+    for (actor, waiting, messages, faults) in &standing.actors {
+        mailbox.with_label_values(&[*actor]).set(i64::try_from(*waiting).unwrap_or(i64::MAX));
+        handled.with_label_values(&[*actor]).inc_by(*messages);
+        restarts.with_label_values(&[*actor]).inc_by(*faults);
+    }
+    let live = labelled(&registry, "channel_live", "1 while a channel's circuit lets requests through.", "channel")?;
+    let in_flight = labelled(&registry, "channel_in_flight", "Attempts under way at a channel.", "channel")?;
+    for channel in &standing.channels {
+        live.with_label_values(&[channel.name.as_str()]).set(i64::from(channel.is_live));
+        in_flight.with_label_values(&[channel.name.as_str()]).set(i64::from(channel.in_flight));
+    }
+    Ok(registry)
+}
+
+fn plain(registry: &Registry, name: &str, help: &str, value: f64) -> Registered<()> {
+    let gauge = Gauge::with_opts(Opts::new(name, help).namespace(PREFIX))?;
+    gauge.set(value);
+    registry.register(Box::new(gauge))
 }
 
 fn labelled(registry: &Registry, name: &str, help: &str, label: &str) -> Registered<IntGaugeVec> {
     let made = IntGaugeVec::new(Opts::new(name, help).namespace(PREFIX), &[label])?;
     registry.register(Box::new(made.clone()))?;
     Ok(made)
-}
-
-impl Gauges {
-    pub(super) fn register(registry: &Registry) -> Registered<Self> {
-        let mut plain = Vec::with_capacity(PLAIN.len());
-        for (name, help) in PLAIN {
-            let gauge = Gauge::with_opts(Opts::new(name, help).namespace(PREFIX))?;
-            registry.register(Box::new(gauge.clone()))?;
-            plain.push((name, gauge));
-        }
-        let live_channels = IntGauge::with_opts(
-            Opts::new("live_channels", "Enabled channels whose circuit lets requests through.").namespace(PREFIX),
-        )?;
-        registry.register(Box::new(live_channels.clone()))?;
-        let build = GaugeVec::new(Opts::new("build_info", "1; the version is the label.").namespace(PREFIX), &["version"])?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
-        registry.register(Box::new(build))?;
-        Ok(Self {
-            plain,
-            mailbox: labelled(registry, "actor_mailbox", "Messages that wait for an actor or are at work.", "actor")?,
-            handled: counter(registry, "actor_handled_total", "Messages that an actor handled.", &["actor"])?,
-            restarts: counter(
-                registry,
-                "actor_restarts_total",
-                "How often an actor was started anew after a fault.",
-                &["actor"],
-            )?,
-            live: labelled(registry, "channel_live", "1 while a channel's circuit lets requests through.", "channel")?,
-            in_flight: labelled(registry, "channel_in_flight", "Attempts under way at a channel.", "channel")?,
-            live_channels,
-        })
-    }
-
-    pub(super) fn set(&self, standing: &Standing) {
-        for (name, gauge) in &self.plain {
-            if let Some((_, value)) = standing.plain.iter().find(|(known, _)| known == name) {
-                gauge.set(*value);
-            }
-        }
-        let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        for (actor, waiting, handled, restarts) in &standing.actors {
-            self.mailbox.with_label_values(&[*actor]).set(whole(*waiting));
-            reached(&self.handled, actor, *handled);
-            reached(&self.restarts, actor, *restarts);
-        }
-        // Channels that are gone, or have another name, leave no series behind.
-        self.live.reset();
-        self.in_flight.reset();
-        for channel in &standing.channels {
-            self.live.with_label_values(&[channel.name.as_str()]).set(i64::from(channel.is_live));
-            self.in_flight.with_label_values(&[channel.name.as_str()]).set(i64::from(channel.in_flight));
-        }
-        self.live_channels.set(whole(standing.channels.iter().filter(|channel| channel.is_live).count() as u64));
-    }
-}
-
-/// Brings a counter that somebody else keeps to where it is now.
-fn reached(counters: &IntCounterVec, label: &str, count: u64) {
-    let counter = counters.with_label_values(&[label]);
-    counter.inc_by(count.saturating_sub(counter.get()));
 }

@@ -1,6 +1,6 @@
-//! What Prometheus is told: counters and histograms of what requests did, gauges of how the process stands.
+//! Prometheus metrics: counters and histograms of finished requests, gauges of the state of the process.
 //!
-//! Counted when a request has ended ([`RequestObserver`]); gauges are set when somebody scrapes. Clients cannot make series: a
+//! Counted when a request has ended ([`RequestObserver`]); gauges are made when somebody scrapes. Clients cannot make series: a
 //! model is a label only where somebody configured its name, a reason is one of our own words.
 
 mod gauges;
@@ -15,7 +15,7 @@ use prometheus::{
     process_collector::ProcessCollector,
 };
 
-pub use gauges::{ChannelGauge, Gauges, Standing};
+pub use gauges::{ChannelGauge, Standing};
 
 /// Every name begins with this.
 const PREFIX: &str = "api_proxy";
@@ -44,7 +44,6 @@ pub struct Metrics {
     refusals: IntCounterVec,
     attempts: IntCounterVec,
     failovers: IntCounterVec,
-    gauges: Gauges,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -98,7 +97,6 @@ impl Metrics {
             refusals: counter(&registry, "refusals_total", "Requests that the gateway refused, all of them.", &["reason"])?,
             attempts: counter(&registry, "attempts_total", "Attempts at channels.", &["channel", "outcome"])?,
             failovers: counter(&registry, "failovers_total", "Attempts that failed and were followed by another.", &["cause"])?,
-            gauges: Gauges::register(&registry)?,
             registry,
         })
     }
@@ -118,9 +116,10 @@ impl Metrics {
     /// # Errors
     /// When it cannot be encoded.
     pub fn text(&self, standing: &Standing) -> Registered<String> {
-        self.gauges.set(standing);
         let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        let encoder = TextEncoder::new();
+        encoder.encode(&self.registry.gather(), &mut text)?;
+        encoder.encode(&gauges::registry(standing)?.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 

@@ -13,7 +13,7 @@ use super::trail::{Leave, Trail};
 pub struct Addition {
     /// Models for the catalogue.
     pub models: Vec<ModelRow>,
-    /// Their prices.
+    /// Price rows to insert; a model that has one is not among them.
     pub prices: Vec<PriceRow>,
     /// Names for the channel's list, as far as it has one.
     pub listed: Vec<String>,

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use api_proxy::mock_upstream::{Reply as Scripted, Usage};
 use serde_json::json;
 
-use crate::app::{TestApp, spawn_app};
+use crate::app::{TestApp, eventually, spawn_app};
+use crate::database::Storage;
 use crate::on_both;
 
 async fn scraped(app: &TestApp) -> String {
@@ -60,6 +61,8 @@ on_both! {
         for (gauge, value) in [("in_flight_requests", 0.0), ("holds", 0.0), ("ready", 1.0), ("can_record", 1.0), ("live_channels", 2.0)] {
             assert_eq!(sum(&text, gauge, &[]), value, "{gauge}");
         }
+        let has_its_disk = text.contains("api_proxy_database_disk_free_bytes ");
+        assert_eq!(has_its_disk, storage == Storage::Sqlite, "the disk of a PostgreSQL is not known, and not zero");
         assert_eq!(sum(&text, "build_info", &[("version", env!("CARGO_PKG_VERSION"))]), 1.0);
         app.finish().await;
     }
@@ -79,6 +82,9 @@ on_both! {
     async fn refusals_are_counted_all_and_invent_no_series(storage) {
         let app = spawn_app(storage).await;
         app.caller().asks("hello").model("invented").whole().await.expects(404);
+        // From the first booking on there is a time of the last one.
+        let has_booked = async || scraped(&app).await.contains("api_proxy_last_booking_timestamp_seconds ");
+        eventually("the refusal is booked", has_booked).await;
         let before = scraped(&app).await;
         for number in 0..30 {
             app.caller().asks("hello").model(&format!("invented-{number}\"\n{{")).whole().await.expects(404);
@@ -95,7 +101,7 @@ on_both! {
 /// The dashboard and the alert rules ask for nothing that is not there.
 #[actix_web::test]
 async fn what_dashboard_and_alerts_ask_for_exists() {
-    let app = spawn_app(crate::database::Storage::Sqlite).await;
+    let app = spawn_app(Storage::Sqlite).await;
     app.channel(json!({"name": "other", "type": "claude"})).await;
     app.provider().push(Scripted::status(500));
     app.caller().asks("hello").streamed().await.expects(200);
@@ -117,7 +123,7 @@ async fn what_dashboard_and_alerts_ask_for_exists() {
 
 #[actix_web::test]
 async fn prometheus_own_tool_finds_nothing_wrong() {
-    let app = spawn_app(crate::database::Storage::Sqlite).await;
+    let app = spawn_app(Storage::Sqlite).await;
     app.caller().asks("hello").streamed().await.expects(200);
     let text = scraped(&app).await;
     let mut tool = Command::new("promtool");

@@ -31,14 +31,11 @@ use actor::{Book, Drain, Parts, Post, PostLater, UsageLedgerActor};
 use outbox::Claim;
 
 use crate::ports::{Clock, Entry, Faults, Journal, LedgerStore, SetAside, StorageIll, Unbooked, Written};
-use crate::supervision::{Line, Loss, VitalSigns, Vitals};
+use crate::supervision::{Line, Loss, RESTART_PAUSE, VitalSigns, Vitals};
 use crate::vocabulary::Receipt;
 
 /// Longest wait for the journal to take an entry.
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
-
-/// Pause before an entry is posted again to an actor that restarts.
-const RESTART_PAUSE: Duration = Duration::from_millis(10);
 
 /// When what the journal took is made to survive a power failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,15 +14,13 @@ use super::messages::{Admit, Answer, Ask, Queued, Refresh, Refusal, Withdraw};
 use super::queue::Queue;
 use super::view::{GateState, Traffic};
 use crate::ports::{Account, CatalogueSource, Clock, Faults, StorageIll};
-use crate::supervision::{Crashed, Loss, VitalSigns, Vitals};
+use crate::supervision::{Crashed, Loss, RESTART_PAUSE, VitalSigns, Vitals};
 use crate::usage_ledger::Backlog;
 use crate::vocabulary::{Limits, UserId};
 
 /// How often a request is lost with a gate that crashed, died or retired over it before it is refused. Who lost a place in
 /// line to somebody else's request asks again for as long as they would have waited.
 const ASKS: usize = 8;
-/// What a request waits after a crash: all that stood in line ask again, and need not do so in one moment.
-const CRASH_PAUSE: Duration = Duration::from_millis(5);
 /// Longest wait for a gate's first answer, which needs no I/O.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -116,7 +114,7 @@ impl UserGates {
                         });
                     }
                     lost += usize::from(tokio::time::Instant::now() >= until);
-                    tokio::time::sleep(CRASH_PAUSE).await;
+                    tokio::time::sleep(RESTART_PAUSE).await;
                 }
                 Ok(Ok(Answer::Loading(read))) => {
                     if let Ok(Err(refusal)) = read.await {
@@ -127,7 +125,7 @@ impl UserGates {
                 Ok(Ok(Answer::Retired)) => lost += 1,
                 Ok(Err(Crashed)) | Err(MailboxError::Closed) => {
                     lost += 1;
-                    tokio::time::sleep(CRASH_PAUSE).await;
+                    tokio::time::sleep(RESTART_PAUSE).await;
                 }
                 Err(MailboxError::Timeout) => break,
             }

@@ -14,7 +14,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::instance::Instance;
-use super::{DataDir, StartError, Storage, data_dir, open_unchanged};
+use super::{DataDir, StartError, Storage, data_dir, database_url, open_unchanged};
 use crate::config::Config;
 use crate::files;
 use crate::store::db::file_of;
@@ -153,9 +153,8 @@ pub async fn opened(config: &Config) -> Result<(usize, usize), BackupError> {
 
 /// Opens what is there; makes no database.
 async fn open_existing(config: &Config) -> Result<Storage, BackupError> {
-    let directory = config.data_dir.join("api-proxy.db");
-    let url = config.database_url.as_ref().map(|url| url.expose_secret().to_owned());
-    let embedded = url.map_or(Some(directory), |url| file_of(&url));
+    let default = config.data_dir.join("api-proxy.db");
+    let embedded = config.database_url.as_ref().map_or(Some(default), |url| file_of(url.expose_secret()));
     if let Some(missing) = embedded.filter(|path| !path.exists()) {
         return Err(BackupError::Refused(format!("there is no database at {}", missing.display())));
     }
@@ -183,7 +182,7 @@ fn fits(config: &Config, manifest: &Manifest) -> Result<(), BackupError> {
 
 /// Where the embedded database goes; refused where one is.
 fn embedded_target(config: &Config, data_dir: &DataDir) -> Result<PathBuf, BackupError> {
-    let url = config.database_url.as_ref().map_or_else(|| data_dir.database_url(), |url| url.expose_secret().to_owned());
+    let url = database_url(config, data_dir);
     let target = file_of(&url).unwrap_or_else(|| data_dir.path().join("api-proxy.db"));
     if fs::metadata(&target).is_ok_and(|about| about.len() > 0) {
         let named = target.display();

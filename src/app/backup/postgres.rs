@@ -11,7 +11,7 @@ use url::Url;
 use super::{BackupError, create, of_file};
 use crate::config::Config;
 
-/// Longest piece of what a program says that is told on.
+/// Characters of a program's error output that are shown.
 const MOST_SAID: usize = 2_000;
 
 /// Writes `copy`, in `pg_dump`'s own format.

@@ -31,7 +31,7 @@ pub struct PriceList {
 /// A page that prices were read from.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PriceSource {
-    /// Its name.
+    /// Publisher and title.
     pub name: String,
     /// Where it is.
     pub url: String,

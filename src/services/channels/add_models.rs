@@ -78,7 +78,7 @@ pub struct ShownPrice {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChannelModel {
-    /// Its name.
+    /// The provider's own name for it.
     pub model: String,
     /// What becomes of it when it is added.
     pub state: AddState,
