@@ -1,6 +1,8 @@
 //! What the cellar asks of the house: storage, the journal, clocks, encoding. Implemented above, passed in.
 
+use std::borrow::Cow;
 use std::io;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -8,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::settings_cache::Catalogue;
-use crate::vocabulary::{Counted, KeyDigest, KeyId, KeyRecord, Nanos, Receipt, UserId};
+use crate::vocabulary::{ChannelId, Counted, KeyDigest, KeyId, KeyRecord, Nanos, Receipt, UserId};
 
 /// The database did not answer, or not in a way we understand. Never the caller's fault.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -83,6 +85,58 @@ pub struct KeySpent {
     pub day_tokens: i64,
 }
 
+/// The other instances of this gateway, as far as they are to be told what happens here. Nothing here waits.
+pub trait Peers: Send + Sync {
+    /// Something that is cached changed in the database.
+    fn changed(&self);
+    /// Whether somebody reads the live log there.
+    fn read_logs(&self) -> bool;
+    /// A live log entry.
+    fn log_entry(&self, user: UserId, encoded: &Encoded);
+    /// What became known of a channel.
+    fn channel(&self, news: ChannelNews);
+}
+
+/// There are no others.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoPeers;
+
+impl Peers for NoPeers {
+    fn changed(&self) {}
+    fn read_logs(&self) -> bool {
+        false
+    }
+    fn log_entry(&self, _: UserId, _: &Encoded) {}
+    fn channel(&self, _: ChannelNews) {}
+}
+
+/// What one instance learned of a channel and the others should go by. Times are what is left of them, in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelNews {
+    /// The channel.
+    pub channel: ChannelId,
+    /// How long its circuit stays open; `None` = it is closed.
+    pub open_ms: Option<i64>,
+    /// How long the circuit was opened for, from which the next rest is made.
+    pub cooldown_ms: i64,
+    /// How long it rests because it asked to.
+    pub rest_ms: i64,
+    /// What is wrong with the operator's account there.
+    pub why: Option<Cow<'static, str>>,
+    /// A model that it said it does not have, and for how long it is not asked for that.
+    pub model: Option<(Arc<str>, i64)>,
+}
+
+/// Slots of channels that several instances share.
+#[async_trait]
+pub trait SharedSlots: Send + Sync {
+    /// Whether one more attempt may run on a channel of `limit` slots; `in_flight` counts this instance's, that one included.
+    /// Where the shared state does not answer, this instance keeps to its part of the limit.
+    async fn take(&self, channel: ChannelId, in_flight: &Arc<AtomicU32>, limit: u32) -> bool;
+    /// An attempt ended, or did not begin; `in_flight` does not count it any more.
+    fn give_back(&self, channel: ChannelId, in_flight: &Arc<AtomicU32>);
+}
+
 /// Where snapshots, keys and accounts are read from.
 #[async_trait]
 pub trait CatalogueSource: Send + Sync {
@@ -94,6 +148,14 @@ pub trait CatalogueSource: Send + Sync {
     async fn changes(&self, after: i64) -> Result<Vec<Change>, StorageIll>;
     /// A user's money and that of their keys; `None` for an unknown user.
     async fn account(&self, user: UserId) -> Result<Option<Account>, StorageIll>;
+    /// The same for several users at once; unknown ones are left out.
+    async fn accounts(&self, users: &[UserId]) -> Result<Vec<(UserId, Account)>, StorageIll> {
+        let mut accounts = Vec::with_capacity(users.len());
+        for user in users {
+            accounts.extend(self.account(*user).await?.map(|account| (*user, account)));
+        }
+        Ok(accounts)
+    }
 }
 
 /// Where receipts end up.

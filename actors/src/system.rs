@@ -1,5 +1,6 @@
 //! Starts the cellar, looks at it, drains it.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -7,10 +8,15 @@ use actix::Arbiter;
 
 use crate::channel_health::ChannelHealth;
 use crate::log_broadcaster::LogBroadcaster;
-use crate::ports::{CatalogueSource, Changed, Clock, EntryEncoder, Faults, Journal, LedgerStore, RequestObserver, StorageIll};
+use crate::ports::{
+    CatalogueSource, Changed, Clock, EntryEncoder, Faults, Journal, LedgerStore, NoPeers, Peers, RequestObserver, SharedSlots,
+    StorageIll,
+};
 use crate::settings_cache::SettingsCache;
 use crate::supervision::VitalSigns;
+use crate::usage_ledger::telling::TellingStore;
 use crate::usage_ledger::{Backlog, Bookkeeper, Recovered, Sync, UsageLedger, recover};
+use crate::user_gate::shared::SharedAccounts;
 use crate::user_gate::{GateParts, UserGates};
 use crate::vocabulary::UserId;
 
@@ -30,10 +36,36 @@ pub struct CellarParts {
     pub observer: Arc<dyn RequestObserver>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// What other instances share with this one, and how they are told; none by default.
+    pub shared: Shared,
     /// Faults; [`NoFaults`](crate::ports::NoFaults) outside tests.
     pub faults: Arc<dyn Faults>,
     /// How long an idle user's gate stays.
     pub gate_idle_after: Duration,
+}
+
+/// What ties several instances together.
+#[derive(Clone)]
+pub struct Shared {
+    /// Users' limits and money; `None` = this is the only instance.
+    pub accounts: Option<Arc<dyn SharedAccounts>>,
+    /// Slots of channels.
+    pub slots: Option<Arc<dyn SharedSlots>>,
+    /// The other instances.
+    pub peers: Arc<dyn Peers>,
+}
+
+impl Shared {
+    /// Whether there are other instances, or may be.
+    pub fn is_used(&self) -> bool {
+        self.accounts.is_some()
+    }
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self { accounts: None, slots: None, peers: Arc::new(NoPeers) }
+    }
 }
 
 /// All actors, behind their handles.
@@ -53,6 +85,16 @@ pub struct Cellar {
     pub bookkeeper: Bookkeeper,
     /// What the journal held when the process started.
     pub recovered: Recovered,
+    peers: Told,
+}
+
+#[derive(Clone)]
+struct Told(Arc<dyn Peers>);
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Peers")
+    }
 }
 
 impl Cellar {
@@ -67,17 +109,25 @@ impl Cellar {
         let state = state_thread.handle();
         let backlog = Backlog::default();
         backlog.grow(recovered.left as u64);
+        let gates_slot: Arc<OnceLock<UserGates>> = Arc::default();
+        let store: Arc<dyn LedgerStore> = match &parts.shared.accounts {
+            Some(_) => {
+                let (source, gates) = (Arc::clone(&parts.source), Arc::clone(&gates_slot));
+                Arc::new(TellingStore { store: parts.store, source, gates })
+            }
+            None => parts.store,
+        };
         let ledger = UsageLedger::start(
             ledger_thread.handle(),
             parts.journal,
-            parts.store,
+            store,
             parts.sync,
             backlog.clone(),
             Arc::clone(&parts.clock),
             Arc::clone(&parts.faults),
         );
-        let logs = LogBroadcaster::start(state.clone(), parts.encoder, Arc::clone(&parts.faults));
-        let gates_slot: Arc<OnceLock<UserGates>> = Arc::default();
+        let peers = Arc::clone(&parts.shared.peers);
+        let logs = LogBroadcaster::start(state.clone(), parts.encoder, Arc::clone(&peers), Arc::clone(&parts.faults));
         let cache = SettingsCache::start(
             state.clone(),
             Arc::clone(&parts.source),
@@ -85,8 +135,13 @@ impl Cellar {
             Arc::clone(&parts.faults),
             refresher(&gates_slot),
         );
-        let health =
-            ChannelHealth::start(state.clone(), cache.reader().clone(), Arc::clone(&parts.clock), Arc::clone(&parts.faults));
+        let health = ChannelHealth::start(
+            state.clone(),
+            cache.reader().clone(),
+            Arc::clone(&parts.clock),
+            parts.shared.clone(),
+            Arc::clone(&parts.faults),
+        );
         let forgetful = cache.clone();
         let gates = UserGates::new(GateParts {
             arbiter: state,
@@ -95,16 +150,18 @@ impl Cellar {
             faults: parts.faults,
             backlog,
             idle_after: parts.gate_idle_after,
+            shared: parts.shared.accounts,
             retired: Box::new(move |user| forgetful.forget(user)),
         });
         let _first = gates_slot.set(gates.clone());
         cache.reload().await?;
         let bookkeeper = Bookkeeper::new(ledger.clone(), logs.clone(), parts.observer);
-        Ok(Self { gates, health, cache, logs, ledger, bookkeeper, recovered })
+        Ok(Self { gates, health, cache, logs, ledger, bookkeeper, recovered, peers: Told(peers) })
     }
 
-    /// Puts a change that was just committed in force; it is when this returns.
+    /// Puts a change that was just committed in force; here it is when this returns, and the other instances are told.
     pub async fn changed(&self, what: Changed) {
+        self.peers.0.changed();
         match what {
             Changed::Catalogue => {
                 if let Err(ill) = self.cache.reload().await {

@@ -9,9 +9,10 @@ use tokio::sync::oneshot;
 use super::breaker::Rules;
 use super::slot::{ChannelSlot, Letterbox};
 use super::state::{Candidate, ChannelState, Health, NoneLive};
-use crate::ports::{Clock, Faults};
+use crate::ports::{ChannelNews, Clock, Faults};
 use crate::settings_cache::SnapshotReader;
 use crate::supervision::{Crashed, Vitals, guard};
+use crate::system::Shared;
 use crate::vocabulary::ChannelId;
 
 /// Messages that may wait before senders do.
@@ -27,6 +28,7 @@ pub(super) struct Parts {
     pub(super) faults: Arc<dyn Faults>,
     pub(super) vitals: Arc<Vitals>,
     pub(super) letters: Arc<Letterbox>,
+    pub(super) shared: Shared,
 }
 
 /// The actor.
@@ -92,6 +94,11 @@ pub(super) struct Close(pub(super) ChannelId);
 #[rtype(result = "Result<Vec<ChannelState>, Crashed>")]
 pub(super) struct Observe;
 
+/// Another instance learned something of a channel.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Heard(pub(super) ChannelNews);
+
 impl ChannelHealthActor {
     pub(super) fn new(parts: Parts) -> Self {
         parts.letters.nobody_waits();
@@ -107,7 +114,13 @@ impl ChannelHealthActor {
         while let Some(report) = self.parts.letters.next() {
             self.parts.faults.reached("channel_health.report");
             let rules = self.rules();
+            let tells = self.parts.shared.is_used();
+            let before = tells.then(|| self.health.news(report.channel, &report.model, report.at_ms));
             self.health.report(report.channel, &report.model, report.verdict, report.decides, &rules, report.at_ms);
+            let after = tells.then(|| self.health.news(report.channel, &report.model, report.at_ms));
+            if let Some(after) = after.filter(|after| before.as_ref() != Some(after)) {
+                self.parts.shared.peers.channel(after);
+            }
             if let Some(conversation) = report.conversation {
                 self.health.remember(conversation, report.channel);
             }
@@ -226,6 +239,7 @@ impl Handler<Close> for ChannelHealthActor {
         guard(&vitals, ctx, |ctx| {
             self.read_letters();
             self.health.close(channel);
+            self.parts.shared.peers.channel(self.health.news(channel, &Arc::from(""), self.parts.clock.monotonic_ms()));
             self.serve_waiters(&ctx.address());
         })
     }
@@ -241,5 +255,19 @@ impl Handler<Observe> for ChannelHealthActor {
             let rules = self.rules();
             self.health.observe(&rules, &*self.parts.clock)
         })
+    }
+}
+
+impl Handler<Heard> for ChannelHealthActor {
+    type Result = ();
+
+    fn handle(&mut self, Heard(news): Heard, ctx: &mut Self::Context) {
+        let vitals = Arc::clone(&self.parts.vitals);
+        vitals.took();
+        let _crash_is_counted = guard(&vitals, ctx, |ctx| {
+            self.read_letters();
+            self.health.heard(news, self.parts.clock.monotonic_ms());
+            self.serve_waiters(&ctx.address());
+        });
     }
 }

@@ -119,6 +119,25 @@ impl Breaker {
         }
     }
 
+    /// Until when the circuit is open, or when its rest ended, if it has not healed since. Monotonic.
+    pub(super) fn opened_until(&self) -> Option<i64> {
+        self.open_until
+    }
+
+    /// How long the last rest was.
+    pub(super) fn cooldown_ms(&self) -> i64 {
+        self.cooldown_ms
+    }
+
+    /// Takes over what another instance decided: open until then, or closed.
+    pub(super) fn set(&mut self, open_until: Option<i64>, cooldown_ms: i64) {
+        if self.open_until.is_some() != open_until.is_some() {
+            self.steps.clear();
+            self.trying = false;
+        }
+        (self.open_until, self.cooldown_ms) = (open_until, cooldown_ms);
+    }
+
     /// Closes the circuit at once.
     pub(super) fn close(&mut self) {
         *self = Self::default();

@@ -8,7 +8,7 @@ use actix::WeakAddr;
 
 use super::actor::{ChannelHealthActor, Freed};
 use super::state::{Candidate, Verdict};
-use crate::ports::Clock;
+use crate::ports::{Clock, SharedSlots};
 use crate::vocabulary::ChannelId;
 
 /// What an attempt showed of its channel.
@@ -62,6 +62,8 @@ pub struct ChannelSlot {
     decides: bool,
     letters: Arc<Letterbox>,
     health: WeakAddr<ChannelHealthActor>,
+    /// Told when it is given back, where other instances share the channel's slots.
+    shared: Option<Arc<dyn SharedSlots>>,
 }
 
 impl std::fmt::Debug for ChannelSlot {
@@ -79,7 +81,22 @@ impl ChannelSlot {
         letters: Arc<Letterbox>,
         health: WeakAddr<ChannelHealthActor>,
     ) -> Self {
-        Self { channel: candidate.channel, model: Arc::clone(&candidate.model), in_flight, decides, letters, health }
+        Self {
+            channel: candidate.channel,
+            model: Arc::clone(&candidate.model),
+            in_flight,
+            decides,
+            letters,
+            health,
+            shared: None,
+        }
+    }
+
+    /// Asks for the place where other instances share the channel's slots, too. Without it the attempt must not run.
+    pub(super) async fn take_shared(&mut self, slots: &Arc<dyn SharedSlots>, limit: u32) -> bool {
+        // From now on, dropping it tells the others, whatever came of the question.
+        self.shared = Some(Arc::clone(slots));
+        slots.take(self.channel, &self.in_flight, limit).await
     }
 
     /// Tells what the attempt showed. `conversation` is remembered for a channel that answered.
@@ -99,6 +116,9 @@ impl ChannelSlot {
 impl Drop for ChannelSlot {
     fn drop(&mut self) {
         self.in_flight.fetch_sub(1, Ordering::AcqRel);
+        if let Some(shared) = &self.shared {
+            shared.give_back(self.channel, &self.in_flight);
+        }
         if self.decides {
             self.report(Verdict::Nothing, None);
         }

@@ -1,5 +1,6 @@
 //! Every channel's health in memory: the actor's heart.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +10,7 @@ use quick_cache::unsync::Cache;
 
 use super::breaker::{Breaker, Circuit, Rules};
 use super::choice::{Standing, order};
-use crate::ports::Clock;
+use crate::ports::{ChannelNews, Clock};
 use crate::vocabulary::ChannelId;
 
 /// Conversations whose channel is remembered.
@@ -81,7 +82,7 @@ pub struct ChannelState {
     /// End of the rest it asked for itself (`Retry-After`), epoch milliseconds.
     pub resting_until_ms: Option<i64>,
     /// Why it rests, where its account is the cause.
-    pub resting_why: Option<&'static str>,
+    pub resting_why: Option<Cow<'static, str>>,
     /// Attempts under way.
     pub in_flight: u32,
     /// Attempts in the last 60 seconds.
@@ -103,7 +104,7 @@ struct Patient {
     breaker: Breaker,
     resting_until: i64,
     /// What is wrong with its account.
-    why: Option<&'static str>,
+    why: Option<Cow<'static, str>>,
     models: HashMap<Arc<str>, i64>,
     in_flight: Arc<AtomicU32>,
     head_ms: Option<i64>,
@@ -230,7 +231,7 @@ impl Health {
             Verdict::Unusable { why } => {
                 patient.breaker.failed(rules, now_ms, decides);
                 patient.last_failure = Some(now_ms);
-                patient.why = Some(why);
+                patient.why = Some(Cow::Borrowed(why));
                 patient.rest(Some(ACCOUNT_REST), now_ms);
             }
             Verdict::NoSuchModel => {
@@ -241,6 +242,33 @@ impl Health {
                 }
             }
             Verdict::Nothing => patient.breaker.undecided(decides),
+        }
+    }
+
+    /// What the other instances should know of a channel; the same again when nothing has changed.
+    pub(super) fn news(&self, channel: ChannelId, model: &Arc<str>, now_ms: i64) -> ChannelNews {
+        let none = Patient::default();
+        let patient = self.patients.get(&channel).unwrap_or(&none);
+        let left = |until: i64| Some(until - now_ms).filter(|left| *left > 0);
+        ChannelNews {
+            channel,
+            open_ms: patient.breaker.opened_until().map(|until| (until - now_ms).max(0)),
+            cooldown_ms: patient.breaker.cooldown_ms(),
+            rest_ms: left(patient.resting_until).unwrap_or(0),
+            why: patient.why.clone(),
+            model: patient.models.get(model).and_then(|until| left(*until)).map(|left| (Arc::clone(model), left)),
+        }
+    }
+
+    /// Takes in what another instance learned of a channel. Its rests count here, too; what it says of a circuit replaces what
+    /// was known, since whoever said it last has tried last.
+    pub(super) fn heard(&mut self, news: ChannelNews, now_ms: i64) {
+        let patient = self.patients.entry(news.channel).or_default();
+        patient.breaker.set(news.open_ms.map(|left| now_ms.saturating_add(left)), news.cooldown_ms);
+        patient.resting_until = if news.rest_ms > 0 { now_ms.saturating_add(news.rest_ms.min(LONGEST_REST_MS)) } else { 0 };
+        patient.why = news.why;
+        if let Some((model, left)) = news.model.filter(|_| patient.models.len() < RESTING_MODELS) {
+            patient.models.insert(model, now_ms.saturating_add(left.min(MODEL_REST_MS)));
         }
     }
 
@@ -275,7 +303,7 @@ impl Health {
                 },
                 opened_ms: patient.breaker.opened_ms(rules).map(shown),
                 resting_until_ms: Some(patient.resting_until).filter(|until| *until > now_ms && rules.enabled).map(shown),
-                resting_why: patient.why,
+                resting_why: patient.why.clone(),
                 in_flight: patient.in_flight.load(Ordering::Acquire),
                 requests,
                 failures,

@@ -3,13 +3,14 @@
 //! Entries are encoded once, by the actor, and only while somebody reads. A reader that falls behind the
 //! ring loses the oldest entries and is told so. **A restart loses** the readers' places: they reconnect.
 
+use std::fmt;
 use std::sync::Arc;
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
 use tokio::sync::broadcast;
 
-use crate::ports::{Encoded, EntryEncoder, Faults};
+use crate::ports::{Encoded, EntryEncoder, Faults, Peers};
 use crate::supervision::{Crashed, Line, Loss, Unanswered, VitalSigns, Vitals, guard};
 use crate::vocabulary::{Receipt, UserId};
 
@@ -41,6 +42,7 @@ struct Parts {
     /// Shared with the handle, which sends nothing while nobody reads.
     ring: Arc<ArcSwap<Ring>>,
     encoder: Arc<dyn EntryEncoder>,
+    peers: Arc<dyn Peers>,
     faults: Arc<dyn Faults>,
     vitals: Arc<Vitals>,
 }
@@ -88,6 +90,9 @@ impl Handler<Publish> for LogBroadcasterActor {
         let _crash_is_counted = guard(&vitals, ctx, |_| {
             self.parts.faults.reached("log_broadcaster.publish");
             let encoded = self.parts.encoder.encode(&receipt, running);
+            if self.parts.peers.read_logs() {
+                self.parts.peers.log_entry(receipt.user_id, &encoded);
+            }
             let _nobody_reads = self.parts.ring.load().send(Arc::new(LiveEntry { user: receipt.user_id, encoded }));
         });
     }
@@ -112,33 +117,50 @@ impl Handler<Dismiss> for LogBroadcasterActor {
 }
 
 /// The handle.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LogBroadcaster {
     ring: Arc<ArcSwap<Ring>>,
+    peers: Arc<dyn Peers>,
     line: Arc<Line<LogBroadcasterActor>>,
+}
+
+impl fmt::Debug for LogBroadcaster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LogBroadcaster({})", self.readers())
+    }
 }
 
 impl LogBroadcaster {
     /// Starts the actor on `arbiter`.
-    pub fn start(arbiter: ArbiterHandle, encoder: Arc<dyn EntryEncoder>, faults: Arc<dyn Faults>) -> Self {
+    pub fn start(arbiter: ArbiterHandle, encoder: Arc<dyn EntryEncoder>, peers: Arc<dyn Peers>, faults: Arc<dyn Faults>) -> Self {
         let vitals = Vitals::new("LogBroadcaster", Loss::Readers);
         let ring = Arc::new(ArcSwap::new(empty_ring()));
-        let parts = Parts { ring: Arc::clone(&ring), encoder, faults, vitals: Arc::clone(&vitals) };
+        let parts = Parts { ring: Arc::clone(&ring), encoder, peers: Arc::clone(&peers), faults, vitals: Arc::clone(&vitals) };
         let line = Line::open(vitals, move || {
             let parts = parts.clone();
             Supervisor::start_in_arbiter(&arbiter, |_| LogBroadcasterActor { parts })
         });
-        Self { ring, line: Arc::new(line) }
+        Self { ring, peers, line: Arc::new(line) }
     }
 
     /// Publishes an entry; `running` marks one that is not finished.
     pub fn publish(&self, receipt: &Arc<Receipt>, running: bool) {
-        if self.readers() > 0 {
+        if self.is_read() {
             self.line.tell(Publish { receipt: Arc::clone(receipt), running });
         }
     }
 
-    /// How many read.
+    /// Delivers an entry of another instance to those who read here.
+    pub fn deliver(&self, entry: LiveEntry) {
+        let _nobody_reads = self.ring.load().send(Arc::new(entry));
+    }
+
+    /// Whether somebody reads, here or at another instance.
+    pub fn is_read(&self) -> bool {
+        self.readers() > 0 || self.peers.read_logs()
+    }
+
+    /// How many read here.
     pub fn readers(&self) -> usize {
         self.ring.load().receiver_count()
     }

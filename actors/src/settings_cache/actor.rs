@@ -97,6 +97,8 @@ pub(super) struct SettingsCacheActor {
     /// Users whose keys could not be read after a change.
     unread: HashSet<UserId>,
     polling: bool,
+    /// Somebody told of a change while the change log was being read.
+    look_again: bool,
     /// Wall and monotonic time of the last look at the change log.
     polled: Option<(i64, i64)>,
 }
@@ -109,6 +111,11 @@ pub(super) struct Reload;
 #[rtype(result = "Result<Result<Option<Arc<KeyRecord>>, StorageIll>, Crashed>")]
 pub(super) struct LoadKey(pub(super) KeyDigest);
 
+/// Reads the change log now: another instance has told that there is something new in it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Look;
+
 /// Reads the change log, and sends itself again.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -116,7 +123,7 @@ struct Poll;
 
 impl SettingsCacheActor {
     pub(super) fn new(parts: Parts) -> Self {
-        Self { parts, seen: HashMap::new(), unread: HashSet::new(), polling: false, polled: None }
+        Self { parts, seen: HashMap::new(), unread: HashSet::new(), polling: false, look_again: false, polled: None }
     }
 
     fn followed(&mut self, changes: Vec<Change>, ctx: &mut Context<Self>) {
@@ -139,6 +146,30 @@ impl SettingsCacheActor {
                 }
             }
         }
+    }
+
+    /// Reads the change log, unless that is under way.
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.polling, true) {
+            return;
+        }
+        let source = Arc::clone(&self.parts.source);
+        let (wall, passed) = (self.parts.clock.now_ms(), self.parts.clock.monotonic_ms());
+        // A wall clock that was set forward must not pass over what was written just before.
+        let expected = self.polled.map_or(wall, |(then, was)| then.saturating_add(passed - was));
+        self.polled = Some((wall, passed));
+        let after = IdMaker::floor_at(wall.min(expected) - LOOK_BACK_MS);
+        let reading = async move { tokio::time::timeout(READ_DEADLINE, source.changes(after)).await };
+        let reading = AssertUnwindSafe(reading).catch_unwind().into_actor(self).map(|read, actor, ctx| {
+            actor.polling = false;
+            if std::mem::take(&mut actor.look_again) {
+                ctx.notify(Look);
+            }
+            if let Ok(Ok(Ok(changes))) = read {
+                actor.followed(changes, ctx);
+            }
+        });
+        ctx.spawn(reading);
     }
 
     /// Reads a user's keys anew at once, rather than when they are next asked for: by then the database may be away, and a
@@ -227,22 +258,16 @@ impl Handler<Poll> for SettingsCacheActor {
 
     fn handle(&mut self, _: Poll, ctx: &mut Self::Context) {
         ctx.notify_later(Poll, POLL);
-        if std::mem::replace(&mut self.polling, true) {
-            return;
-        }
-        let source = Arc::clone(&self.parts.source);
-        let (wall, passed) = (self.parts.clock.now_ms(), self.parts.clock.monotonic_ms());
-        // A wall clock that was set forward must not pass over what was written just before.
-        let expected = self.polled.map_or(wall, |(then, was)| then.saturating_add(passed - was));
-        self.polled = Some((wall, passed));
-        let after = IdMaker::floor_at(wall.min(expected) - LOOK_BACK_MS);
-        let reading = async move { tokio::time::timeout(READ_DEADLINE, source.changes(after)).await };
-        let reading = AssertUnwindSafe(reading).catch_unwind().into_actor(self).map(|read, actor, ctx| {
-            actor.polling = false;
-            if let Ok(Ok(Ok(changes))) = read {
-                actor.followed(changes, ctx);
-            }
-        });
-        ctx.spawn(reading);
+        self.look(ctx);
+    }
+}
+
+impl Handler<Look> for SettingsCacheActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Look, ctx: &mut Self::Context) {
+        self.parts.vitals.took();
+        self.look_again = self.polling;
+        self.look(ctx);
     }
 }

@@ -19,7 +19,7 @@ use arc_swap::{ArcSwap, Guard};
 pub use offers::{NoOffer, Offer};
 pub use snapshot::{Catalogue, CatalogueModel, Mapping, PriceRow, PriceScope, Snapshot};
 
-use actor::{Current, LoadKey, Parts, Reload, SettingsCacheActor};
+use actor::{Current, LoadKey, Look, Parts, Reload, SettingsCacheActor};
 use keys::Keys;
 
 use crate::ports::{CatalogueSource, Clock, Faults, StorageIll};
@@ -90,6 +90,11 @@ impl SettingsCache {
     /// When storage is ill; the snapshot before stays in force.
     pub async fn reload(&self) -> Result<(), StorageIll> {
         self.line.ask(|| Reload).await.map_err(|unanswered| StorageIll(unanswered.to_string()))?
+    }
+
+    /// Reads the change log now: another instance has told that there is something new in it.
+    pub fn look(&self) {
+        self.line.tell(Look);
     }
 
     /// The key with this digest, if it is in memory.

@@ -12,6 +12,7 @@ mod pending;
 mod recovery;
 mod settling;
 mod tallies;
+pub(crate) mod telling;
 #[cfg(test)]
 mod tests;
 

@@ -183,7 +183,7 @@ impl PendingReceipt {
         self.hold = Some(hold);
         let at = self.elapsed_ms();
         self.note(|receipt| receipt.timings.admitted_ms = Some(at));
-        if let Some(receipt) = self.receipt.as_deref().filter(|_| self.bookkeeper.logs.readers() > 0) {
+        if let Some(receipt) = self.receipt.as_deref().filter(|_| self.bookkeeper.logs.is_read()) {
             self.bookkeeper.logs.publish(&Arc::new(receipt.clone()), true);
         }
     }
@@ -303,7 +303,7 @@ impl PendingReceipt {
         self.observe(&receipt);
         let Some(hold) = self.hold.take() else { return };
         hold.settle(if receipt.ending == Ending::Refused { Settlement::Refused } else { Settlement::UpstreamFailed });
-        if self.bookkeeper.logs.readers() > 0 {
+        if self.bookkeeper.logs.is_read() {
             self.bookkeeper.logs.publish(&Arc::from(receipt), false);
         }
     }
@@ -315,12 +315,13 @@ impl PendingReceipt {
             hold.settle(match receipt.ending {
                 Ending::Refused if !self.billable => Settlement::Refused,
                 _ if self.billable => {
-                    Settlement::Served { usage: receipt.usage, cost: receipt.cost, day_start: receipt.day_start }
+                    let Receipt { id, usage, cost, day_start, .. } = *receipt;
+                    Settlement::Served { receipt: id, usage, cost, day_start }
                 }
                 _ => Settlement::UpstreamFailed,
             });
         }
-        if self.bookkeeper.logs.readers() > 0 {
+        if self.bookkeeper.logs.is_read() {
             self.bookkeeper.logs.publish(&receipt, false);
         }
     }

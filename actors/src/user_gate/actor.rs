@@ -9,10 +9,12 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use super::books::{Books, HoldId, Turn};
-use super::hold::{Extension, Hold};
-use super::messages::{Admit, Answer, Ask, Extend, Queued, Refresh, Refusal, Wake, Withdraw};
+use super::hold::Hold;
+use super::line::Line;
+use super::messages::{Admit, Answer, Ask, Extend, Extending, Queued, Refresh, Refusal, Retry, Wake, Withdraw};
 use super::queue::{Charged, Queue};
 use super::registry::Shelf;
+use super::shared::SharedAccounts;
 use crate::ports::Account;
 use crate::supervision::{Crashed, guard};
 use crate::vocabulary::UserId;
@@ -27,7 +29,14 @@ pub(super) struct UserGate {
     pub(super) user: UserId,
     pub(super) shelf: Weak<Shelf>,
     pub(super) books: Arc<Books>,
+    /// Those who wait, where these books alone decide.
     pub(super) queue: Queue,
+    /// Those who wait, where other instances have a share, too.
+    pub(super) line: Line,
+    /// By how much the shared clock is ahead of the monotonic one, as the last answer told.
+    pub(super) ahead_ms: Option<i64>,
+    /// Whether the shared state decided when this gate looked last.
+    pub(super) was_together: bool,
     pub(super) loading: Vec<oneshot::Sender<Result<(), Refusal>>>,
     pub(super) is_loading: bool,
     /// Readings of the account begun, and the latest of them that was taken in: they overlap, and an earlier
@@ -51,6 +60,8 @@ impl Supervised for UserGate {
     /// Those who waited are dropped with the queue; their handles ask again. Holds live in the books.
     fn restarting(&mut self, _: &mut Self::Context) {
         self.queue = Queue::default();
+        self.line = Line::default();
+        self.books.tell_all();
         self.loading.clear();
         self.is_loading = false;
         self.books.set_waiting(0);
@@ -59,11 +70,11 @@ impl Supervised for UserGate {
 
 impl UserGate {
     /// Windows and holds are measured by the clock that nobody can set.
-    fn now_ms(&self) -> i64 {
+    pub(super) fn now_ms(&self) -> i64 {
         self.shelf.upgrade().map_or(0, |shelf| shelf.clock.monotonic_ms())
     }
 
-    fn hold(&self, id: HoldId, gate: WeakAddr<Self>) -> Hold {
+    pub(super) fn hold(&self, id: HoldId, gate: WeakAddr<Self>) -> Hold {
         Hold { books: Arc::clone(&self.books), gate, id, open: true, queued: Duration::ZERO }
     }
 
@@ -78,6 +89,9 @@ impl UserGate {
             return Ok(Answer::Loading(when_read));
         }
         let now = self.now_ms();
+        if self.shared().is_some() {
+            return self.join_line(ask, ctx);
+        }
         self.books.check(&ask)?;
         let mut charged = Charged::new(&self.books, ask, now)?;
         let gate = ctx.address().downgrade();
@@ -114,11 +128,15 @@ impl UserGate {
         }
     }
 
+    pub(super) fn shared(&self) -> Option<Arc<dyn SharedAccounts>> {
+        self.shelf.upgrade()?.shared.clone()
+    }
+
     /// Reads the account; those who came meanwhile ask again when it is there.
     fn load(&mut self, ctx: &mut Context<Self>) {
         let Some(shelf) = self.shelf.upgrade().filter(|_| !self.is_loading) else { return };
         self.is_loading = true;
-        let (user, reading) = (self.user, self.begin_reading());
+        let (user, reading, began) = (self.user, self.begin_reading(), self.shared_now_ms());
         let read = async move { tokio::time::timeout(LOAD_DEADLINE, shelf.source.account(user)).await };
         let read = std::panic::AssertUnwindSafe(read).catch_unwind();
         ctx.spawn(read.into_actor(self).map(move |read, gate, _| {
@@ -129,6 +147,7 @@ impl UserGate {
             };
             if let Ok(account) = &account {
                 gate.take_in(reading, account);
+                gate.books.account_read(account, began);
             }
             for waiting in std::mem::take(&mut gate.loading) {
                 let _caller_left = waiting.send(account.as_ref().map(|_| ()).map_err(Clone::clone));
@@ -169,6 +188,11 @@ impl Handler<Withdraw> for UserGate {
     fn handle(&mut self, Withdraw(ticket): Withdraw, ctx: &mut Self::Context) -> Self::Result {
         let Some(shelf) = self.shelf.upgrade() else { return Err(Crashed) };
         guard(&shelf.vitals, ctx, |ctx| {
+            if self.shared().is_some() {
+                let in_the_way = self.line.leave(ticket);
+                self.pump(ctx);
+                return in_the_way;
+            }
             let in_the_way = self.queue.leave(ticket);
             self.advance(&ctx.address().downgrade());
             in_the_way
@@ -177,11 +201,14 @@ impl Handler<Withdraw> for UserGate {
 }
 
 impl Handler<Extend> for UserGate {
-    type Result = Result<Extension, Crashed>;
+    type Result = MessageResult<Extend>;
 
     fn handle(&mut self, Extend { hold, least, wished }: Extend, ctx: &mut Self::Context) -> Self::Result {
-        let Some(shelf) = self.shelf.upgrade() else { return Err(Crashed) };
-        guard(&shelf.vitals, ctx, |_| self.books.extend(hold, least, wished))
+        let Some(shelf) = self.shelf.upgrade() else { return MessageResult(Err(Crashed)) };
+        MessageResult(guard(&shelf.vitals, ctx, |ctx| match &shelf.shared {
+            Some(_) => Extending::Asked(self.wish(hold, least, wished, ctx)),
+            None => Extending::Done(self.books.extend(hold, least, wished)),
+        }))
     }
 }
 
@@ -190,7 +217,21 @@ impl Handler<Wake> for UserGate {
 
     fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
         if let Some(shelf) = self.shelf.upgrade() {
-            let _crash_is_counted = guard(&shelf.vitals, ctx, |ctx| self.advance(&ctx.address().downgrade()));
+            let _crash_is_counted = guard(&shelf.vitals, ctx, |ctx| match &shelf.shared {
+                Some(_) => self.retry(ctx),
+                None => self.advance(&ctx.address().downgrade()),
+            });
+        }
+    }
+}
+
+impl Handler<Retry> for UserGate {
+    type Result = ();
+
+    fn handle(&mut self, _: Retry, ctx: &mut Self::Context) {
+        self.line.is_retry_planned = false;
+        if let Some(shelf) = self.shelf.upgrade() {
+            let _crash_is_counted = guard(&shelf.vitals, ctx, |ctx| self.retry(ctx));
         }
     }
 }
@@ -200,7 +241,7 @@ impl Handler<Refresh> for UserGate {
 
     fn handle(&mut self, _: Refresh, _: &mut Self::Context) -> Self::Result {
         let shelf = self.shelf.upgrade();
-        let (user, reading) = (self.user, self.begin_reading());
+        let (user, reading, began) = (self.user, self.begin_reading(), self.shared_now_ms());
         let read = async move {
             match shelf {
                 Some(shelf) => tokio::time::timeout(LOAD_DEADLINE, shelf.source.account(user)).await.ok()?.ok()?,
@@ -213,7 +254,11 @@ impl Handler<Refresh> for UserGate {
             let wanted = gate.books.is_loaded() || gate.is_loading;
             if let Some(account) = read.map_err(|_| Crashed)?.filter(|_| wanted) {
                 gate.take_in(reading, &account);
-                gate.advance(&ctx.address().downgrade());
+                gate.books.account_read(&account, began);
+                match gate.shared() {
+                    Some(_) => gate.retry(ctx),
+                    None => gate.advance(&ctx.address().downgrade()),
+                }
             }
             Ok(())
         }))

@@ -3,6 +3,8 @@
 //! The books outlive the actor that works with them: holds are given back even while it restarts. Each
 //! method takes the lock once, never awaits, and calls nothing that could panic half-way.
 
+mod sharing;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,11 +13,15 @@ use tokio::sync::Notify;
 use super::day::{Day, DayHold, Room};
 use super::hold::{Extension, Settlement};
 use super::messages::{Ask, LimitOf, Load, Refusal};
+use super::share::{UnbookedUsage, UntoldChanges};
+use super::shared::Correction;
 use super::view::{GateState, OpenHold, Traffic};
 use super::window::{ChargedAt, Window};
 use crate::ports::{Account, Clock, KeySpent};
 use crate::vocabulary::settings::BalancePolicy;
 use crate::vocabulary::{KeyId, Nanos};
+
+pub(super) use sharing::Granted;
 
 pub(super) type HoldId = u64;
 
@@ -27,7 +33,7 @@ pub(super) struct Books {
     freed: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pages {
     purse: Option<Purse>,
     user: Side,
@@ -39,6 +45,27 @@ struct Pages {
     waiting: usize,
     /// When a request came last, monotonic.
     touched_ms: i64,
+    /// What the other instances have to be told; `None` without others.
+    untold: Option<Box<UntoldChanges>>,
+    /// Into how many parts what is left is divided while instances cannot tell each other what they take of it.
+    parts: i64,
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self {
+            purse: None,
+            user: Side::default(),
+            keys: HashMap::new(),
+            holds: HashMap::new(),
+            next_hold: 0,
+            overdrawn: None,
+            waiting: 0,
+            touched_ms: 0,
+            untold: None,
+            parts: 1,
+        }
+    }
 }
 
 /// Quota and spending; the latter is ahead of the database by the receipts not booked yet.
@@ -75,6 +102,8 @@ struct Held {
     /// Monotonic.
     since_ms: i64,
     request_id: Arc<str>,
+    /// The second of the shared clock in which the shared windows were charged.
+    charged_second: Option<i64>,
 }
 
 /// What was charged to the windows on entry.
@@ -125,6 +154,9 @@ impl Books {
         match &mut pages.purse {
             Some(purse) => purse.quota = account.quota,
             None => pages.purse = Some(Purse { quota: account.quota, used: account.used }),
+        }
+        if pages.untold.is_some() {
+            pages.catch_up(account);
         }
         for spent in &account.keys {
             pages.keys.entry(spent.id).or_insert_with(|| KeySide {
@@ -195,8 +227,8 @@ impl Books {
             Room::Later => return Turn::KeyFull(Refusal::DailyHeld { limit: load.daily_tokens.unwrap_or(0) }),
             Room::Never => return Turn::Never(Refusal::DailyQuota { limit: load.daily_tokens.unwrap_or(0) }),
         };
-        let by_key = pages.budget_left(ask.key, load.budget).map(|(left, held)| fit(left, held, load));
-        let by_user = pages.balance().map(|left| fit(left, pages.user.money, load));
+        let by_key = pages.budget_left(ask.key, load.budget).map(|(left, held)| fit(pages.part_of(left), held, load));
+        let by_user = pages.balance().map(|left| fit(pages.part_of(left), pages.user.money, load));
         match (by_user.flatten(), by_key) {
             (None, _) => Turn::UserFull(Refusal::BalanceHeld),
             (_, Some(None)) => Turn::KeyFull(Refusal::BalanceHeld),
@@ -216,8 +248,8 @@ impl Books {
         };
         let left = pages.balance().unwrap_or(Nanos::ZERO);
         let by_key = pages.budget_left(key, budget);
-        let by_user = left.minus(pages.user.money);
-        let free = by_key.map_or(by_user, |(left, held)| left.minus(held).min(by_user));
+        let by_user = pages.part_of(left).minus(pages.user.money);
+        let free = by_key.map_or(by_user, |(left, held)| pages.part_of(left).minus(held).min(by_user));
         if free < least {
             let is_used_up = left <= Nanos::ZERO || by_key.is_some_and(|(left, _)| left <= Nanos::ZERO);
             return match pages.overdrawn {
@@ -231,14 +263,7 @@ impl Books {
                 }
             };
         }
-        let more = wished.min(free).max(least);
-        pages.user.money = pages.user.money.plus(more);
-        if let Some(side) = pages.keys.get_mut(&key) {
-            side.side.money = side.side.money.plus(more);
-        }
-        if let Some(held) = pages.holds.get_mut(&hold) {
-            held.money = held.money.plus(more);
-        }
+        pages.hold_more(hold, key, wished.min(free).max(least));
         Extension::Granted
     }
 
@@ -247,7 +272,7 @@ impl Books {
         self.freed.notified().await;
     }
 
-    /// Closes a hold. Returns whether somebody waits for what it gave back.
+    /// Closes a hold. Returns whether somebody waits for what it gave back, be it another instance.
     pub(super) fn settle(&self, hold: HoldId, settlement: Settlement) -> bool {
         let mut pages = self.lock();
         let Some(held) = pages.holds.remove(&hold) else { return false };
@@ -260,16 +285,24 @@ impl Books {
         match settlement {
             Settlement::Refused => pages.refund(held.key, held.charge),
             Settlement::UpstreamFailed => pages.correct_tokens(held.key, held.charge, 0),
-            Settlement::Served { usage, cost, day_start } => {
+            Settlement::Served { receipt, usage, cost, day_start } => {
                 pages.correct_tokens(held.key, held.charge, usage.counted());
                 pages.spend(held.key, cost);
+                if let Some(untold) = &mut pages.untold {
+                    let day_start = day_start.max(held.day.start());
+                    untold.owe(receipt, UnbookedUsage { key: held.key, cost, day_start, tokens: usage.counted() });
+                }
                 if let Some(key) = pages.keys.get_mut(&held.key) {
                     key.day.spend(held.day, day_start, usage.counted());
                 }
             }
         }
+        if let Some(untold) = &mut pages.untold {
+            untold.give_back(held.key);
+            untold.correct(held.correction(settlement));
+        }
         self.freed.notify_waiters();
-        pages.waiting > 0
+        pages.waiting > 0 || pages.untold.is_some()
     }
 
     /// Money under one hold.
@@ -285,7 +318,8 @@ impl Books {
     /// Whether nothing is held, awaited or still counting in a window.
     pub(super) fn is_idle(&self, now_ms: i64, idle_ms: i64) -> bool {
         let pages = self.lock();
-        pages.holds.is_empty() && pages.waiting == 0 && now_ms - pages.touched_ms >= idle_ms
+        let is_told = pages.untold.as_ref().is_none_or(|untold| untold.is_settled());
+        pages.holds.is_empty() && pages.waiting == 0 && is_told && now_ms - pages.touched_ms >= idle_ms
     }
 
     /// The account as this process knows it: ahead of the database by the receipts not booked yet.
@@ -380,6 +414,8 @@ impl Pages {
     fn room_today(&self, key: KeyId, load: &Load) -> Room {
         let Some(limit) = load.daily_tokens else { return Room::For(0) };
         let wanted = load.day_hold.min(limit);
+        let used = self.keys.get(&key).map_or(0, |key| key.day.used_on(load.day_start));
+        let limit = if self.parts == 1 { limit } else { used.saturating_add((limit - used).max(0) / self.parts) };
         self.keys.get(&key).map_or(Room::For(wanted), |key| key.day.room(load.day_start, wanted, limit))
     }
 
@@ -444,9 +480,29 @@ impl Pages {
         if ask.load.as_ref().is_some_and(|load| money < load.wanted) {
             self.overdrawn = Some(self.next_hold);
         }
-        let held = Held { key: ask.key, charge, money, budget, day, slot, since_ms: now_ms, request_id };
+        let held = Held { key: ask.key, charge, money, budget, day, slot, since_ms: now_ms, request_id, charged_second: None };
+        if let Some(untold) = &mut self.untold {
+            untold.touch(ask.key);
+        }
         self.holds.insert(self.next_hold, held);
         self.next_hold
+    }
+
+    /// The part of `left` that this instance may hold; all of it while instances tell each other what they take.
+    fn part_of(&self, left: Nanos) -> Nanos {
+        if self.parts == 1 { left } else { Nanos(left.0 / self.parts) }
+    }
+
+    fn hold_more(&mut self, hold: HoldId, key: KeyId, more: Nanos) {
+        let Some(held) = self.holds.get_mut(&hold) else { return };
+        held.money = held.money.plus(more);
+        self.user.money = self.user.money.plus(more);
+        if let Some(side) = self.keys.get_mut(&key) {
+            side.side.money = side.side.money.plus(more);
+        }
+        if let Some(untold) = &mut self.untold {
+            untold.touch(key);
+        }
     }
 
     fn spend(&mut self, key: KeyId, cost: Nanos) {

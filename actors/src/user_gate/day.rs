@@ -30,7 +30,27 @@ pub(super) enum Room {
     Never,
 }
 
+impl DayHold {
+    /// The day it counts on, epoch milliseconds of its midnight.
+    pub(super) fn start(self) -> i64 {
+        self.start
+    }
+}
+
 impl Day {
+    /// Takes in what the database knows of a day: others book, too.
+    pub(super) fn catch_up(&mut self, start: i64, used: i64) {
+        self.begin(start);
+        if start == self.start {
+            self.used = self.used.max(used);
+        }
+    }
+
+    /// Tokens held.
+    pub(super) fn held(&self) -> i64 {
+        self.held
+    }
+
     pub(super) fn of(start: i64, used: i64) -> Self {
         Self { start, used, held: 0 }
     }

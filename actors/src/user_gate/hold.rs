@@ -7,14 +7,17 @@ use actix::WeakAddr;
 
 use super::actor::UserGate;
 use super::books::{Books, HoldId};
-use super::messages::{Extend, Wake};
-use crate::vocabulary::{Nanos, Usage};
+use super::messages::{Extend, Extending, Wake};
+use super::registry::ANSWER_DEADLINE;
+use crate::vocabulary::{Nanos, ReceiptId, Usage};
 
 /// How a hold is given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settlement {
     /// The request was served: this is what it used and cost, on this billing day.
     Served {
+        /// The receipt that says so; until it is booked, other instances count its cost, too.
+        receipt: ReceiptId,
         /// Tokens used.
         usage: Usage,
         /// The bill.
@@ -67,11 +70,14 @@ impl Hold {
     /// Asks for `wished` more, at least for `least`. A gate that does not answer counts as one whose money others hold:
     /// it is asked again.
     pub async fn extend(&self, least: Nanos, wished: Nanos) -> Extension {
-        match self.gate.upgrade() {
-            Some(gate) => {
-                gate.send(Extend { hold: self.id, least, wished }).await.ok().and_then(Result::ok).unwrap_or(Extension::Held)
+        let Some(gate) = self.gate.upgrade() else { return Extension::Held };
+        match gate.send(Extend { hold: self.id, least, wished }).await {
+            Ok(Ok(Extending::Done(extension))) => extension,
+            Ok(Ok(Extending::Asked(answer))) => {
+                let answered = tokio::time::timeout(ANSWER_DEADLINE, answer).await;
+                answered.ok().and_then(Result::ok).unwrap_or(Extension::Held)
             }
-            None => Extension::Held,
+            Ok(Err(_)) | Err(_) => Extension::Held,
         }
     }
 

@@ -130,6 +130,8 @@ pub(super) enum Answer {
     Refused(Refusal),
     /// In the queue; the decision follows.
     Queued(Queued),
+    /// The state that instances share is being asked; the answer follows.
+    Asked(oneshot::Receiver<Answer>),
     /// The account is being read; ask again when it is.
     Loading(oneshot::Receiver<Result<(), Refusal>>),
     /// This gate retired; ask its successor.
@@ -154,9 +156,17 @@ pub(super) struct Admit(pub(super) Ask);
 #[rtype(result = "Result<Option<Refusal>, Crashed>")]
 pub(super) struct Withdraw(pub(super) u64);
 
+/// How a gate answers an [`Extend`].
+pub(super) enum Extending {
+    /// At once.
+    Done(Extension),
+    /// The state that instances share is being asked; the answer follows.
+    Asked(oneshot::Receiver<Extension>),
+}
+
 /// Asks for more money under a hold.
 #[derive(Message)]
-#[rtype(result = "Result<Extension, Crashed>")]
+#[rtype(result = "Result<Extending, Crashed>")]
 pub(super) struct Extend {
     pub(super) hold: u64,
     pub(super) least: Nanos,
@@ -167,6 +177,11 @@ pub(super) struct Extend {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Wake;
+
+/// Those who wait for the state that instances share may be tried again, whether or not something was given back.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Retry;
 
 /// The account changed in the database.
 #[derive(Message)]

@@ -7,9 +7,13 @@ mod actor;
 mod books;
 mod day;
 mod hold;
+mod line;
 mod messages;
 mod queue;
 mod registry;
+mod share;
+pub mod shared;
+mod sharing;
 mod view;
 mod window;
 

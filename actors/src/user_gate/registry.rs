@@ -10,19 +10,24 @@ use dashmap::{DashMap, Entry};
 use super::actor::UserGate;
 use super::books::Books;
 use super::hold::Hold;
-use super::messages::{Admit, Answer, Ask, Queued, Refresh, Refusal, Withdraw};
+use super::line::Line;
+use super::messages::{Admit, Answer, Ask, Queued, Refresh, Refusal, Wake, Withdraw};
 use super::queue::Queue;
+use super::shared::SharedAccounts;
 use super::view::{GateState, Traffic};
 use crate::ports::{Account, CatalogueSource, Clock, Faults, StorageIll};
 use crate::supervision::{Crashed, Loss, RESTART_PAUSE, VitalSigns, Vitals};
 use crate::usage_ledger::Backlog;
-use crate::vocabulary::{Limits, UserId};
+use crate::vocabulary::{Limits, Nanos, Receipt, ReceiptId, UserId};
 
 /// How often a request is lost with a gate that crashed, died or retired over it before it is refused. Who lost a place in
 /// line to somebody else's request asks again for as long as they would have waited.
 const ASKS: usize = 8;
-/// Longest wait for a gate's first answer, which needs no I/O.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+/// Longest wait for a gate's first answer, which needs no I/O but a question to the state that instances share.
+pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Versions of a share that begin in one millisecond; more messages than can be sent in one.
+const VERSIONS_A_MS: i64 = 1_000;
 
 struct Slot {
     addr: Addr<UserGate>,
@@ -39,6 +44,7 @@ pub(super) struct Shelf {
     pub(super) backlog: Backlog,
     pub(super) vitals: Arc<Vitals>,
     pub(super) idle_after: Duration,
+    pub(super) shared: Option<Arc<dyn SharedAccounts>>,
     retired: Box<dyn Fn(UserId) + Send + Sync>,
 }
 
@@ -56,6 +62,8 @@ pub struct GateParts {
     pub backlog: Backlog,
     /// How long a gate stays without requests; at least a minute, so that its windows are empty.
     pub idle_after: Duration,
+    /// What instances share of accounts; `None` = this is the only one.
+    pub shared: Option<Arc<dyn SharedAccounts>>,
     /// Told when a user's gate retired: their cached keys go, too, so that a cached key always has its gate.
     pub retired: Box<dyn Fn(UserId) + Send + Sync>,
 }
@@ -84,6 +92,7 @@ impl UserGates {
             backlog: parts.backlog,
             vitals: Vitals::new("UserGate", Loss::Nothing),
             idle_after: parts.idle_after,
+            shared: parts.shared,
             retired: parts.retired,
         };
         Self { shelf: Arc::new(shelf) }
@@ -99,10 +108,7 @@ impl UserGates {
         let mut queued_since = None;
         while lost < ASKS {
             let addr = self.shelf.gate(ask.user);
-            let asking = self.shelf.vitals.asking();
-            let answered = addr.send(Admit(ask.clone())).timeout(ANSWER_DEADLINE).await;
-            drop(asking);
-            match answered {
+            match self.ask_gate(&addr, &ask).await {
                 Ok(Ok(Answer::Granted(hold))) => return Ok(hold),
                 Ok(Ok(Answer::Refused(refusal))) => return Err(refusal),
                 Ok(Ok(Answer::Queued(queued))) => {
@@ -127,10 +133,22 @@ impl UserGates {
                     lost += 1;
                     tokio::time::sleep(RESTART_PAUSE).await;
                 }
-                Err(MailboxError::Timeout) => break,
+                Ok(Ok(Answer::Asked(_))) | Err(MailboxError::Timeout) => break,
             }
         }
         Err(Refusal::StorageIll)
+    }
+
+    /// Asks a gate; where it has to ask others, waits for what comes of that.
+    async fn ask_gate(&self, addr: &Addr<UserGate>, ask: &Ask) -> Result<Result<Answer, Crashed>, MailboxError> {
+        let _counted = self.shelf.vitals.asking();
+        match addr.send(Admit(ask.clone())).timeout(ANSWER_DEADLINE).await? {
+            Ok(Answer::Asked(answer)) => match tokio::time::timeout(ANSWER_DEADLINE, answer).await {
+                Ok(answered) => Ok(answered.map_err(|_restarted| Crashed)),
+                Err(_late) => Err(MailboxError::Timeout),
+            },
+            answered => Ok(answered),
+        }
     }
 
     /// Refuses a request of which only the head is known, if no body could save it. Holds nothing.
@@ -173,10 +191,45 @@ impl UserGates {
     /// When storage is ill.
     pub async fn account(&self, user: UserId) -> Result<Account, StorageIll> {
         let books = self.shelf.gates.get(&user).map(|slot| Arc::clone(&slot.books));
-        if let Some(account) = books.and_then(|books| books.account()) {
-            return Ok(account);
+        let known = books.and_then(|books| books.account());
+        match (known, &self.shelf.shared) {
+            (Some(account), None) => Ok(account),
+            (known, _) => {
+                let mut account = self.shelf.source.account(user).await?.unwrap_or_default();
+                // Others book, too; what ended here a moment ago is known here alone.
+                account.used = account.used.max(known.map_or(Nanos::ZERO, |known| known.used));
+                Ok(account)
+            }
         }
-        Ok(self.shelf.source.account(user).await?.unwrap_or_default())
+    }
+
+    /// These receipts are booked; `accounts` is what the database says of their users since.
+    pub fn booked(&self, receipts: &[Receipt], accounts: &[(UserId, Account)]) {
+        for (user, account) in accounts {
+            let of_user = receipts.iter().filter(|receipt| receipt.user_id == *user);
+            let ids: Vec<ReceiptId> = of_user.map(|receipt| receipt.id).collect();
+            self.with_gate(*user, |slot| slot.books.booked(&ids, account));
+        }
+    }
+
+    /// Another instance gave back something of a user's limits: those who wait here are tried again.
+    pub fn freed_elsewhere(&self, user: UserId) {
+        self.with_gate(user, |slot| slot.books.freed_elsewhere());
+    }
+
+    /// The state that instances share may have forgotten what this one told: all of it is told again.
+    pub fn tell_all(&self) {
+        for slot in &self.shelf.gates {
+            slot.books.tell_all();
+            slot.addr.do_send(Wake);
+        }
+    }
+
+    fn with_gate(&self, user: UserId, change: impl FnOnce(&Slot)) {
+        if let Some(slot) = self.shelf.gates.get(&user) {
+            change(&slot);
+            slot.addr.do_send(Wake);
+        }
     }
 
     /// One user's books; `None` when their gate is not open.
@@ -250,7 +303,11 @@ impl Shelf {
                 slot.get().addr.clone()
             }
             Entry::Vacant(place) => {
-                let books = Arc::default();
+                // Versions go on where a process before this one may have left off.
+                let books = match &self.shared {
+                    Some(_) => Arc::new(Books::shared(self.clock.now_ms().saturating_mul(VERSIONS_A_MS))),
+                    None => Arc::default(),
+                };
                 let addr = self.start(user, Arc::clone(&books));
                 place.insert(Slot { addr: addr.clone(), books });
                 addr
@@ -265,6 +322,9 @@ impl Shelf {
             shelf,
             books,
             queue: Queue::default(),
+            line: Line::default(),
+            ahead_ms: None,
+            was_together: true,
             loading: Vec::new(),
             is_loading: false,
             readings: (0, 0),

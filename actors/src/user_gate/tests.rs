@@ -11,7 +11,7 @@ use crate::ports::{Account, CatalogueSource, Change, Clock, Faults, KeySpent, No
 use crate::settings_cache::Catalogue;
 use crate::usage_ledger::Backlog;
 use crate::vocabulary::settings::BalancePolicy;
-use crate::vocabulary::{KeyDigest, KeyId, KeyRecord, Limits, Nanos, Usage, UserId};
+use crate::vocabulary::{KeyDigest, KeyId, KeyRecord, Limits, Nanos, ReceiptId, Usage, UserId};
 
 const KEY: KeyId = KeyId(1);
 const OTHER_KEY: KeyId = KeyId(2);
@@ -52,7 +52,7 @@ fn strict_holds_never_exceed_the_balance() {
     assert_eq!(holds.len(), 3);
     assert!(matches!(books.grant(&ask, Default::default(), 0), Turn::UserFull(Refusal::BalanceHeld)));
     for hold in holds {
-        books.settle(hold, Settlement::Served { usage: Usage::default(), cost: Nanos(100), day_start: 0 });
+        books.settle(hold, Settlement::Served { receipt: ReceiptId(0), usage: Usage::default(), cost: Nanos(100), day_start: 0 });
     }
     let after = books.observe(&SetClock::default());
     assert_eq!((after.balance, after.held, after.slots), (Some(Nanos(50)), Nanos(0), 0));
@@ -66,7 +66,7 @@ fn a_small_rest_is_spent_one_request_at_a_time() {
     let first = granted(&books, &ask).unwrap();
     assert_eq!(books.held(first), Nanos(50));
     assert!(matches!(books.grant(&ask, Default::default(), 0), Turn::UserFull(Refusal::BalanceHeld)));
-    books.settle(first, Settlement::Served { usage: Usage::default(), cost: Nanos(41), day_start: 0 });
+    books.settle(first, Settlement::Served { receipt: ReceiptId(0), usage: Usage::default(), cost: Nanos(41), day_start: 0 });
     assert!(matches!(books.grant(&ask, Default::default(), 0), Turn::Never(Refusal::BalanceTooSmall)));
 }
 
@@ -99,7 +99,15 @@ fn a_look_refuses_what_no_body_could_save_and_charges_nothing() {
     assert!(matches!(books.look(&Ask { user_limits: by_tokens, ..head.clone() }, 0), Err(Refusal::Tpm { limit: 10, .. })));
     let idle = Ask { user_limits: Limits { concurrency: Some(1), ..Limits::default() }, ..head.clone() };
     assert_eq!(books.look(&idle, 0), Ok(()), "held money and slots may come free");
-    books.settle(hold, Settlement::Served { usage: Usage { input: 7, ..Usage::default() }, cost: Nanos(100), day_start: 0 });
+    books.settle(
+        hold,
+        Settlement::Served {
+            receipt: ReceiptId(0),
+            usage: Usage { input: 7, ..Usage::default() },
+            cost: Nanos(100),
+            day_start: 0,
+        },
+    );
     assert_eq!(books.look(&idle, 0), Err(Refusal::NoBalance));
     books.load(&Account { quota: Nanos(200), used: Nanos(0), keys: Vec::new() });
     assert_eq!(books.look(&idle, 0), Ok(()));
@@ -136,7 +144,7 @@ fn refusals_give_rates_back_and_upstream_failures_keep_requests() {
     assert_eq!((books.observe(&SetClock::default()).requests, books.observe(&SetClock::default()).tokens), (1, 0));
     let hold = granted(&books, &ask).unwrap();
     let usage = Usage { input: 3, output: 4, cache_read: 100, ..Usage::default() };
-    books.settle(hold, Settlement::Served { usage, cost: Nanos(1), day_start: 0 });
+    books.settle(hold, Settlement::Served { receipt: ReceiptId(0), usage, cost: Nanos(1), day_start: 0 });
     assert_eq!((books.observe(&SetClock::default()).requests, books.observe(&SetClock::default()).tokens), (2, 7));
     assert!(matches!(books.charge(&ask, 0), Err(Refusal::Rpm { limit: 2, .. })));
 }
@@ -152,7 +160,10 @@ fn a_daily_quota_starts_over_at_midnight() {
     };
     today(&mut ask, 0);
     let hold = granted(&books, &ask).unwrap();
-    books.settle(hold, Settlement::Served { usage: Usage { input: 5, ..Usage::default() }, cost: Nanos(1), day_start: 0 });
+    books.settle(
+        hold,
+        Settlement::Served { receipt: ReceiptId(0), usage: Usage { input: 5, ..Usage::default() }, cost: Nanos(1), day_start: 0 },
+    );
     assert_eq!(books.check(&ask), Err(Refusal::DailyQuota { limit: 5 }));
     today(&mut ask, 86_400_000);
     assert_eq!(books.check(&ask), Ok(()));
@@ -168,7 +179,12 @@ fn of_the_day(tokens: i64) -> Ask {
 }
 
 fn served(tokens: i64) -> Settlement {
-    Settlement::Served { usage: Usage { output: tokens, ..Usage::default() }, cost: Nanos(0), day_start: 0 }
+    Settlement::Served {
+        receipt: ReceiptId(0),
+        usage: Usage { output: tokens, ..Usage::default() },
+        cost: Nanos(0),
+        day_start: 0,
+    }
 }
 
 #[test]
@@ -201,10 +217,10 @@ fn one_hold_at_a_time_goes_beyond_what_is_left() {
     assert_eq!(books.held(first), Nanos(40), "as much of what was wished as is free");
     assert_eq!(books.extend(first, Nanos(1), Nanos(30)), Extension::Overdrawn);
     assert_eq!(books.extend(second, Nanos(1), Nanos(30)), Extension::Held);
-    books.settle(first, Settlement::Served { usage: Usage::default(), cost: Nanos(60), day_start: 0 });
+    books.settle(first, Settlement::Served { receipt: ReceiptId(0), usage: Usage::default(), cost: Nanos(60), day_start: 0 });
     assert_eq!(books.extend(second, Nanos(1), Nanos(30)), Extension::UsedUp, "more is held than is left");
-    books.settle(third, Settlement::Served { usage: Usage::default(), cost: Nanos(30), day_start: 0 });
-    books.settle(second, Settlement::Served { usage: Usage::default(), cost: Nanos(30), day_start: 0 });
+    books.settle(third, Settlement::Served { receipt: ReceiptId(0), usage: Usage::default(), cost: Nanos(30), day_start: 0 });
+    books.settle(second, Settlement::Served { receipt: ReceiptId(0), usage: Usage::default(), cost: Nanos(30), day_start: 0 });
     assert_eq!(books.observe(&SetClock::default()).balance, Some(Nanos(-20)), "what the first cost beyond its hold");
 }
 
@@ -335,7 +351,7 @@ async fn panics_restart_the_gate_and_lose_nothing() {
     let (gates, _) = gates(Arc::new(PanicsEveryThird(AtomicU32::new(0))), Arc::default(), Duration::from_secs(600));
     for _ in 0..60 {
         let hold = gates.admit(one_slot(), Duration::from_secs(20)).await.unwrap();
-        hold.settle(Settlement::Served { usage: Usage::default(), cost: Nanos(1), day_start: 0 });
+        hold.settle(Settlement::Served { receipt: ReceiptId(0), usage: Usage::default(), cost: Nanos(1), day_start: 0 });
     }
     let after = gates.observe(UserId(1)).unwrap();
     assert_eq!((after.balance, after.held, after.slots, after.waiting), (Some(Nanos(940)), Nanos(0), 0, 0));
