@@ -11,7 +11,7 @@ import kubernetes_validate
 import yaml
 
 # The oldest and the newest Kubernetes that the manifests are meant for.
-VERSIONS = ["1.29", "1.34"]
+VERSIONS = ["1.29", "1.37"]
 # What one instance opens at PostgreSQL, and what PostgreSQL keeps for its superuser.
 CONNECTIONS, RESERVED = 21, 3
 # What an instance needs after SHUTDOWN_TIMEOUT at most, in seconds.
