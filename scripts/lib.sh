@@ -206,9 +206,14 @@ lint() {
     if has shellcheck; then
         local shell_scripts
         mapfile -t shell_scripts < <(grep -lE '^#!.*bash|^# shellcheck shell=' scripts/* .ci/run)
-        check "shellcheck" shellcheck -x "${shell_scripts[@]}"
+        check "shellcheck" shellcheck -x "${shell_scripts[@]}" k8s/make-secret
     else
         say "shellcheck is not installed: the scripts are not checked"
+    fi
+    if has kubectl; then
+        check "manifests for Kubernetes" scripts/manifests --check
+    else
+        say "kubectl is not installed: k8s/api-proxy.yaml is not checked"
     fi
     if ! has cargo-deny && [[ ${WITH_DENY:-} == 1 ]]; then
         cargo install cargo-deny --locked --quiet || problem "installing cargo-deny"
