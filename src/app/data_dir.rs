@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use actors::vocabulary::InstanceId;
+use actors::vocabulary::ids::NoInstanceId;
 use secrecy::SecretString;
 
 use crate::config::LEAST_SECRET_BYTES;
@@ -16,7 +18,7 @@ const SECRET_CHARS: usize = 48;
 /// Largest file that may hold the secret.
 const MOST_SECRET_BYTES: u64 = 64 << 10;
 /// What the process keeps in its directory, beside the journal's own.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "api-proxy.db",
     "api-proxy.db-wal",
     "api-proxy.db-shm",
@@ -24,6 +26,7 @@ const FILES: [&str; 9] = [
     "api-proxy.db.lock",
     "app-secret",
     "instance.lock",
+    "instance-id",
     "migrate.lock",
     "demo.json",
 ];
@@ -54,7 +57,10 @@ pub enum BadDataDir {
         /// What is wrong with what it holds.
         problem: &'static str,
     },
-    /// No randomness for a secret.
+    /// The file of the instance's id holds none.
+    #[error("{} holds no instance id ({NoInstanceId}): remove the file and a new one is made", .0.display())]
+    NoInstanceId(PathBuf),
+    /// No randomness for a secret or an id.
     #[error("the system gives no randomness")]
     NoRandomness,
 }
@@ -132,26 +138,41 @@ impl DataDir {
     /// When it can be neither read nor made, or the file holds what is no secret.
     pub fn secret(&self) -> Result<SecretString, BadDataDir> {
         let path = self.path.join("app-secret");
-        let wrong = |error| BadDataDir::Io { path: path.clone(), error };
-        let file = match files::open(&path, OpenOptions::new().read(true)) {
+        usable(self.made_once(&path, SECRET_CHARS)?).map_err(|problem| BadDataDir::NoSecret { path, problem })
+    }
+
+    /// Names this process among those that share a database; made on first use, the same ever after.
+    ///
+    /// # Errors
+    /// When it can be neither read nor made, or the file holds what is no id.
+    pub fn instance_id(&self) -> Result<InstanceId, BadDataDir> {
+        let path = self.path.join("instance-id");
+        let bytes = self.made_once(&path, InstanceId::CHARS)?;
+        let id = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok());
+        id.ok_or(BadDataDir::NoInstanceId(path))
+    }
+
+    /// What a file holds, as far as it may be long; one that is missing is filled with random letters and digits first.
+    fn made_once(&self, path: &Path, characters: usize) -> Result<Vec<u8>, BadDataDir> {
+        let file = match files::open(path, OpenOptions::new().read(true)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.make_secret(&path)?;
-                files::open(&path, OpenOptions::new().read(true))
+                self.make(path, characters)?;
+                files::open(path, OpenOptions::new().read(true))
             }
             opened => opened,
         };
         let mut bytes = Vec::new();
-        file.and_then(|file| file.take(MOST_SECRET_BYTES + 1).read_to_end(&mut bytes)).map_err(wrong)?;
-        usable(bytes).map_err(|problem| BadDataDir::NoSecret { path, problem })
+        let read = file.and_then(|file| file.take(MOST_SECRET_BYTES + 1).read_to_end(&mut bytes));
+        read.map(|_| bytes).map_err(|error| BadDataDir::Io { path: path.to_owned(), error })
     }
 
     /// Written aside, and moved into place only when all of it is on the disk: a disk that is full, or a power failure,
-    /// leaves no half of a secret behind. Of two processes that start at once, the first one's stays.
-    fn make_secret(&self, path: &Path) -> Result<(), BadDataDir> {
-        let secret = crate::secrets::random_base62(SECRET_CHARS).map_err(|_| BadDataDir::NoRandomness)?;
-        let aside = self.path.join(format!("app-secret.{}.new", fastrand::u64(..)));
+    /// leaves no half of it behind. Of two processes that start at once, the first one's stays.
+    fn make(&self, path: &Path, characters: usize) -> Result<(), BadDataDir> {
+        let made = crate::secrets::random_base62(characters).map_err(|_| BadDataDir::NoRandomness)?;
+        let aside = path.with_extension(format!("{}.new", fastrand::u64(..)));
         let written = files::open(&aside, OpenOptions::new().write(true).create_new(true))
-            .and_then(|mut file| file.write_all(secret.as_bytes()).and_then(|()| file.sync_all()))
+            .and_then(|mut file| file.write_all(made.as_bytes()).and_then(|()| file.sync_all()))
             .and_then(|()| match fs::hard_link(&aside, path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
                 // A file system without links.
@@ -222,6 +243,34 @@ mod tests {
         let mode = fs::metadata(home.path().join("app-secret")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1, "something was left beside it");
+    }
+
+    #[test]
+    fn the_id_is_made_once_and_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let made = DataDir::open(home.path()).unwrap().instance_id().unwrap();
+        assert_eq!(DataDir::open(home.path()).unwrap().instance_id().unwrap(), made);
+        let mode = fs::metadata(home.path().join("instance-id")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1, "something was left beside it");
+        let other = tempfile::tempdir().unwrap();
+        assert_ne!(DataDir::open(other.path()).unwrap().instance_id().unwrap(), made);
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused_with_the_way_out() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = DataDir::open(home.path()).unwrap();
+        let path = home.path().join("instance-id");
+        let bad: [&[u8]; 6] = [b"", b"short", b"aZ09aZ09aZ0\0", b"aZ09aZ09aZ090", &[0xff; 12], &[b'a'; 70_000]];
+        for bytes in bad {
+            fs::write(&path, bytes).unwrap();
+            let refused = directory.instance_id().unwrap_err().to_string();
+            assert!(refused.contains("instance-id holds no instance id") && refused.contains("remove the file"), "{refused}");
+            assert_eq!(fs::read(&path).unwrap(), bytes, "it was changed");
+        }
+        fs::write(&path, "aZ09aZ09aZ09\n").unwrap();
+        assert_eq!(directory.instance_id().unwrap().as_str(), "aZ09aZ09aZ09");
     }
 
     #[test]

@@ -165,7 +165,9 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
     let storage = open_unchanged(&config).await?;
     // Before anything is written: two processes with limits, slots and held money of their own would let pass twice of all.
     let instance = Instance::claim(&storage).await?;
+    let id = storage.data_dir.instance_id()?;
     storage.bring_up_to_date().await?;
+    tracing::info!(instance = %id, "this instance serves from its database");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids = Arc::new(IdMaker::new(fastrand::i64(..)));
     let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?);

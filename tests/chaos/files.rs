@@ -74,7 +74,7 @@ on_both! {
         let elsewhere = tempfile::tempdir().unwrap();
         let target = elsewhere.path().join("precious");
         fs::write(&target, "precious").unwrap();
-        for name in ["instance.lock", "migrate.lock", "app-secret", "api-proxy.db", "api-proxy.db-wal"] {
+        for name in ["instance.lock", "instance-id", "migrate.lock", "app-secret", "api-proxy.db", "api-proxy.db-wal"] {
             let link = world.data_dir().join(name);
             symlink(&target, &link).unwrap();
             let (fine, said) = world.runs(&["serve"], &[]);

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,40 @@ ids! {
     ChannelId,
     /// A request's row in the log; also what makes its bill unique.
     ReceiptId,
+}
+
+/// Names one process among those that share a database: made once per `DATA_DIR`, the same after every restart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InstanceId(Arc<str>);
+
+impl InstanceId {
+    /// How many letters and digits it has.
+    pub const CHARS: usize = 12;
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What is no instance's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an instance id is {} letters and digits", InstanceId::CHARS)]
+pub struct NoInstanceId;
+
+impl FromStr for InstanceId {
+    type Err = NoInstanceId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fits = text.len() == Self::CHARS && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if fits { Ok(Self(text.into())) } else { Err(NoInstanceId) }
+    }
 }
 
 /// SHA-256 of a whole key; the only form in which a key is kept or looked up.
@@ -113,6 +148,14 @@ mod tests {
         let now = ID_EPOCH_MS + 1_000;
         let made: Vec<i64> = [now, now, now - 500, now + 1].iter().map(|&at| ids.next(at)).collect();
         assert!(made.windows(2).all(|pair| pair[0] < pair[1]), "{made:?}");
+    }
+
+    #[test]
+    fn an_instance_id_is_twelve_letters_and_digits() {
+        assert_eq!("aZ09aZ09aZ09".parse::<InstanceId>().unwrap().as_str(), "aZ09aZ09aZ09");
+        for bad in ["", "aZ09aZ09aZ0", "aZ09aZ09aZ090", "aZ09aZ09aZ0-", "aZ09aZ09aZ0 ", "äZ09aZ09aZ0"] {
+            assert_eq!(bad.parse::<InstanceId>(), Err(NoInstanceId), "{bad}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub mod usage;
 pub use caller::{ChannelScope, KeyRecord, KeyStatus, Owner, Role, UserStatus};
 pub use cause::Cause;
 pub use channel::{Channel, Deadlines, OpenAiProtocol};
-pub use ids::{ChannelId, IdMaker, KeyDigest, KeyId, ReceiptId, UserId};
+pub use ids::{ChannelId, IdMaker, InstanceId, KeyDigest, KeyId, ReceiptId, UserId};
 pub use limits::Limits;
 pub use model::{Family, Protocol};
 pub use money::{Multiplier, Nanos, Price, PriceList, Tariff};
