@@ -13,6 +13,7 @@ pub mod journal;
 pub mod metering;
 pub mod metrics;
 pub mod mock_upstream;
+pub mod redis_store;
 pub mod relay;
 pub mod routing;
 pub mod secrets;

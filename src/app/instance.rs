@@ -1,10 +1,10 @@
-//! What makes a process the only one that serves: its data directory and its database, both locked.
+//! What keeps other processes away: the data directory is one process's, the database one's, or those' that share Redis.
 
 use tokio::sync::watch;
 
 use super::data_dir::Claim;
 use super::{StartError, Storage};
-use crate::store::{Exclusivity, InstanceLock};
+use crate::store::{Company, Exclusivity, InstanceLock};
 
 /// Both locks; given back when dropped.
 #[derive(Debug)]
@@ -14,8 +14,8 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    pub(super) async fn claim(storage: &Storage) -> Result<Self, StartError> {
-        Ok(Self { _directory: storage.data_dir.claim()?, database: storage.db.claim().await? })
+    pub(super) async fn claim(storage: &Storage, company: Company) -> Result<Self, StartError> {
+        Ok(Self { _directory: storage.data_dir.claim()?, database: storage.db.claim(company).await? })
     }
 
     /// Follows how the database's lock does.

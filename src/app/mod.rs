@@ -8,6 +8,7 @@ mod live_entries;
 mod metrics_listener;
 mod process;
 mod serving;
+mod together;
 mod upstreams;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use actors::ports::{Clock, Faults, StorageIll, SystemClock};
 use actors::settings_cache::{SettingsCache, Snapshot};
-use actors::system::{Cellar, CellarParts};
+use actors::system::{CellarParts, Shared};
 use actors::usage_ledger::Sync as JournalSyncMode;
 use actors::vocabulary::{IdMaker, Settings};
 use secrecy::{ExposeSecret, SecretString};
@@ -25,11 +26,12 @@ use crate::capacity::Capacity;
 use crate::config::{Config, JournalSync};
 use crate::journal::FileJournal;
 use crate::metrics::Metrics;
+use crate::redis_store::UnusableRedis;
 use crate::secrets::Sealer;
 use crate::services::passwords::Passwords;
 use crate::services::throttle::Throttles;
 use crate::services::{CurrentSettings, ServiceError, Services, SetupGate};
-use crate::store::{Booking, CatalogueStore, Db, StoreError, UnusableDatabase, sealed, users};
+use crate::store::{Booking, CatalogueStore, Company, Db, StoreError, UnusableDatabase, sealed, users};
 
 pub use data_dir::{BadDataDir, DataDir};
 use instance::Instance;
@@ -56,6 +58,11 @@ pub enum StartError {
          were stored under, or name that in APP_SECRET_PREVIOUS; if it is lost for good, README.md says how to go on without them"
     )]
     ForeignSecret(usize),
+    /// Redis, which several instances share.
+    #[error(
+        "{0}. With REDIS_REQUIRED=false this instance starts all the same, and keeps to its part of every limit until Redis answers"
+    )]
+    Redis(#[from] UnusableRedis),
     /// The journal, or what it had to book.
     #[error("the usage journal could not be replayed: {0}")]
     Journal(String),
@@ -111,7 +118,7 @@ pub async fn open_storage(config: &Config) -> Result<Storage, StartError> {
 /// When it cannot be used, or a process serves from it.
 pub async fn vacuum(config: &Config) -> Result<(i64, Option<i64>), StartError> {
     let storage = open_unchanged(config).await?;
-    let _alone = Instance::claim(&storage).await?;
+    let _alone = Instance::claim(&storage, Company::None).await?;
     storage.bring_up_to_date().await?;
     let before = storage.db.describe().await?.bytes;
     let is_anew = storage.db.vacuum().await?;
@@ -171,7 +178,8 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids = Arc::new(IdMaker::new(fastrand::i64(..)));
     let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?);
-    let cellar = start_cellar(&config, &storage, &ids, &clock, &metrics, faults).await?;
+    let cellar_parts = cellar_parts(&config, &storage, &ids, &clock, &metrics, faults)?;
+    let (cellar, redis) = together::start(&config, &storage, &clock, cellar_parts).await?;
     metrics.follow(cellar.cache.reader().clone());
     if cellar.recovered.receipts + cellar.recovered.killed > 0 {
         tracing::info!(receipts = cellar.recovered.receipts, killed = cellar.recovered.killed, "the usage journal was replayed");
@@ -195,22 +203,22 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
     let capacity =
         Capacity::of_this_machine().map_err(|error| StartError::Io { what: "the system starts no thread".to_owned(), error })?;
     let in_flight = Arc::new(AtomicUsize::new(0));
-    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance };
+    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, redis };
     serving::serve(parts).await
 }
 
-async fn start_cellar(
+fn cellar_parts(
     config: &Config,
     storage: &Storage,
     ids: &Arc<IdMaker>,
     clock: &Arc<dyn Clock>,
     metrics: &Arc<Metrics>,
     faults: Arc<dyn Faults>,
-) -> Result<Cellar, StartError> {
+) -> Result<CellarParts, StartError> {
     let journal = FileJournal::open(&storage.data_dir.journal())
         .map_err(|error| StartError::Io { what: "the usage journal cannot be opened".to_owned(), error })?;
     let booking = Booking::new(storage.db.clone(), Arc::clone(ids), Arc::clone(clock), Arc::clone(&faults));
-    let parts = CellarParts {
+    Ok(CellarParts {
         source: Arc::new(CatalogueStore::new(storage.db.clone(), storage.sealer.clone())),
         store: Arc::new(booking),
         journal: Box::new(journal),
@@ -223,9 +231,9 @@ async fn start_cellar(
         observer: Arc::<Metrics>::clone(metrics),
         clock: Arc::clone(clock),
         faults,
+        shared: Shared::default(),
         gate_idle_after: GATE_IDLE_AFTER,
-    };
-    Ok(Cellar::start(parts).await?)
+    })
 }
 
 /// Beyond loopback, and for whoever asks under another host's name, the first registration needs a code: the operator's, or

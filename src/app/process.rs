@@ -8,10 +8,12 @@ use actors::supervision::{Loss, VitalSigns};
 use actors::system::Cellar;
 use actors::usage_ledger::LedgerState;
 use actors::user_gate::GateState;
+use actors::user_gate::shared::Standing;
 use actors::vocabulary::{Nanos, UserId};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use crate::redis_store::RedisStore;
 use crate::services::books::{Books, MOST_ASIDE};
 use crate::services::growth;
 use crate::services::system::{ActorFigures, Figures, HoldFigures, MOST_HOLDS, System, Traffic};
@@ -36,12 +38,13 @@ pub(super) struct Process {
     pub(super) started_at: i64,
     pub(super) in_flight: Arc<AtomicUsize>,
     pub(super) exclusivity: watch::Receiver<Exclusivity>,
+    pub(super) redis: Option<RedisStore>,
 }
 
 #[async_trait]
 impl System for Process {
     async fn redis(&self) -> Option<bool> {
-        None
+        self.redis.as_ref().map(|redis| redis.standing() == Standing::Together)
     }
 
     fn can_relay(&self) -> bool {

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::instance::Instance;
 use super::process::Process;
 use super::upstreams::Providers;
-use super::{StartError, chores, metrics_listener};
+use super::{StartError, chores, metrics_listener, together};
 use crate::admission::{Desk, Throttle};
 use crate::api::{self, ApiContext};
 use crate::capacity::Capacity;
@@ -28,6 +28,7 @@ use crate::config::Config;
 use crate::console::{self, Console, FrontEnd};
 use crate::edge::{self, Door};
 use crate::metrics::Metrics;
+use crate::redis_store::{Facts, InstanceFacts, RedisStore};
 use crate::relay::Road;
 use crate::routing::{RecentItems, ResponseOrigins};
 use crate::services::channels::UpstreamsHandle;
@@ -56,6 +57,7 @@ pub(super) struct Parts {
     pub(super) capacity: Capacity,
     pub(super) metrics: Arc<Metrics>,
     pub(super) instance: Instance,
+    pub(super) redis: Option<RedisStore>,
 }
 
 /// A running gateway.
@@ -77,6 +79,7 @@ pub struct Running {
     pub metrics_at: Option<SocketAddr>,
     metrics: Option<ServerHandle>,
     _instance: Instance,
+    redis: Option<RedisStore>,
 }
 
 pub(super) fn bind(listen: SocketAddr) -> Result<(SocketAddr, TcpListener), StartError> {
@@ -101,7 +104,7 @@ struct Doors {
 
 impl Doors {
     fn new(parts: &Parts) -> Self {
-        let Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance } = parts;
+        let Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, redis } = parts;
         let tls = tls_config(config.own_certificates);
         let settings = cellar.cache.reader().clone();
         let providers = Providers::start(Arc::clone(&tls), settings, cellar.health.clone());
@@ -110,6 +113,7 @@ impl Doors {
             started_at: clock.now_ms(),
             in_flight: Arc::clone(in_flight),
             exclusivity: instance.exclusivity(),
+            redis: redis.clone(),
         };
         let system = SystemHandle(Arc::new(process));
         let proxies = config.trusted_proxies.clone();
@@ -183,7 +187,12 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     };
     let scraping = metrics_listener::open(parts.config.metrics, scraped)?;
     let (metrics_at, metrics) = scraping.unzip();
-    let Parts { config, cellar, services, in_flight, capacity, instance, .. } = parts;
+    let Parts { config, cellar, services, in_flight, capacity, instance, redis, clock, .. } = parts;
+    if let Some(redis) = &redis {
+        let facts = facts(&cellar, &in_flight, listening, clock.now_ms());
+        let joined = redis.join(together::listener(&cellar), facts).await;
+        joined.map_err(|error| StartError::Io { what: "the system starts no thread".to_owned(), error })?;
+    }
     let chores = rt::spawn(chores::run(services.clone(), doors.upstreams.get_ref().clone(), cellar.cache.reader().clone()));
     let late = doors.door.late.clone();
     let app = move || {
@@ -221,6 +230,21 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
         metrics_at,
         metrics,
         _instance: instance,
+        redis,
+    })
+}
+
+/// What this instance says of itself to the others.
+fn facts(cellar: &Cellar, in_flight: &Arc<AtomicUsize>, listening: SocketAddr, started_at: i64) -> Facts {
+    let (cellar, in_flight) = (cellar.clone(), Arc::clone(in_flight));
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Box::new(move || InstanceFacts {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        place: format!("{host} {listening}"),
+        started_at,
+        in_flight: in_flight.load(Ordering::Acquire) as u64,
+        unbooked: cellar.ledger.observe().backlog,
+        readers: cellar.logs.readers() as u64,
     })
 }
 
@@ -250,6 +274,9 @@ impl Running {
         // What is dropped with its connection still has to be booked.
         idle(&self.in_flight, Instant::now() + FAREWELL).await;
         let booked = self.cellar.ledger.drain(by.saturating_duration_since(Instant::now()).max(Duration::from_secs(2))).await;
+        if let Some(redis) = &self.redis {
+            redis.leave().await;
+        }
         self.services.db.close().await;
         if let Some(metrics) = self.metrics {
             metrics.stop(false).await;

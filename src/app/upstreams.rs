@@ -1,5 +1,6 @@
 //! The services' view of the providers: calls made on a thread of their own, since awc belongs to one.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use actix_rt::{Arbiter, ArbiterHandle};
@@ -118,7 +119,7 @@ fn shown(state: actors::channel_health::ChannelState) -> ChannelState {
         circuit,
         opened_at: state.opened_ms,
         resting_until: state.resting_until_ms.max(open_until),
-        resting_why: state.resting_why.map(str::to_owned),
+        resting_why: state.resting_why.map(Cow::into_owned),
         in_flight: state.in_flight,
         requests: state.requests,
         failures: state.failures,

@@ -80,6 +80,10 @@ pub struct Config {
     pub database_url: Option<SecretString>,
     /// Connections to PostgreSQL.
     pub database_pool_size: u32,
+    /// Redis, over which several instances are one gateway; `None` = this is the only instance.
+    pub redis_url: Option<SecretString>,
+    /// Whether a Redis that does not answer at the start keeps the process from starting.
+    pub redis_required: bool,
     /// What stored secrets are sealed with; `None` = generated into `data_dir`.
     pub app_secret: Option<SecretString>,
     /// Secrets used before, still accepted for opening (`APP_SECRET_PREVIOUS`, comma-separated).
@@ -127,9 +131,6 @@ impl Config {
         let get = trimmed(get);
         let files = SecretFiles::read(&get)?;
         let get = |name: &str| files.get(name).or_else(|| get(name));
-        if get("REDIS_URL").is_some() {
-            return Err(bad("REDIS_URL", "running several instances over Redis is not built yet; unset it"));
-        }
         let data_dir = PathBuf::from(get("DATA_DIR").unwrap_or_else(|| "data".to_owned()));
         let database_url = get("DATABASE_URL").map(database_url::checked).transpose()?;
         let app_secret = get("APP_SECRET").map(checked_secret).transpose()?;
@@ -140,6 +141,7 @@ impl Config {
                 "with PostgreSQL a secret of 32 or more random characters is required: it encrypts stored upstream keys, and every start needs the same one",
             ));
         }
+        let redis_url = get("REDIS_URL").map(|url| checked_redis(url, is_postgres)).transpose()?;
         let previous = get("APP_SECRET_PREVIOUS").unwrap_or_default();
         Ok(Self {
             listen: listen(&get)?,
@@ -150,6 +152,8 @@ impl Config {
                     if size == 0 { Err(bad("DATABASE_POOL_SIZE", "a number of connections, 1 or more")) } else { Ok(size) }
                 },
             )?,
+            redis_url: redis_url.map(SecretString::from),
+            redis_required: yes_or_no(&get, "REDIS_REQUIRED", true)?,
             app_secret: app_secret.map(SecretString::from),
             previous_secrets: previous.split(',').filter(|s| !s.is_empty()).map(|s| SecretString::from(s.to_owned())).collect(),
             journal_sync: journal_sync(&get)?,
@@ -253,6 +257,29 @@ fn checked_secret(secret: String) -> Result<String, BadConfig> {
     Ok(secret)
 }
 
+fn checked_redis(url: String, is_postgres: bool) -> Result<String, BadConfig> {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    if !matches!(scheme, Some("redis" | "rediss")) || url::Url::parse(&url).is_err() {
+        return Err(bad(
+            "REDIS_URL",
+            "redis://user:password@host:6379/0, or rediss:// with TLS; other characters in the password need %-encoding",
+        ));
+    }
+    if !is_postgres {
+        return Err(bad("REDIS_URL", "several instances need PostgreSQL: set DATABASE_URL, or unset this for one instance"));
+    }
+    Ok(url)
+}
+
+fn yes_or_no(get: &impl Fn(&str) -> Option<String>, variable: &'static str, default: bool) -> Result<bool, BadConfig> {
+    match get(variable).as_deref() {
+        None => Ok(default),
+        Some("true" | "1" | "yes") => Ok(true),
+        Some("false" | "0" | "no") => Ok(false),
+        Some(_) => Err(bad(variable, "true or false")),
+    }
+}
+
 fn journal_sync(get: &impl Fn(&str) -> Option<String>) -> Result<JournalSync, BadConfig> {
     match get("JOURNAL_SYNC").as_deref() {
         None | Some("interval") => Ok(JournalSync::Interval),
@@ -292,7 +319,9 @@ mod tests {
         let problem = |pairs: &[(&str, &str)]| read(pairs).unwrap_err().to_string();
         assert!(problem(&[("PORT", "x")]).starts_with("PORT"));
         assert!(problem(&[("DATABASE_URL", "postgres://u:secret@h/d")]).starts_with("APP_SECRET"));
-        assert!(problem(&[("REDIS_URL", "redis://h")]).starts_with("REDIS_URL"));
+        assert!(problem(&[("REDIS_URL", "redis://h")]).contains("DATABASE_URL"), "without PostgreSQL there is one instance");
+        assert!(!problem(&[("REDIS_URL", "http://u:secret@h")]).contains("secret"));
+        assert!(problem(&[("REDIS_REQUIRED", "perhaps")]).starts_with("REDIS_REQUIRED"));
         assert!(problem(&[("APP_SECRET", "short")]).starts_with("APP_SECRET"));
         assert!(!problem(&[("DATABASE_URL", "mysql://u:secret@h/d")]).contains("secret"));
     }

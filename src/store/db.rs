@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 
 use super::unusable::{self, Target, UnusableDatabase, plain};
 
-pub use instance::{Exclusivity, InstanceLock};
+pub use instance::{Company, Exclusivity, InstanceLock};
 pub use opening::file_of;
 
 /// Longest wait for a free connection.
@@ -186,10 +186,10 @@ impl Db {
     ///
     /// # Errors
     /// When another process is in, or the database does not answer.
-    pub async fn claim(&self) -> Result<InstanceLock, UnusableDatabase> {
+    pub async fn claim(&self, company: Company) -> Result<InstanceLock, UnusableDatabase> {
         match &self.pools {
             Pools::Lite { file, .. } => instance::embedded(file),
-            Pools::Pg { pool, reactor, target } => instance::postgres(&pool.connect_options(), target, reactor).await,
+            Pools::Pg { pool, reactor, target } => instance::postgres(&pool.connect_options(), target, reactor, company).await,
         }
     }
 

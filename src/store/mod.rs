@@ -49,7 +49,7 @@ pub mod users;
 
 pub use audit::AuditRow;
 pub use booking::Booking;
-pub use db::{Db, Description, Exclusivity, InstanceLock, StoreError, Stored};
+pub use db::{Company, Db, Description, Exclusivity, InstanceLock, StoreError, Stored};
 pub use paging::{Sorts, Window};
 pub use source::CatalogueStore;
 pub use trail::Trail;

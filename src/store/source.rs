@@ -55,6 +55,27 @@ impl CatalogueStore {
             keys: keys.into_iter().map(spent).collect(),
         }))
     }
+
+    async fn find_accounts(&self, users: &[UserId]) -> Stored<Vec<(UserId, Account)>> {
+        let ids: Vec<i64> = users.iter().map(|user| user.0).collect();
+        let users = format!("SELECT id, quota_nanos, used_nanos FROM users WHERE id IN ({})", listed(&ids));
+        let keys =
+            format!("SELECT user_id, id, used_nanos, day_start, day_tokens FROM api_keys WHERE user_id IN ({})", listed(&ids));
+        let (users, keys): (Vec<(i64, i64, i64)>, Vec<(i64, i64, i64, i64, i64)>) = snapshot!(self.db, tx => {
+            let users = sqlx::query_as(sqlx::AssertSqlSafe(users)).fetch_all(&mut *tx).await?;
+            (users, sqlx::query_as(sqlx::AssertSqlSafe(keys)).fetch_all(&mut *tx).await?)
+        });
+        let mut of_user: HashMap<i64, Vec<KeySpent>> = HashMap::new();
+        for (user, id, used, day_start, day_tokens) in keys {
+            let spent = KeySpent { id: KeyId(id), used: Nanos(used), day_start, day_tokens };
+            of_user.entry(user).or_default().push(spent);
+        }
+        let account = |(id, quota, used): (i64, i64, i64)| {
+            let keys = of_user.remove(&id).unwrap_or_default();
+            (UserId(id), Account { quota: Nanos(quota), used: Nanos(used), keys })
+        };
+        Ok(users.into_iter().map(account).collect())
+    }
 }
 
 #[async_trait]
@@ -73,6 +94,10 @@ impl CatalogueSource for CatalogueStore {
 
     async fn account(&self, user: UserId) -> Result<Option<Account>, StorageIll> {
         Ok(self.find_account(user).await?)
+    }
+
+    async fn accounts(&self, users: &[UserId]) -> Result<Vec<(UserId, Account)>, StorageIll> {
+        Ok(self.find_accounts(users).await?)
     }
 }
 

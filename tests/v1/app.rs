@@ -127,6 +127,8 @@ fn config(data_dir: PathBuf, url: &str, wish: Wish) -> Config {
         data_dir,
         database_url: Some(SecretString::from(url.to_owned())),
         database_pool_size: 6,
+        redis_url: None,
+        redis_required: true,
         app_secret: Some(SecretString::from("a secret of the tests, 32 chars long")),
         previous_secrets: Vec::new(),
         journal_sync: JournalSync::Never,

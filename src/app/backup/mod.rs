@@ -126,7 +126,7 @@ pub async fn restore(config: &Config, file: &Path) -> Result<(Manifest, Contents
         placed?
     } else {
         let storage = open_unchanged(config).await?;
-        let _alone = Instance::claim(&storage).await?;
+        let _alone = Instance::claim(&storage, Company::None).await?;
         if storage.db.level().await?.is_some() {
             return Err(BackupError::Refused("this database has tables of ours already: name an empty one".to_owned()));
         }

@@ -25,6 +25,8 @@ const NAME: (i32, i32) = (0x6170_6970, 1);
 const KEEP_ALIVE: &str = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; \
     SET idle_session_timeout = 0";
 const TAKE: &str = "SELECT pg_try_advisory_lock($1, $2)";
+/// Those who share it keep away whoever wants it alone.
+const TAKE_SHARED: &str = "SELECT pg_try_advisory_lock_shared($1, $2)";
 /// Who has the lock: the backend, since when it is there, and from where.
 const HOLDER: &str = "SELECT l.pid, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), host(a.client_addr) \
     FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
@@ -39,8 +41,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const BEAT: Duration = Duration::from_secs(2);
 /// Longest wait for the server to say that it is still there.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
-const WAY_OUT: &str = "Stop that one, or give this one a database of its own; several processes on one database need Redis, \
-    which this version cannot use yet";
+const WAY_OUT: &str = "Stop that one, or give this one a database of its own; several processes on one database \
+    need Redis: the same REDIS_URL for each";
 
 /// Whether this process alone serves from its database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +54,15 @@ pub enum Exclusivity {
     Lost,
     /// Another process took it meanwhile: which, as far as the server tells.
     Taken(String),
+}
+
+/// With whom a process serves from its database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Company {
+    /// Alone: any other is kept away.
+    None,
+    /// With others that share their limits with it over Redis; whoever does not is kept away.
+    OverRedis,
 }
 
 /// The lock. Given back when dropped.
@@ -96,12 +107,13 @@ pub(super) async fn postgres(
     options: &PgConnectOptions,
     target: &Arc<Target>,
     reactor: &Handle,
+    company: Company,
 ) -> Result<InstanceLock, UnusableDatabase> {
     let (options, named) = (options.clone().application_name("api-proxy instance"), Arc::clone(target));
     let (told, standing) = watch::channel(Exclusivity::Held);
     let claiming = reactor.spawn(async move {
-        let session = claim(&options, &named).await?;
-        let keeper = Keeper { last: session.backend.clone(), session: Some(session), options, target: named, told };
+        let session = claim(&options, &named, company).await?;
+        let keeper = Keeper { company, last: session.backend.clone(), session: Some(session), options, target: named, told };
         Ok(tokio::spawn(keeper.run()).abort_handle())
     });
     let ended = |_| UnusableDatabase::new(target, unusable::plain(&sqlx::Error::WorkerCrashed));
@@ -110,13 +122,13 @@ pub(super) async fn postgres(
 }
 
 /// Waits a little for a lock that somebody has: its process may have been killed a moment ago.
-async fn claim(options: &PgConnectOptions, target: &Target) -> Result<Session, UnusableDatabase> {
+async fn claim(options: &PgConnectOptions, target: &Target, company: Company) -> Result<Session, UnusableDatabase> {
     let by = Instant::now() + CLAIM_DEADLINE;
     let broken = |error: sqlx::Error| UnusableDatabase::new(target, target.problem(&error).words);
     let silent = |_| UnusableDatabase::new(target, Target::silence().words);
     let mut connection = timeout(ANSWER_DEADLINE, connect(options)).await.map_err(silent)?.map_err(broken)?;
     loop {
-        let is_taken = timeout(ANSWER_DEADLINE, takes(&mut connection)).await.map_err(silent)?.map_err(broken)?;
+        let is_taken = timeout(ANSWER_DEADLINE, takes(&mut connection, company)).await.map_err(silent)?.map_err(broken)?;
         let is_late = Instant::now() >= by;
         if is_taken || is_late {
             let holder = timeout(ANSWER_DEADLINE, holder(&mut connection)).await.map_err(silent)?.map_err(broken)?;
@@ -136,8 +148,12 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error
     Ok(connection)
 }
 
-async fn takes(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(TAKE).bind(NAME.0).bind(NAME.1).fetch_one(connection).await
+async fn takes(connection: &mut PgConnection, company: Company) -> Result<bool, sqlx::Error> {
+    let take = match company {
+        Company::None => TAKE,
+        Company::OverRedis => TAKE_SHARED,
+    };
+    sqlx::query_scalar(take).bind(NAME.0).bind(NAME.1).fetch_one(connection).await
 }
 
 async fn holder(connection: &mut PgConnection) -> Result<Option<Backend>, sqlx::Error> {
@@ -182,6 +198,7 @@ enum Again {
 
 /// Keeps the lock for as long as the process lives.
 struct Keeper {
+    company: Company,
     session: Option<Session>,
     /// The session that held it last.
     last: Option<Backend>,
@@ -213,7 +230,7 @@ impl Keeper {
     }
 
     async fn take_again(&mut self) {
-        match timeout(ANSWER_DEADLINE, again(&self.options, self.last.as_ref())).await {
+        match timeout(ANSWER_DEADLINE, again(&self.options, self.last.as_ref(), self.company)).await {
             Ok(Ok(Again::Taken(session))) => {
                 self.last.clone_from(&session.backend);
                 self.session = Some(session);
@@ -250,9 +267,9 @@ impl Keeper {
     }
 }
 
-async fn again(options: &PgConnectOptions, last: Option<&Backend>) -> Result<Again, sqlx::Error> {
+async fn again(options: &PgConnectOptions, last: Option<&Backend>, company: Company) -> Result<Again, sqlx::Error> {
     let mut connection = connect(options).await?;
-    if takes(&mut connection).await? {
+    if takes(&mut connection, company).await? {
         let backend = holder(&mut connection).await?;
         return Ok(Again::Taken(Session { connection, backend }));
     }
