@@ -92,7 +92,7 @@ async fn nothing_is_given_back_by_hand_on_postgres() {
 }
 
 #[tokio::test]
-async fn a_database_of_an_earlier_version_gives_space_back_once_it_was_written_anew_on_sqlite() {
+async fn an_embedded_database_of_an_earlier_version_gives_space_back_once_it_was_written_anew() {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", dir.path().join("old.db").display());
     let old = SqliteConnectOptions::from_str(&url).unwrap().create_if_missing(true);
