@@ -171,7 +171,8 @@ pub async fn reseal(storage: &Storage) -> Result<sealed::Resealed, StartError> {
 pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, StartError> {
     let storage = open_unchanged(&config).await?;
     // Before anything is written: two processes with limits, slots and held money of their own would let pass twice of all.
-    let instance = Instance::claim(&storage).await?;
+    let company = if config.redis_url.is_some() { Company::OverRedis } else { Company::None };
+    let instance = Instance::claim(&storage, company).await?;
     let id = storage.data_dir.instance_id()?;
     storage.bring_up_to_date().await?;
     tracing::info!(instance = %id, "this instance serves from its database");
@@ -179,7 +180,7 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
     let ids = Arc::new(IdMaker::new(fastrand::i64(..)));
     let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?);
     let cellar_parts = cellar_parts(&config, &storage, &ids, &clock, &metrics, faults)?;
-    let (cellar, redis) = together::start(&config, &storage, &clock, cellar_parts).await?;
+    let (cellar, redis) = together::start(&config, &id, &clock, cellar_parts).await?;
     metrics.follow(cellar.cache.reader().clone());
     if cellar.recovered.receipts + cellar.recovered.killed > 0 {
         tracing::info!(receipts = cellar.recovered.receipts, killed = cellar.recovered.killed, "the usage journal was replayed");

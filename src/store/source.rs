@@ -1,5 +1,6 @@
 //! Implements the cellar's [`CatalogueSource`]: snapshots, keys by digest, accounts, the change log.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 use sqlx::FromRow;
 
+use super::conditions::listed;
 use super::db::{Db, Stored, read, snapshot};
 use super::key_limits::{AdminColumns, KeyLimits};
 use super::{catalogue, changes};

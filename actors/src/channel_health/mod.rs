@@ -105,9 +105,6 @@ impl ChannelHealth {
     /// all are saturated.
     ///
     /// # Errors
-    /// How long a request waits for slots that other instances hold before it asks for them again.
-    const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
-
     /// Why no attempt may start.
     pub async fn begin(&self, candidates: &Arc<[Candidate]>, patience: Duration) -> Result<Begun, NoStart> {
         let until = tokio::time::Instant::now() + patience;

@@ -45,6 +45,11 @@ pub(super) struct UntoldChanges {
 }
 
 impl UntoldChanges {
+    /// Nothing, whose versions begin after this one.
+    pub(super) fn after(version: i64) -> Self {
+        Self { version, ..Self::default() }
+    }
+
     /// A key's share changed.
     pub(super) fn touch(&mut self, key: KeyId) {
         self.is_stale = true;

@@ -17,6 +17,7 @@ use super::instance::Instance;
 use super::{DataDir, StartError, Storage, data_dir, database_url, open_unchanged};
 use crate::config::Config;
 use crate::files;
+use crate::store::Company;
 use crate::store::db::file_of;
 use crate::store::{Db, StoreError, sealed};
 

@@ -10,7 +10,7 @@ impl Books {
     /// Books of a user of whom other instances have a share, too. Versions of the share begin after `version`.
     pub(in crate::user_gate) fn shared(version: i64) -> Self {
         let books = Self::default();
-        books.lock().untold = Some(Box::new(UntoldChanges { version, ..UntoldChanges::default() }));
+        books.lock().untold = Some(Box::new(UntoldChanges::after(version)));
         books
     }
 
