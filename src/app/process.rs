@@ -8,7 +8,7 @@ use actors::supervision::{Loss, VitalSigns};
 use actors::system::Cellar;
 use actors::usage_ledger::LedgerState;
 use actors::user_gate::GateState;
-use actors::vocabulary::{Nanos, UserId};
+use actors::vocabulary::{InstanceId, Nanos, UserId};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
@@ -32,6 +32,7 @@ impl News for CellarNews {
 
 /// The process's own figures.
 pub(super) struct Process {
+    pub(super) id: InstanceId,
     pub(super) cellar: Cellar,
     pub(super) started_at: i64,
     pub(super) in_flight: Arc<AtomicUsize>,
@@ -71,6 +72,7 @@ impl System for Process {
         let actors: Vec<ActorFigures> = self.cellar.vital_signs().iter().map(of_actor).collect();
         let gates = self.cellar.gates.observe_all();
         Figures {
+            instance_id: self.id.to_string(),
             started_at: self.started_at,
             in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             unwritten_receipts: ledger.backlog,

@@ -1,6 +1,5 @@
 //! A gateway's JSON door on port 0 over a database of its own, and people to call it.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -131,7 +130,7 @@ impl TestApp {
         };
         let (clock, settings, news) = (Arc::<TestClock>::default(), Arc::<TestSettings>::default(), Arc::<HeardNews>::default());
         let services = Services {
-            db: open(&url, dir.path()).await,
+            db: open(&url).await,
             ids: Arc::new(IdMaker::new(7)),
             clock: clock.clone(),
             sealer: Sealer::new(&SecretString::from("a secret of the tests, 32 chars long"), &[]).unwrap(),
@@ -329,9 +328,9 @@ fn serve(routes: &Routes, services: &Services, (upstreams, system): (UpstreamsHa
     format!("http://{address}")
 }
 
-async fn open(url: &str, dir: &Path) -> Db {
+async fn open(url: &str) -> Db {
     let db = Db::open(url, 8).await.unwrap();
-    db.migrate(dir).await.unwrap();
+    db.migrate().await.unwrap();
     db
 }
 
