@@ -4,6 +4,7 @@ pub mod backup;
 mod chores;
 mod data_dir;
 mod instance;
+pub mod leases;
 mod live_entries;
 mod metrics_listener;
 mod process;
@@ -151,7 +152,7 @@ impl Storage {
         if let (sealed @ 1.., 0) = sealed::opened(&self.db, &self.sealer).await? {
             return Err(StartError::ForeignSecret(sealed));
         }
-        self.db.migrate(self.data_dir.path()).await?;
+        self.db.migrate().await?;
         Ok(())
     }
 }
@@ -204,7 +205,7 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
     let capacity =
         Capacity::of_this_machine().map_err(|error| StartError::Io { what: "the system starts no thread".to_owned(), error })?;
     let in_flight = Arc::new(AtomicUsize::new(0));
-    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, redis };
+    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, id, redis };
     serving::serve(parts).await
 }
 

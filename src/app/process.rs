@@ -9,7 +9,7 @@ use actors::system::Cellar;
 use actors::usage_ledger::LedgerState;
 use actors::user_gate::GateState;
 use actors::user_gate::shared::Standing;
-use actors::vocabulary::{Nanos, UserId};
+use actors::vocabulary::{InstanceId, Nanos, UserId};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
@@ -34,6 +34,7 @@ impl News for CellarNews {
 
 /// The process's own figures.
 pub(super) struct Process {
+    pub(super) id: InstanceId,
     pub(super) cellar: Cellar,
     pub(super) started_at: i64,
     pub(super) in_flight: Arc<AtomicUsize>,
@@ -74,6 +75,7 @@ impl System for Process {
         let actors: Vec<ActorFigures> = self.cellar.vital_signs().iter().map(of_actor).collect();
         let gates = self.cellar.gates.observe_all();
         Figures {
+            instance_id: self.id.to_string(),
             started_at: self.started_at,
             in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             unwritten_receipts: ledger.backlog,

@@ -13,14 +13,16 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use actors::log_broadcaster::LogBroadcaster;
 use actors::ports::Clock;
 use actors::system::Cellar;
-use actors::vocabulary::IdMaker;
+use actors::vocabulary::{IdMaker, InstanceId};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::chores::Chores;
 use super::instance::Instance;
+use super::leases::Rhythm;
 use super::process::Process;
 use super::upstreams::Providers;
-use super::{StartError, chores, metrics_listener, together};
+use super::{StartError, metrics_listener, together};
 use crate::admission::{Desk, Throttle};
 use crate::api::{self, ApiContext};
 use crate::capacity::Capacity;
@@ -58,6 +60,7 @@ pub(super) struct Parts {
     pub(super) metrics: Arc<Metrics>,
     pub(super) instance: Instance,
     pub(super) redis: Option<RedisStore>,
+    pub(super) id: InstanceId,
 }
 
 /// A running gateway.
@@ -74,7 +77,7 @@ pub struct Running {
     in_flight: Arc<AtomicUsize>,
     late: CancellationToken,
     shutdown_timeout: Duration,
-    chores: rt::task::JoinHandle<()>,
+    chores: Chores,
     /// Where `/metrics` is found; `None` = nowhere.
     pub metrics_at: Option<SocketAddr>,
     metrics: Option<ServerHandle>,
@@ -104,11 +107,12 @@ struct Doors {
 
 impl Doors {
     fn new(parts: &Parts) -> Self {
-        let Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, redis } = parts;
+        let Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, id, redis } = parts;
         let tls = tls_config(config.own_certificates);
         let settings = cellar.cache.reader().clone();
         let providers = Providers::start(Arc::clone(&tls), settings, cellar.health.clone());
         let process = Process {
+            id: id.clone(),
             cellar: cellar.clone(),
             started_at: clock.now_ms(),
             in_flight: Arc::clone(in_flight),
@@ -187,13 +191,13 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     };
     let scraping = metrics_listener::open(parts.config.metrics, scraped)?;
     let (metrics_at, metrics) = scraping.unzip();
-    let Parts { config, cellar, services, in_flight, capacity, instance, redis, clock, .. } = parts;
+    let Parts { config, cellar, services, in_flight, capacity, instance, id, redis, clock, .. } = parts;
     if let Some(redis) = &redis {
         let facts = facts(&cellar, &in_flight, listening, clock.now_ms());
         let joined = redis.join(together::listener(&cellar), facts).await;
         joined.map_err(|error| StartError::Io { what: "the system starts no thread".to_owned(), error })?;
     }
-    let chores = rt::spawn(chores::run(services.clone(), doors.upstreams.get_ref().clone(), cellar.cache.reader().clone()));
+    let upstreams = doors.upstreams.get_ref().clone();
     let late = doors.door.late.clone();
     let app = move || {
         App::new()
@@ -217,6 +221,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     let server = server.listen(listener).map_err(|error| StartError::Io { what: "cannot listen".to_owned(), error })?.run();
     let handle = server.handle();
     rt::spawn(server);
+    let chores = Chores::start(&services, &id, Rhythm::USUAL, upstreams, cellar.cache.reader().clone());
     Ok(Running {
         listening,
         cellar,
@@ -254,11 +259,11 @@ impl Running {
         self.in_flight.load(Ordering::Acquire)
     }
 
-    /// Stops in order: no new connections, live readers away, running answers finished (up to the deadline, which ends
+    /// Stops in order: background work handed over, no new connections, live readers away, running answers finished (up to the deadline, which ends
     /// them legally), every receipt in the database. Answers whether all of that was done in time.
     pub async fn stop(self) -> bool {
         let by = Instant::now() + self.shutdown_timeout;
-        self.chores.abort();
+        self.chores.stop().await;
         let mut stopping = rt::spawn(self.server.stop(true));
         self.cellar.logs.dismiss().await;
         let finished = idle(&self.in_flight, by).await;

@@ -113,17 +113,17 @@ pub async fn delete(services: &Services, actor: &Actor, query: &ArchiveQuery) ->
     let noted = serde_json::json!({ "before": before, "rows": rows });
     let trail = services.trail(&actor.by(), Deed::new("archive.delete", None).before(&noted), None);
     note_deed(db, &trail).await?;
-    while retention::fold_ledger_days(db, before).await? > 0 {}
+    while retention::fold_ledger_days(db, before, None).await? > 0 {}
     let mut deleted = 0;
     for _ in 0..MOST_BATCHES {
-        match retention::delete_log_rows(db, before).await? {
+        match retention::delete_log_rows(db, before, None).await? {
             0 => break,
             gone => deleted += gone,
         }
     }
     let remaining = retention::count_log_rows(db, before).await?;
     if remaining == 0 {
-        while retention::delete_counts(db, before).await? > 0 {}
+        while retention::delete_counts(db, before, None).await? > 0 {}
     }
     Ok(ArchiveDeleted { deleted, remaining })
 }

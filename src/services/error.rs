@@ -205,6 +205,7 @@ impl From<StoreError> for ServiceError {
         match error {
             StoreError::Duplicate => Self::field(&TAKEN, "name"),
             StoreError::Reference => Self::new(&IN_USE),
+            error @ StoreError::LeaseLost => Self::ill(error),
             StoreError::Ill(cause) => Self::ill(cause),
         }
     }

@@ -19,6 +19,7 @@ pub mod gift_cards;
 pub mod growth;
 pub mod keys;
 pub mod language;
+pub mod leases;
 pub mod ledger;
 pub mod passwords;
 pub mod reports;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::books::Books;
 use super::error::NOT_ALLOWED;
 use super::growth::{self, Growth};
+use super::leases::{self, LeaseFigures};
 use super::values::Usd;
 use super::{Actor, Served, ServiceError, Services};
 use crate::store::{Description, Exclusivity, StoreError, key_names};
@@ -58,6 +59,8 @@ pub struct SystemHandle(pub Arc<dyn System>);
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
+    /// The instance that tells all this: twelve letters and digits that a restart keeps.
+    pub instance_id: String,
     /// When it started, epoch milliseconds.
     pub started_at: i64,
     /// Requests under way.
@@ -210,6 +213,8 @@ pub struct SystemInfo {
     /// Whether this process alone serves from it: `held`, `lost` (for the moment, nothing keeps others away) or `taken` (another
     /// process does, too).
     pub database_lock: &'static str,
+    /// Work that one instance does at a time, and which one does it; null when the database does not answer.
+    pub leases: Option<Vec<LeaseFigures>>,
     /// How the database grows; null when it does not answer.
     pub growth: Option<Growth>,
     /// Seconds since the start.
@@ -295,7 +300,10 @@ pub async fn info(services: &Services, system: &dyn System) -> SystemInfo {
     let health = health(services, system).await;
     let database = if health.db == "ok" { database(services, &mut figures.oldest_holds).await } else { None };
     let latency = database.as_ref().and_then(|told| i64::try_from(told.latency.as_micros()).ok());
-    let growth = if database.is_some() { growth(services, &figures).await } else { None };
+    let (growth, leases) = match &database {
+        Some(_) => (growth(services, &figures).await, leases::of(services, &figures.instance_id).await),
+        None => (None, None),
+    };
     let (version, bytes) = database.map(|told| (told.about.version, told.about.bytes)).unzip();
     SystemInfo {
         uptime_sec: (services.now() - figures.started_at).max(0) / 1_000,
@@ -305,6 +313,7 @@ pub async fn info(services: &Services, system: &dyn System) -> SystemInfo {
         database_bytes: bytes,
         database_latency_us: latency,
         growth,
+        leases,
         database_lock: match system.exclusivity() {
             Exclusivity::Held => "held",
             Exclusivity::Lost => "lost",

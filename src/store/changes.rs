@@ -7,6 +7,7 @@ use actors::ports::{Change, Changed};
 use actors::vocabulary::{IdMaker, UserId};
 
 use super::db::{Db, Stored, on_both, read, write};
+use super::leases::{Fence, fenced};
 
 /// How long a change is kept: longer than any process may be away without starting anew.
 const KEPT_MS: i64 = 3_600_000;
@@ -75,8 +76,8 @@ pub async fn newest(db: &Db) -> Stored<i64> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn prune(db: &Db, now_ms: i64) -> Stored<u64> {
+pub async fn prune(db: &Db, now_ms: i64, fence: Option<&Fence>) -> Stored<u64> {
     const SQL: &str = "DELETE FROM changes WHERE id > 0 AND id < $1";
     let before = IdMaker::floor_at(now_ms - KEPT_MS);
-    Ok(write!(db, tx => sqlx::query(SQL).bind(before).execute(&mut *tx).await?.rows_affected()))
+    Ok(fenced!(db, fence, tx => sqlx::query(SQL).bind(before).execute(&mut *tx).await?.rows_affected()))
 }

@@ -3,7 +3,8 @@
 use actors::vocabulary::ChannelId;
 use sqlx::{AssertSqlSafe, FromRow};
 
-use super::db::{Db, Stored, read, write};
+use super::db::{Db, Stored, read};
+use super::leases::{Fence, fenced};
 use super::paging::{Sorts, Window};
 
 /// What tests may be sorted by.
@@ -36,14 +37,24 @@ pub struct ChannelTestRow {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn insert(db: &Db, row: &ChannelTestRow) -> Stored<()> {
+pub async fn insert(db: &Db, row: &ChannelTestRow, fence: Option<&Fence>) -> Stored<()> {
     const SQL: &str = "INSERT INTO channel_tests (id, channel_id, ts, origin, model, reachable, latency_ms, status, error) \
         SELECT $1, id, $3, $4, $5, $6, $7, $8, $9 FROM channels WHERE id = $2";
-    write!(db, tx => { sqlx::query(SQL)
+    fenced!(db, fence, tx => { sqlx::query(SQL)
         .bind(row.id).bind(row.channel_id).bind(row.ts).bind(&row.origin).bind(&row.model).bind(row.reachable)
         .bind(row.latency_ms).bind(row.status).bind(&row.error)
         .execute(&mut *tx).await?; });
     Ok(())
+}
+
+/// When a channel was probed last, if that was after `since_ms` (epoch milliseconds).
+///
+/// # Errors
+/// When the database fails.
+pub async fn last_probe(db: &Db, channel: ChannelId, since_ms: i64) -> Stored<Option<i64>> {
+    const SQL: &str =
+        "SELECT ts FROM channel_tests WHERE channel_id = $1 AND ts > $2 AND origin = 'probe' ORDER BY ts DESC LIMIT 1";
+    Ok(read!(db, conn => sqlx::query_scalar(SQL).bind(channel.0).bind(since_ms).fetch_optional(&mut *conn).await?))
 }
 
 /// One page of a channel's tests, and how many there are.

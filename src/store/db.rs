@@ -6,21 +6,20 @@
 
 mod copies;
 mod instance;
+mod migrating;
 mod opening;
 mod space;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actors::ports::StorageIll;
-use sqlx::migrate::MigrateError;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::PgPoolOptions;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use tokio::runtime::Handle;
 
-use super::unusable::{self, Target, UnusableDatabase, plain};
+use super::unusable::{Target, UnusableDatabase, plain};
 
 pub use instance::{Company, Exclusivity, InstanceLock};
 pub use opening::file_of;
@@ -29,8 +28,6 @@ pub use opening::file_of;
 const ACQUIRE_DEADLINE: Duration = Duration::from_secs(5);
 /// How a transaction begins on PostgreSQL that reads one moment.
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// Why a statement failed, as far as callers can act on it.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +38,9 @@ pub enum StoreError {
     /// A foreign key refused the change: something it names is missing, or something still names it.
     #[error("still referenced, or a missing reference")]
     Reference,
+    /// The lease that this work was begun under has changed hands: nothing of it was written.
+    #[error("the lease has changed hands")]
+    LeaseLost,
     /// The database did not answer, or not in a way we understand.
     #[error("the database did not do what was asked of it: {}", plain(.0))]
     Ill(sqlx::Error),
@@ -196,59 +196,6 @@ impl Db {
     /// Whether this is the embedded database.
     pub fn is_embedded(&self) -> bool {
         matches!(self.pools, Pools::Lite { .. })
-    }
-
-    /// Runs the migrations that have not run yet. `lock_dir` holds the lock file that keeps a second
-    /// process from migrating the same SQLite file; PostgreSQL has an advisory lock of its own. Then folds names that
-    /// an older version stored.
-    ///
-    /// # Errors
-    /// When a migration fails; then nothing of it stays.
-    pub async fn migrate(&self, lock_dir: &Path) -> Result<(), UnusableDatabase> {
-        self.run_migrations(lock_dir).await.map_err(|error| self.unmigrated(&error))
-    }
-
-    /// Why the migrations did not run, with what this database says about it.
-    fn unmigrated(&self, error: &MigrateError) -> UnusableDatabase {
-        let refused = match error {
-            MigrateError::Execute(refused) | MigrateError::ExecuteMigration(refused, _) => Some(refused),
-            _ => None,
-        };
-        match (&self.pools, refused) {
-            (Pools::Lite { file, .. }, Some(refused)) => UnusableDatabase::embedded(file, refused),
-            (Pools::Lite { file, .. }, None) => UnusableDatabase::new(unusable::file(file), unusable::migration(error)),
-            (Pools::Pg { target, .. }, refused) => {
-                let reason = refused.and_then(|refused| target.migration(refused));
-                UnusableDatabase::new(target, reason.unwrap_or_else(|| unusable::migration(error)))
-            }
-        }
-    }
-
-    async fn run_migrations(&self, lock_dir: &Path) -> Result<(), MigrateError> {
-        match &self.pools {
-            Pools::Lite { writer, .. } => {
-                let lock = crate::files::open_lock(&lock_dir.join("migrate.lock")).map_err(sqlx::Error::Io)?;
-                lock.lock().map_err(sqlx::Error::Io)?;
-                MIGRATIONS.run(writer).await?;
-            }
-            Pools::Pg { pool, reactor, .. } => {
-                let pool = pool.clone();
-                let run = reactor.spawn(async move {
-                    // On a connection of its own: a large table takes longer than a statement may.
-                    let patient = pool.connect_options().as_ref().clone().options([("statement_timeout", "0")]);
-                    let alone =
-                        PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_DEADLINE).connect_with(patient).await?;
-                    let migrated = MIGRATIONS.run(&alone).await;
-                    alone.close().await;
-                    migrated
-                });
-                run.await.map_err(|_| sqlx::Error::WorkerCrashed)??;
-            }
-        }
-        super::names::fold_old(self).await.map_err(|error| match error {
-            StoreError::Ill(error) => error.into(),
-            other => sqlx::Error::Protocol(other.to_string()).into(),
-        })
     }
 
     /// Asks the database for a sign of life.

@@ -1,6 +1,7 @@
 //! What the database takes and how fast it grows; and how the embedded one gives back what deleted rows leave.
 
 use super::db::{Db, Reader, Stored, Writer, read};
+use super::leases::{Fence, Fenced};
 use super::stats::floor;
 
 /// The step that sums are kept by.
@@ -83,7 +84,7 @@ pub async fn counted(db: &Db, since_ms: i64) -> Stored<Counted> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn give_back(db: &Db) -> Stored<i64> {
+pub async fn give_back(db: &Db, fence: Option<&Fence>) -> Stored<i64> {
     const STATE: &str = "SELECT page_count, freelist_count, page_size, auto_vacuum \
         FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size(), pragma_auto_vacuum()";
     if !db.is_embedded() {
@@ -100,6 +101,7 @@ pub async fn give_back(db: &Db) -> Stored<i64> {
     }
     if let Writer::Lite(mut tx) = db.begin().await? {
         sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA incremental_vacuum({step})"))).execute(&mut *tx).await?;
+        tx.fence(fence).await?;
         tx.commit().await?;
     }
     if free - step <= reserve {

@@ -7,6 +7,7 @@
 use sqlx::FromRow;
 
 use super::db::{Db, Stored, on_both, read, write};
+use super::leases::{Fence, fenced};
 use super::locks::{Lock, Locks};
 use super::trail::{Leave, Trail};
 
@@ -80,8 +81,8 @@ pub async fn dismiss(db: &Db, provider: &str, model: &str, ts: i64, trail: &Trai
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn forget(db: &Db, before_ms: i64) -> Stored<()> {
-    write!(db, tx => {
+pub async fn forget(db: &Db, before_ms: i64, fence: Option<&Fence>) -> Stored<()> {
+    fenced!(db, fence, tx => {
         tx.lock(Lock::MissingModels).await?;
         sqlx::query("DELETE FROM missing_models WHERE last_at < $1").bind(before_ms).execute(&mut *tx).await?;
         sqlx::query("DELETE FROM dismissed_models WHERE ts < $1").bind(before_ms).execute(&mut *tx).await?;

@@ -24,7 +24,7 @@ fn blames_data(error: &StoreError) -> bool {
         StoreError::Ill(sqlx::Error::Database(error)) => database_blames_data(&**error),
         // A row that is there already holds what its column cannot.
         StoreError::Ill(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_)) => true,
-        StoreError::Ill(_) => false,
+        StoreError::Ill(_) | StoreError::LeaseLost => false,
     }
 }
 

@@ -170,6 +170,11 @@ impl Target {
                  their owner",
                 told.message()
             )),
+            "55P03" => Some(format!(
+                "another process has kept a lock for ten minutes: one that brings it up to date, or one that uses a table which is to be \
+                 changed ({}). Stop that one and start again",
+                told.message()
+            )),
             "25006" => Some(format!("it can only be read, as a standby can: {}. Name the primary server", told.message())),
             _ => None,
         }

@@ -1,6 +1,5 @@
 //! A gateway's JSON door on port 0 over a database of its own, and people to call it.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +8,7 @@ use actix_rt::Arbiter;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use actors::log_broadcaster::LogBroadcaster;
-use actors::ports::{Changed, Clock, Encoded, EntryEncoder, NoFaults, SystemClock};
+use actors::ports::{Changed, Clock, Encoded, EntryEncoder, NoFaults, NoPeers, SystemClock};
 use actors::settings_cache::Snapshot;
 use actors::vocabulary::{IdMaker, Receipt, Settings};
 use api_proxy::api::{ApiContext, Routes, probes, routes};
@@ -131,7 +130,7 @@ impl TestApp {
         };
         let (clock, settings, news) = (Arc::<TestClock>::default(), Arc::<TestSettings>::default(), Arc::<HeardNews>::default());
         let services = Services {
-            db: open(&url, dir.path()).await,
+            db: open(&url).await,
             ids: Arc::new(IdMaker::new(7)),
             clock: clock.clone(),
             sealer: Sealer::new(&SecretString::from("a secret of the tests, 32 chars long"), &[]).unwrap(),
@@ -317,7 +316,7 @@ fn serve(routes: &Routes, services: &Services, (upstreams, system): (UpstreamsHa
     let context = ApiContext(Doorstep { services: services.clone(), proxies: TrustedProxies::default() });
     let routes = routes.clone();
     let (upstreams, system) = (Data::new(upstreams), Data::new(system));
-    let logs = LogBroadcaster::start(Arbiter::new().handle(), Arc::new(NothingToRead), Arc::new(NoFaults));
+    let logs = LogBroadcaster::start(Arbiter::new().handle(), Arc::new(NothingToRead), Arc::new(NoPeers), Arc::new(NoFaults));
     let logs = Data::new(logs);
     let app = move || {
         let app = App::new().app_data(upstreams.clone()).app_data(system.clone()).app_data(logs.clone());
@@ -329,9 +328,9 @@ fn serve(routes: &Routes, services: &Services, (upstreams, system): (UpstreamsHa
     format!("http://{address}")
 }
 
-async fn open(url: &str, dir: &Path) -> Db {
+async fn open(url: &str) -> Db {
     let db = Db::open(url, 8).await.unwrap();
-    db.migrate(dir).await.unwrap();
+    db.migrate().await.unwrap();
     db
 }
 

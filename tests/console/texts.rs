@@ -18,6 +18,7 @@ const FAMILIES: &[&str] = &[
     "ending-",
     "field-",
     "group-",
+    "leased-",
     "loses-",
     "owns-",
     "range-",

@@ -54,7 +54,7 @@ async fn every_attempt_is_counted_for_the_channel_that_was_tried() {
         assert_eq!(failures.iter().map(|row| row.id).collect::<Vec<_>>(), [2, 1]);
         let samples = channel_activity::samples(&d.db, &[7, 8], 0, 1).await.unwrap();
         assert_eq!(samples, [SampleRow { channel_id: 7, duration_ms: 900, ttft_ms: Some(120) }]);
-        assert_eq!(retention::delete_channel_activity(&d.db, NOON + 1).await.unwrap(), 2);
+        assert_eq!(retention::delete_channel_activity(&d.db, NOON + 1, None).await.unwrap(), 2);
         assert_eq!(of(&d, 7).await.len(), 1);
     })
     .await;

@@ -108,8 +108,8 @@ async fn changes_are_numbered_in_the_order_of_commits_whatever_the_clocks_say() 
         assert!(seen[0].id < seen[1].id);
         assert_eq!(changes::newest(&d.db).await.unwrap(), seen[1].id);
         assert_eq!(source(&d).changes(seen[0].id).await.unwrap(), seen[1..]);
-        assert_eq!(changes::prune(&d.db, NOON + 3_599_000).await.unwrap(), 0);
-        assert_eq!(changes::prune(&d.db, NOON + 3_601_000).await.unwrap(), 2);
+        assert_eq!(changes::prune(&d.db, NOON + 3_599_000, None).await.unwrap(), 0);
+        assert_eq!(changes::prune(&d.db, NOON + 3_601_000, None).await.unwrap(), 2);
         changes::note(&d.db, IdMaker::floor_at(NOON), Changed::Catalogue).await.unwrap();
         assert_eq!(source(&d).changes(seen[1].id).await.unwrap().len(), 1);
     })

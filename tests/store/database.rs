@@ -54,17 +54,22 @@ impl Database {
     }
 
     pub(crate) async fn postgres() -> Self {
+        Self::open(&Self::fresh_postgres().await, tempfile::tempdir().unwrap(), false).await
+    }
+
+    /// The address of a database without a table.
+    pub(crate) async fn fresh_postgres() -> String {
         let server = std::env::var_os("TEST_POSTGRES_URL").and_then(|url| url.into_string().ok());
         let server = server.expect("no TEST_POSTGRES_URL: run scripts/test, which starts a PostgreSQL for the tests");
         let name = format!("t{}", u64::from_ne_bytes(random()));
         let mut admin = sqlx::PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
         admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
-        Self::open(&format!("{server}/{name}"), tempfile::tempdir().unwrap(), false).await
+        format!("{server}/{name}")
     }
 
     async fn open(url: &str, dir: tempfile::TempDir, lite: bool) -> Self {
         let db = Db::open(url, 8).await.unwrap();
-        db.migrate(dir.path()).await.unwrap();
+        db.migrate().await.unwrap();
         let raw = if lite {
             Raw::Lite(sqlx::SqlitePool::connect(url).await.unwrap())
         } else {

@@ -30,7 +30,7 @@ async fn requests_are_counted_and_take_what_they_take(d: Database) {
     let (each, measured) = ((room.used - room.empty) / 3_000, (room.used - empty.used) / 3_000);
     assert!((500..5_000).contains(&each) && (each - measured).abs() < each / 5, "{each}, {measured}: {room:?} {empty:?}");
     assert!(room.gives_back);
-    while retention::delete_log_rows(&d.db, DAY).await.unwrap() > 0 {}
+    while retention::delete_log_rows(&d.db, DAY, None).await.unwrap() > 0 {}
     assert_eq!(growth::counted(&d.db, DAY).await.unwrap().kept, 2_000, "what is gone takes nothing");
 }
 
@@ -64,7 +64,7 @@ async fn space_goes_back_to_the_disk_in_short_steps_on_sqlite() {
     let (mut given, mut longest) = (0, std::time::Duration::ZERO);
     for id in 1.. {
         let begun = Instant::now();
-        let step = growth::give_back(&d.db).await.unwrap();
+        let step = growth::give_back(&d.db, None).await.unwrap();
         longest = longest.max(begun.elapsed());
         if step == 0 {
             break;
@@ -87,7 +87,7 @@ async fn space_goes_back_to_the_disk_in_short_steps_on_sqlite() {
 #[tokio::test]
 async fn nothing_is_given_back_by_hand_on_postgres() {
     let d = Database::postgres().await;
-    assert_eq!(growth::give_back(&d.db).await.unwrap(), 0);
+    assert_eq!(growth::give_back(&d.db, None).await.unwrap(), 0);
     assert!(!d.db.vacuum().await.unwrap());
 }
 
@@ -98,7 +98,7 @@ async fn an_embedded_database_of_an_earlier_version_gives_space_back_once_it_was
     let old = SqliteConnectOptions::from_str(&url).unwrap().create_if_missing(true);
     old.connect().await.unwrap().execute("CREATE TABLE older (id BIGINT)").await.unwrap();
     let db = Db::open(&url, 1).await.unwrap();
-    db.migrate(dir.path()).await.unwrap();
+    db.migrate().await.unwrap();
     let mut raw = SqliteConnectOptions::from_str(&url).unwrap().connect().await.unwrap();
     raw.execute(
         "INSERT INTO older WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600000) SELECT i FROM n",
@@ -108,7 +108,7 @@ async fn an_embedded_database_of_an_earlier_version_gives_space_back_once_it_was
     raw.execute("DELETE FROM older WHERE id > 10").await.unwrap();
     let before = growth::room(&db).await.unwrap();
     assert!(!before.gives_back && before.unused > 5 * MIB, "{before:?}");
-    assert_eq!(growth::give_back(&db).await.unwrap(), 0);
+    assert_eq!(growth::give_back(&db, None).await.unwrap(), 0);
     assert!(db.vacuum().await.unwrap());
     let after = growth::room(&db).await.unwrap();
     assert!(after.gives_back && after.unused == 0, "{after:?}");

@@ -82,7 +82,7 @@ async fn a_dismissed_name_is_hidden_until_the_dismissal_is_old_and_is_asked_for_
         };
         assert_eq!(names(NOON).await, [("other".to_owned(), 1)]);
         assert_eq!(names(NOON + 6).await, [("wanted".to_owned(), 1)], "the dismissal is older than what is looked at");
-        missing_models::forget(&d.db, NOON + 6).await.unwrap();
+        missing_models::forget(&d.db, NOON + 6, None).await.unwrap();
         assert_eq!(names(NOON).await, [("wanted".to_owned(), 1)], "the other was last asked for before");
     })
     .await;

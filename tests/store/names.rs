@@ -34,7 +34,7 @@ impl Database {
     }
 
     async fn starts_again(&self) {
-        self.db.migrate(tempfile::tempdir().unwrap().path()).await.unwrap();
+        self.db.migrate().await.unwrap();
     }
 }
 

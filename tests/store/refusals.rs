@@ -115,7 +115,7 @@ async fn counts_pass_the_filters_of_the_log_and_go_with_it() {
         assert_eq!(sums(any(), Some("user2")).await, [(402, 7)]);
         assert_eq!(sums(any(), Some("claude-te")).await, [(402, 7), (429, 5)]);
         assert_eq!(sums(any(), Some("nothing like it")).await, []);
-        while retention::delete_counts(&d.db, NOON + 1).await.unwrap() > 0 {}
+        while retention::delete_counts(&d.db, NOON + 1, None).await.unwrap() > 0 {}
         assert_eq!(sums(any(), None).await, [(402, 7)]);
     })
     .await;

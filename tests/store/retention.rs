@@ -11,9 +11,9 @@ async fn old_log_rows_go_in_batches() {
         let batch: Vec<Receipt> = (1..=1_500).map(|id| receipt(id, 1, 0)).collect();
         d.booking().book(&batch).await.unwrap();
         assert_eq!(retention::count_log_rows(&d.db, NOON + 1_401).await.unwrap(), 1_400);
-        assert_eq!(retention::delete_log_rows(&d.db, NOON + 1_401).await.unwrap(), 1_000);
-        assert_eq!(retention::delete_log_rows(&d.db, NOON + 1_401).await.unwrap(), 400);
-        assert_eq!(retention::delete_log_rows(&d.db, NOON + 1_401).await.unwrap(), 0);
+        assert_eq!(retention::delete_log_rows(&d.db, NOON + 1_401, None).await.unwrap(), 1_000);
+        assert_eq!(retention::delete_log_rows(&d.db, NOON + 1_401, None).await.unwrap(), 400);
+        assert_eq!(retention::delete_log_rows(&d.db, NOON + 1_401, None).await.unwrap(), 0);
         assert_eq!(d.number("SELECT count(*) FROM request_log").await, 100);
     })
     .await;
@@ -28,8 +28,8 @@ async fn folded_usage_keeps_its_sums_and_the_last_balance() {
         let batch =
             [yesterday(11, 1), yesterday(12, 1), yesterday(13, 2), yesterday(14, 1), receipt(15, 1, 10), receipt(16, 1, 1)];
         d.booking().book(&batch).await.unwrap();
-        assert_eq!(retention::fold_ledger_days(&d.db, DAY).await.unwrap(), 1);
-        assert_eq!(retention::fold_ledger_days(&d.db, DAY).await.unwrap(), 0);
+        assert_eq!(retention::fold_ledger_days(&d.db, DAY, None).await.unwrap(), 1);
+        assert_eq!(retention::fold_ledger_days(&d.db, DAY, None).await.unwrap(), 0);
         assert_eq!(
             d.number("SELECT count(*) FROM ledger WHERE reason = 'folded' AND amount_nanos = -30 AND balance_nanos = 970").await,
             1
@@ -55,7 +55,7 @@ async fn folding_leaves_every_balance_the_one_before_plus_its_amount() {
             }
         }
         assert_eq!(d.number("SELECT count(*) FROM ledger WHERE user_id = 1 AND kind = 'usage'").await, 7);
-        while retention::fold_ledger_days(&d.db, DAY).await.unwrap() > 0 {}
+        while retention::fold_ledger_days(&d.db, DAY, None).await.unwrap() > 0 {}
         d.ledger_agrees().await;
         let kept = |user: i64| format!("SELECT count(*) FROM ledger WHERE user_id = {user} AND kind = 'usage'");
         // 1+2, 3, 4, 5, the adjustment, 6, 7; without it 5+6.
@@ -71,14 +71,14 @@ async fn names_go_with_the_last_request_of_what_is_gone_and_times_with_their_hou
         let gone = Receipt { ts: DAY, key_name: "Gone".to_owned(), model: "old-model".to_owned(), ..receipt(1, 2, 0) };
         d.booking().book(&[gone, receipt(2, 1, 0)]).await.unwrap();
         let names = "SELECT count(*) FROM log_key_names WHERE name IN ('gone', 'user2')";
-        retention::forget_names(&d.db).await.unwrap();
+        retention::forget_names(&d.db, None).await.unwrap();
         assert_eq!((d.number(names).await, d.number("SELECT count(*) FROM log_models").await), (2, 2));
-        retention::delete_log_rows(&d.db, NOON + 10).await.unwrap();
-        retention::forget_names(&d.db).await.unwrap();
+        retention::delete_log_rows(&d.db, NOON + 10, None).await.unwrap();
+        retention::forget_names(&d.db, None).await.unwrap();
         assert_eq!((d.number(names).await, d.number("SELECT count(*) FROM log_models").await), (0, 0));
         assert_eq!(d.number("SELECT count(*) FROM log_key_names").await, 3, "a key that is there keeps its names");
         assert_eq!(d.number("SELECT count(DISTINCT hour) FROM latency_hourly").await, 2);
-        retention::delete_latencies(&d.db, NOON).await.unwrap();
+        retention::delete_latencies(&d.db, NOON, None).await.unwrap();
         assert_eq!(d.number("SELECT count(DISTINCT hour) FROM latency_hourly").await, 1);
         assert_eq!(d.number("SELECT count(DISTINCT day) FROM latency_daily WHERE user_id = 0").await, 0, "the day began before");
     })

@@ -76,6 +76,16 @@ uptime = up { $days ->
     [one] 1 day{ " " }
    *[other] { $days } days{ " " }
  }{ $hours } h { $minutes } min
+leases = Work done once
+leases-hint = Of several instances on this database one does each of these; when it stops or fails, another goes on.
+lease-work = Work
+lease-since = Since
+lease-until = Until, unless renewed
+lease-free = Nobody at the moment
+leased-probes = Probes of channels
+leased-maintenance = Deleting what is past its time
+instance = Instance
+this-instance = this instance
 system-actors = Actors
 system-actors-hint = They own what outlives a request, and are started anew after a fault.
 actor = Actor

@@ -72,6 +72,16 @@ uptime = 已运行 { $days ->
     [0] { "" }
    *[other] { $days } 天{ " " }
  }{ $hours } 小时 { $minutes } 分钟
+leases = 单实例任务
+leases-hint = 多个实例共用此数据库时，每项任务同一时间只由其中一个执行；该实例停止或出现故障后，由其他实例接手。
+lease-work = 任务
+lease-since = 开始时间
+lease-until = 到期时间（到期前会续期）
+lease-free = 暂时无人执行
+leased-probes = 渠道探测
+leased-maintenance = 清理过期数据
+instance = 实例
+this-instance = 当前实例
 system-actors = 组件
 system-actors-hint = 管理跨请求的状态，出现故障后会自动重启。
 actor = 组件

@@ -296,6 +296,7 @@ fn gates(faults: Arc<dyn Faults>, clock: Arc<SetClock>, idle_after: Duration) ->
         faults,
         backlog: Backlog::default(),
         idle_after,
+        shared: None,
         retired: Box::new(|_| {}),
     };
     (UserGates::new(parts), source)

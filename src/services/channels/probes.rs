@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actors::vocabulary::{Channel as OpenChannel, ChannelId};
 use futures_util::StreamExt;
@@ -16,6 +16,7 @@ use crate::services::values::{ListQuery, Page, check};
 use crate::services::{Actor, Deed, Served, ServiceError, Services};
 use crate::store::channel_tests::{self, ChannelTestRow};
 use crate::store::channels::{self, ChannelRow};
+use crate::store::leases::Fence;
 use crate::store::trail::note_deed;
 
 /// Channels tested at the same time.
@@ -116,7 +117,7 @@ pub struct CircuitChange {
 pub async fn test(services: &Services, upstreams: &dyn Upstreams, id: ChannelId, asked: TestRequest) -> Served<TestResult> {
     let channel = opened(services, find(services, id).await?)?;
     let model = asked.model.map(|model| check::name("model", &model, 256)).transpose()?;
-    tested(services, upstreams, &channel, model.as_deref(), "manual").await
+    tested(services, upstreams, &channel, model.as_deref(), None).await
 }
 
 /// Tests every enabled channel.
@@ -128,7 +129,7 @@ pub async fn test_all(services: &Services, upstreams: &dyn Upstreams) -> Served<
     let tests = rows.map(|row| async move {
         let (channel_id, name) = (row.id, row.name.clone());
         let result = match opened(services, row) {
-            Ok(channel) => tested(services, upstreams, &channel, None, "manual").await?,
+            Ok(channel) => tested(services, upstreams, &channel, None, None).await?,
             Err(error) => TestResult { error: Some(error.to_string()), ..TestResult::default() },
         };
         Ok(ChannelTest { channel_id, name, result })
@@ -188,46 +189,72 @@ pub(super) fn opened(services: &Services, row: ChannelRow) -> Served<OpenChannel
     row.opened(&services.sealer).map_err(|detail| ServiceError::new(&UNREADABLE_CHANNEL).with("detail", detail))
 }
 
-/// Probes every enabled channel whose `monitorIntervalSec` has passed since its last probe in `probed`.
-pub async fn probe_due(services: &Services, upstreams: &dyn Upstreams, channels: &[Arc<OpenChannel>], probed: &mut Probed) {
+/// When channels were probed last, as far as the process that probes knows.
+pub type Probed = HashMap<ChannelId, Instant>;
+
+/// Probes every enabled channel whose `monitorIntervalSec` has passed since its last probe: by `probed`, and for a channel that
+/// is not in it by the tests that are kept, so that a process which takes over goes on in the same step.
+pub async fn probe_due(
+    services: &Services,
+    upstreams: &dyn Upstreams,
+    channels: &[Arc<OpenChannel>],
+    probed: &mut Probed,
+    lease: &Fence,
+) -> Served<()> {
+    probed.retain(|id, _| channels.iter().any(|channel| channel.id == *id && channel.monitor_interval.is_some()));
+    let mut due = Vec::new();
+    for channel in channels {
+        let Some(interval) = channel.monitor_interval else { continue };
+        let last = match probed.get(&channel.id) {
+            Some(last) => Some(*last),
+            None => probed_before(services, channel.id, interval).await?,
+        };
+        if let Some(last) = last.filter(|last| last.elapsed() < interval) {
+            probed.insert(channel.id, last);
+        } else {
+            due.push(Arc::clone(channel));
+        }
+    }
     let now = Instant::now();
-    let due = |channel: &&Arc<OpenChannel>| {
-        let last = probed.get(&channel.id);
-        channel.monitor_interval.is_some_and(|interval| last.is_none_or(|last| now.duration_since(*last) >= interval))
-    };
-    let due: Vec<Arc<OpenChannel>> = channels.iter().filter(due).cloned().collect();
-    probed.retain(|id, _| channels.iter().any(|channel| channel.id == *id));
     probed.extend(due.iter().map(|channel| (channel.id, now)));
-    let probes = due.iter().map(|channel| tested(services, upstreams, channel, None, "probe"));
+    let probes = due.iter().map(|channel| tested(services, upstreams, channel, None, Some(lease)));
     let found: Vec<Served<TestResult>> = futures_util::stream::iter(probes).buffer_unordered(AT_ONCE).collect().await;
     for error in found.into_iter().filter_map(Result::err) {
         tracing::warn!(%error, "a probe's result could not be kept");
     }
+    Ok(())
 }
 
-/// When channels were probed last.
-pub type Probed = HashMap<ChannelId, Instant>;
+/// When a channel was probed within its interval, by whichever process.
+async fn probed_before(services: &Services, channel: ChannelId, interval: Duration) -> Served<Option<Instant>> {
+    let now = services.now();
+    let since = now.saturating_sub(i64::try_from(interval.as_millis()).unwrap_or(i64::MAX));
+    let last = channel_tests::last_probe(&services.db, channel, since).await?;
+    // A row that another machine's clock dates later than now is from now.
+    let age = last.map(|ts| Duration::from_millis(u64::try_from(now - ts).unwrap_or(0)));
+    Ok(age.and_then(|age| Instant::now().checked_sub(age)))
+}
 
-/// Tests a channel and keeps what was found.
+/// Tests a channel and keeps what was found: of a probe, if its lease is still the same.
 async fn tested(
     services: &Services,
     upstreams: &dyn Upstreams,
     channel: &OpenChannel,
     model: Option<&str>,
-    origin: &str,
+    probe: Option<&Fence>,
 ) -> Served<TestResult> {
     let result = upstreams.test(channel, model).await;
     let row = ChannelTestRow {
         id: services.id(),
         channel_id: channel.id.0,
         ts: services.now(),
-        origin: origin.to_owned(),
+        origin: if probe.is_some() { "probe" } else { "manual" }.to_owned(),
         model: model.map(str::to_owned).or_else(|| channel.test_model.clone()),
         reachable: result.reachable,
         latency_ms: result.latency_ms,
         status: result.status.map(i64::from),
         error: result.error.clone(),
     };
-    channel_tests::insert(&services.db, &row).await?;
+    channel_tests::insert(&services.db, &row, probe).await?;
     Ok(result)
 }

@@ -211,7 +211,7 @@ fn refused(error: StoreError) -> ServiceError {
     match error {
         StoreError::Duplicate => ServiceError::field(&KEY_EXISTS, "key"),
         StoreError::Reference => check::bad("channelId", "no such channel"),
-        error @ StoreError::Ill(_) => error.into(),
+        other => other.into(),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Db, MIGRATIONS, Pools, Stored};
+use super::migrating::MIGRATIONS;
+use super::{Db, Pools, Stored};
 
 impl Db {
     /// Writes a copy of an embedded database, as it is at one moment, into a file that does not exist yet. Others go on reading and
