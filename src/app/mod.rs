@@ -4,6 +4,7 @@ pub mod backup;
 mod chores;
 mod data_dir;
 mod instance;
+mod lanes;
 pub mod leases;
 mod live_entries;
 mod metrics_listener;
@@ -57,6 +58,9 @@ pub enum StartError {
          were stored under, or name that in APP_SECRET_PREVIOUS; if it is lost for good, README.md says how to go on without them"
     )]
     ForeignSecret(usize),
+    /// Each needs a lane of its own to make ids in.
+    #[error("there are as many instances on this database as there may be ({}): stop one of them", IdMaker::LANES)]
+    TooManyInstances,
     /// The journal, or what it had to book.
     #[error("the usage journal could not be replayed: {0}")]
     Journal(String),
@@ -170,7 +174,7 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
     storage.bring_up_to_date().await?;
     tracing::info!(instance = %id, "this instance serves from its database");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let ids = Arc::new(IdMaker::new(fastrand::i64(..)));
+    let (ids, lane) = lanes::take(&storage.db, &id).await?;
     let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?);
     let cellar = start_cellar(&config, &storage, &ids, &clock, &metrics, faults).await?;
     metrics.follow(cellar.cache.reader().clone());
@@ -196,7 +200,7 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
     let capacity =
         Capacity::of_this_machine().map_err(|error| StartError::Io { what: "the system starts no thread".to_owned(), error })?;
     let in_flight = Arc::new(AtomicUsize::new(0));
-    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, id };
+    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, id, lane };
     serving::serve(parts).await
 }
 

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::chores::Chores;
 use super::instance::Instance;
+use super::lanes::Lane;
 use super::leases::Rhythm;
 use super::process::Process;
 use super::upstreams::Providers;
@@ -59,6 +60,7 @@ pub(super) struct Parts {
     pub(super) metrics: Arc<Metrics>,
     pub(super) instance: Instance,
     pub(super) id: InstanceId,
+    pub(super) lane: Lane,
 }
 
 /// A running gateway.
@@ -76,6 +78,7 @@ pub struct Running {
     late: CancellationToken,
     shutdown_timeout: Duration,
     chores: Chores,
+    lane: Lane,
     /// Where `/metrics` is found; `None` = nowhere.
     pub metrics_at: Option<SocketAddr>,
     metrics: Option<ServerHandle>,
@@ -104,7 +107,7 @@ struct Doors {
 
 impl Doors {
     fn new(parts: &Parts) -> Self {
-        let Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, id } = parts;
+        let Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, id, .. } = parts;
         let tls = tls_config(config.own_certificates);
         let settings = cellar.cache.reader().clone();
         let providers = Providers::start(Arc::clone(&tls), settings, cellar.health.clone());
@@ -187,7 +190,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     };
     let scraping = metrics_listener::open(parts.config.metrics, scraped)?;
     let (metrics_at, metrics) = scraping.unzip();
-    let Parts { config, cellar, services, in_flight, capacity, instance, id, .. } = parts;
+    let Parts { config, cellar, services, in_flight, capacity, instance, id, lane, .. } = parts;
     let upstreams = doors.upstreams.get_ref().clone();
     let late = doors.door.late.clone();
     let app = move || {
@@ -223,6 +226,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
         late,
         shutdown_timeout: config.shutdown_timeout,
         chores,
+        lane,
         metrics_at,
         metrics,
         _instance: instance,
@@ -255,6 +259,7 @@ impl Running {
         // What is dropped with its connection still has to be booked.
         idle(&self.in_flight, Instant::now() + FAREWELL).await;
         let booked = self.cellar.ledger.drain(by.saturating_duration_since(Instant::now()).max(Duration::from_secs(2))).await;
+        self.lane.give_back().await;
         self.services.db.close().await;
         if let Some(metrics) = self.metrics {
             metrics.stop(false).await;

@@ -43,7 +43,7 @@ pub struct Lease {
 
 /// The database's clock in epoch milliseconds. PostgreSQL: of this moment, not of the transaction's start, which may have
 /// waited for another one since.
-fn now(db: &Db) -> &'static str {
+pub(super) fn now(db: &Db) -> &'static str {
     if db.is_embedded() {
         "CAST(unixepoch('subsec') * 1000 AS BIGINT)"
     } else {
@@ -51,7 +51,7 @@ fn now(db: &Db) -> &'static str {
     }
 }
 
-fn milliseconds(lasts: Duration) -> i64 {
+pub(super) fn milliseconds(lasts: Duration) -> i64 {
     i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -10,7 +10,7 @@ use crate::page::{Form, Page};
 use crate::visitor::{File, Visitor};
 
 /// Written beside what a form does: visits, and what requests are counted in.
-const ASIDE: &[&str] = &["sessions", "channel_activity", "traffic_hourly", "latency_hourly"];
+const ASIDE: &[&str] = &["sessions", "channel_activity", "traffic_hourly", "latency_hourly", "leases"];
 /// What a second submit may leave behind, too: that it was made.
 const TRAIL: &[&str] = &[
     "sessions",
