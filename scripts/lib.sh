@@ -100,7 +100,6 @@ postgres_bin() {
 
 ensure_postgres() { postgres_bin >/dev/null || apt_install postgresql; }
 
-# The official SDKs and command lines, of pinned versions, in environments beside the build.
 # promtool, which judges /metrics. Its server is not wanted.
 ensure_prometheus() {
     has promtool && return 0
@@ -108,6 +107,14 @@ ensure_prometheus() {
     if has service; then service prometheus stop >/dev/null 2>&1 || true; fi
 }
 
+# Redis, which tests start on ports of their own. The package's own server is not wanted.
+ensure_redis() {
+    has redis-server && has redis-cli && return 0
+    apt_install redis-server || return 1
+    if has service; then service redis-server stop >/dev/null 2>&1 || true; fi
+}
+
+# The official SDKs and command lines, of pinned versions, in environments beside the build.
 ensure_sdks() { ensure_python_sdks && ensure_node_sdks; }
 
 ensure_python_sdks() {

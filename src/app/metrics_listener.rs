@@ -77,6 +77,16 @@ async fn standing(scraped: &Scraped) -> Standing {
     if let Ok(Ok(())) = tokio::time::timeout(DEADLINE, services.db.ping()).await {
         plain.push(("database_ping_seconds", asked.elapsed().as_secs_f64()));
     }
+    if let Some(redis) = system.0.redis() {
+        let alive = redis.instances.iter().filter(|instance| instance.is_alive).count();
+        plain.extend([
+            ("redis_together", f64::from(u8::from(redis.is_together()))),
+            ("redis_latency_seconds", redis.latency_us as f64 / 1e6),
+            ("redis_losses", redis.losses as f64),
+            ("redis_failures", redis.failures as f64),
+            ("instances_alive", alive as f64),
+        ]);
+    }
     if let Some(free) = services.db.disk_free() {
         plain.push(("database_disk_free_bytes", free as f64));
     }

@@ -4,6 +4,7 @@ pub mod backup;
 mod chores;
 mod data_dir;
 mod instance;
+mod lanes;
 pub mod leases;
 mod live_entries;
 mod metrics_listener;
@@ -64,6 +65,9 @@ pub enum StartError {
         "{0}. With REDIS_REQUIRED=false this instance starts all the same, and keeps to its part of every limit until Redis answers"
     )]
     Redis(#[from] UnusableRedis),
+    /// Each needs a lane of its own to make ids in.
+    #[error("there are as many instances on this database as there may be ({}): stop one of them", IdMaker::LANES)]
+    TooManyInstances,
     /// The journal, or what it had to book.
     #[error("the usage journal could not be replayed: {0}")]
     Journal(String),
@@ -178,7 +182,7 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
     storage.bring_up_to_date().await?;
     tracing::info!(instance = %id, "this instance serves from its database");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let ids = Arc::new(IdMaker::new(fastrand::i64(..)));
+    let (ids, lane) = lanes::take(&storage.db, &id).await?;
     let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?);
     let cellar_parts = cellar_parts(&config, &storage, &ids, &clock, &metrics, faults)?;
     let (cellar, redis) = together::start(&config, &id, &clock, cellar_parts).await?;
@@ -205,7 +209,7 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
     let capacity =
         Capacity::of_this_machine().map_err(|error| StartError::Io { what: "the system starts no thread".to_owned(), error })?;
     let in_flight = Arc::new(AtomicUsize::new(0));
-    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, id, redis };
+    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, id, lane, redis };
     serving::serve(parts).await
 }
 

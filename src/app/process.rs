@@ -13,9 +13,10 @@ use actors::vocabulary::{InstanceId, Nanos, UserId};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use crate::redis_store::RedisStore;
+use crate::redis_store::{InstanceSeen, RedisHealth, RedisStore};
 use crate::services::books::{Books, MOST_ASIDE};
 use crate::services::growth;
+use crate::services::instances::{InstanceFigures, RedisFigures};
 use crate::services::system::{ActorFigures, Figures, HoldFigures, MOST_HOLDS, System, Traffic};
 use crate::services::values::Usd;
 use crate::services::{News, Served, ServiceError};
@@ -44,8 +45,8 @@ pub(super) struct Process {
 
 #[async_trait]
 impl System for Process {
-    async fn redis(&self) -> Option<bool> {
-        self.redis.as_ref().map(|redis| redis.standing() == Standing::Together)
+    fn redis(&self) -> Option<RedisFigures> {
+        self.redis.as_ref().map(|redis| redis_figures(redis.health()))
     }
 
     fn can_relay(&self) -> bool {
@@ -123,6 +124,33 @@ fn books_of(ledger: LedgerState) -> Books {
         last_booked_at: ledger.last_booked,
         last_failure_at: ledger.last_failure.as_ref().map(|failure| failure.at),
         last_failure: ledger.last_failure.map(|failure| failure.words),
+    }
+}
+
+fn redis_figures(health: RedisHealth) -> RedisFigures {
+    let instance = |seen: InstanceSeen| InstanceFigures {
+        id: seen.id,
+        is_this_instance: seen.is_this,
+        is_alive: seen.is_alive,
+        silent_ms: seen.silent_ms,
+        version: seen.facts.version,
+        place: seen.facts.place,
+        started_at: seen.facts.started_at,
+        in_flight: seen.facts.in_flight,
+        unbooked: seen.facts.unbooked,
+        live_readers: seen.facts.readers,
+    };
+    RedisFigures {
+        standing: match health.standing {
+            Standing::Together => "together",
+            Standing::Rejoining(_) => "rejoining",
+            Standing::Alone(_) => "alone",
+        },
+        parts: health.standing.parts(),
+        latency_us: health.latency_us,
+        losses: health.losses,
+        failures: health.failures,
+        instances: health.instances.into_iter().map(instance).collect(),
     }
 }
 

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::chores::Chores;
 use super::instance::Instance;
+use super::lanes::Lane;
 use super::leases::Rhythm;
 use super::process::Process;
 use super::upstreams::Providers;
@@ -61,6 +62,7 @@ pub(super) struct Parts {
     pub(super) instance: Instance,
     pub(super) redis: Option<RedisStore>,
     pub(super) id: InstanceId,
+    pub(super) lane: Lane,
 }
 
 /// A running gateway.
@@ -78,6 +80,7 @@ pub struct Running {
     late: CancellationToken,
     shutdown_timeout: Duration,
     chores: Chores,
+    lane: Lane,
     /// Where `/metrics` is found; `None` = nowhere.
     pub metrics_at: Option<SocketAddr>,
     metrics: Option<ServerHandle>,
@@ -107,7 +110,7 @@ struct Doors {
 
 impl Doors {
     fn new(parts: &Parts) -> Self {
-        let Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, id, redis } = parts;
+        let Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, id, redis, .. } = parts;
         let tls = tls_config(config.own_certificates);
         let settings = cellar.cache.reader().clone();
         let providers = Providers::start(Arc::clone(&tls), settings, cellar.health.clone());
@@ -191,7 +194,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     };
     let scraping = metrics_listener::open(parts.config.metrics, scraped)?;
     let (metrics_at, metrics) = scraping.unzip();
-    let Parts { config, cellar, services, in_flight, capacity, instance, id, redis, clock, .. } = parts;
+    let Parts { config, cellar, services, in_flight, capacity, instance, id, lane, redis, clock, .. } = parts;
     if let Some(redis) = &redis {
         let facts = facts(&cellar, &in_flight, listening, clock.now_ms());
         let joined = redis.join(together::listener(&cellar), facts).await;
@@ -232,6 +235,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
         late,
         shutdown_timeout: config.shutdown_timeout,
         chores,
+        lane,
         metrics_at,
         metrics,
         _instance: instance,
@@ -282,6 +286,7 @@ impl Running {
         if let Some(redis) = &self.redis {
             redis.leave().await;
         }
+        self.lane.give_back().await;
         self.services.db.close().await;
         if let Some(metrics) = self.metrics {
             metrics.stop(false).await;

@@ -88,7 +88,7 @@ fn told(error: ServiceError) -> CommandError {
 fn services(storage: Storage) -> Result<Services, CommandError> {
     Ok(Services {
         db: storage.db,
-        ids: Arc::new(IdMaker::new(fastrand::i64(..))),
+        ids: Arc::new(IdMaker::new(IdMaker::COMMANDS)),
         clock: Arc::new(SystemClock),
         sealer: storage.sealer,
         news: Arc::new(NobodyHere),

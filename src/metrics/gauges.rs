@@ -28,7 +28,7 @@ pub struct Standing {
 }
 
 /// Name and help of each gauge without labels.
-const PLAIN: [(&str, &str); 22] = [
+const PLAIN: [(&str, &str); 27] = [
     ("in_flight_requests", "Requests under way, their answers included."),
     ("waiting_requests", "Requests that wait for a slot, tokens or money."),
     ("slots_held", "Concurrency slots of users that are taken."),
@@ -50,6 +50,11 @@ const PLAIN: [(&str, &str); 22] = [
     ("database_connections", "Connections to the database that are open."),
     ("database_connections_idle", "Those of them that nobody uses."),
     ("database_ping_seconds", "How long the database took to answer just now."),
+    ("redis_together", "1 while limits are common ones of all instances; 0 while this one keeps to its part of them."),
+    ("redis_latency_seconds", "How long Redis took to answer last."),
+    ("redis_losses", "How often the connection to Redis was lost since the start."),
+    ("redis_failures", "Commands to Redis since the start that failed or were dropped."),
+    ("instances_alive", "Instances that share this one's limits, this one included."),
     ("lost_log_lines", "Log lines since the start that could not be written."),
 ];
 

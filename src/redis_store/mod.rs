@@ -22,7 +22,7 @@ use dashmap::DashMap;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{self, FromRedisValue, ScriptInvocation};
 use tokio::sync::{Notify, mpsc};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 pub use accounts::RedisAccounts;
 pub use instances::{InstanceFacts, InstanceSeen};
@@ -137,11 +137,10 @@ struct Inner {
     has_left: AtomicBool,
 }
 
-/// The handle. When the last one is dropped, the connections are closed.
+/// The handle.
 #[derive(Clone)]
 pub struct RedisStore {
     inner: Arc<Inner>,
-    _open: Arc<DropGuard>,
     closing: CancellationToken,
 }
 
@@ -198,8 +197,7 @@ impl RedisStore {
             last_instances: AtomicU32::new(1),
             has_left: AtomicBool::new(false),
         };
-        let closing = CancellationToken::new();
-        Ok(Self { inner: Arc::new(inner), _open: Arc::new(closing.clone().drop_guard()), closing })
+        Ok(Self { inner: Arc::new(inner), closing: CancellationToken::new() })
     }
 
     /// Takes this instance's place among the others, once its journal is booked: what a process before it with the same id
@@ -236,6 +234,12 @@ impl RedisStore {
             let _another_time = inner.leave(&inner.id).await;
         }
         inner.has_left.store(true, Ordering::Release);
+        self.close();
+    }
+
+    /// Closes the connections without a word, as a kill would.
+    pub fn close(&self) {
+        self.closing.cancel();
     }
 
     /// How the process stands to Redis.

@@ -17,6 +17,7 @@ pub mod error;
 pub mod export;
 pub mod gift_cards;
 pub mod growth;
+pub mod instances;
 pub mod keys;
 pub mod language;
 pub mod leases;

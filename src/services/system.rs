@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::books::Books;
 use super::error::NOT_ALLOWED;
 use super::growth::{self, Growth};
+use super::instances::RedisFigures;
 use super::leases::{self, LeaseFigures};
 use super::values::Usd;
 use super::{Actor, Served, ServiceError, Services};
@@ -25,8 +26,10 @@ const PING_DEADLINE: Duration = Duration::from_secs(2);
 /// How the parts are that services cannot see. Implemented where the process is put together.
 #[async_trait]
 pub trait System: Send + Sync {
-    /// Whether Redis answers; `None` when it is not used.
-    async fn redis(&self) -> Option<bool>;
+    /// How the instances share what they share; `None` = this is the only one.
+    fn redis(&self) -> Option<RedisFigures> {
+        None
+    }
     /// Whether requests can be relayed: settings were read once, the journal takes lines, nobody said stop.
     fn can_relay(&self) -> bool;
     /// Whether no other process serves from this database.
@@ -215,6 +218,8 @@ pub struct SystemInfo {
     pub database_lock: &'static str,
     /// Work that one instance does at a time, and which one does it; null when the database does not answer.
     pub leases: Option<Vec<LeaseFigures>>,
+    /// The other instances and the Redis they share; null without one.
+    pub redis: Option<RedisFigures>,
     /// How the database grows; null when it does not answer.
     pub growth: Option<Growth>,
     /// Seconds since the start.
@@ -226,12 +231,12 @@ pub struct SystemInfo {
 
 /// Asks the parts for a sign of life.
 pub async fn health(services: &Services, system: &dyn System) -> Health {
-    let redis = system.redis().await;
+    let redis = system.redis();
     let mut failing = Vec::new();
     if !database_lives(services).await {
         failing.push("db");
     }
-    if redis == Some(false) {
+    if redis.as_ref().is_some_and(|redis| !redis.is_together()) {
         failing.push("redis");
     }
     let word = |part| if failing.contains(&part) { "down" } else { "ok" };
@@ -250,7 +255,9 @@ pub async fn health(services: &Services, system: &dyn System) -> Health {
 pub async fn readiness(services: &Services, system: &dyn System) -> Readiness {
     let health = health(services, system).await;
     let books = books(services, system);
-    let mut worries: Vec<String> = health.failing.iter().map(|part| format!("{part} is down")).collect();
+    let others = health.failing.iter().filter(|part| **part != "redis");
+    let mut worries: Vec<String> = others.map(|part| format!("{part} is down")).collect();
+    worries.extend(system.redis().and_then(|redis| redis.worry()));
     worries.extend(shared_database(&system.exclusivity()));
     worries.extend(books.worries(health.ts));
     Readiness {
@@ -312,6 +319,7 @@ pub async fn info(services: &Services, system: &dyn System) -> SystemInfo {
         database_version: version,
         database_bytes: bytes,
         database_latency_us: latency,
+        redis: system.redis(),
         growth,
         leases,
         database_lock: match system.exclusivity() {

@@ -258,6 +258,14 @@ impl Db {
         }
     }
 
+    /// A connection for one statement that writes, which is a transaction by itself: PostgreSQL is asked once and not three times.
+    pub(super) async fn alone(&self) -> Stored<Reader> {
+        match &self.pools {
+            Pools::Lite { writer, .. } => Ok(Reader::Lite(writer.acquire().await?)),
+            Pools::Pg { .. } => self.reader().await,
+        }
+    }
+
     pub(super) async fn begin_snapshot(&self) -> Stored<Writer> {
         match &self.pools {
             Pools::Lite { readers, .. } => Ok(Writer::Lite(readers.begin().await?)),

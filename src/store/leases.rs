@@ -9,7 +9,7 @@ use std::time::Duration;
 use actors::vocabulary::InstanceId;
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, SqliteConnection};
 
-use super::db::{Db, StoreError, Stored, read, write};
+use super::db::{Db, Reader, StoreError, Stored, read};
 
 /// How long PostgreSQL lets a transaction of leased work stand still, in milliseconds: a process that is stopped in the middle
 /// of one must not keep its rows from whoever takes over.
@@ -41,9 +41,19 @@ pub struct Lease {
     pub is_held: bool,
 }
 
+/// Runs one statement that writes: `alone!(db, conn => query.execute(&mut *conn).await?)`.
+macro_rules! alone {
+    ($db:expr, $conn:ident => $body:expr) => {
+        match $db.alone().await? {
+            Reader::Lite(mut $conn) => $body,
+            Reader::Pg(mut $conn) => $body,
+        }
+    };
+}
+
 /// The database's clock in epoch milliseconds. PostgreSQL: of this moment, not of the transaction's start, which may have
 /// waited for another one since.
-fn now(db: &Db) -> &'static str {
+pub(super) fn now(db: &Db) -> &'static str {
     if db.is_embedded() {
         "CAST(unixepoch('subsec') * 1000 AS BIGINT)"
     } else {
@@ -51,7 +61,7 @@ fn now(db: &Db) -> &'static str {
     }
 }
 
-fn milliseconds(lasts: Duration) -> i64 {
+pub(super) fn milliseconds(lasts: Duration) -> i64 {
     i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -69,8 +79,8 @@ pub async fn take(db: &Db, name: &str, holder: &InstanceId, lasts: Duration) -> 
          expires_at = excluded.expires_at WHERE leases.expires_at <= {now} OR leases.expires_at > {now} + 2 * $3 RETURNING token",
         now = now(db)
     );
-    let token: Option<i64> = write!(db, tx => sqlx::query_scalar(AssertSqlSafe(sql))
-        .bind(name).bind(holder.as_str()).bind(milliseconds(lasts)).fetch_optional(&mut *tx).await?);
+    let token: Option<i64> = alone!(db, conn => sqlx::query_scalar(AssertSqlSafe(sql))
+        .bind(name).bind(holder.as_str()).bind(milliseconds(lasts)).fetch_optional(&mut *conn).await?);
     Ok(token.map(|token| Fence { name: name.to_owned(), token }))
 }
 
@@ -80,8 +90,8 @@ pub async fn take(db: &Db, name: &str, holder: &InstanceId, lasts: Duration) -> 
 /// When the database does not answer.
 pub async fn renew(db: &Db, fence: &Fence, lasts: Duration) -> Stored<bool> {
     let sql = format!("UPDATE leases SET expires_at = {} + $3 WHERE name = $1 AND token = $2", now(db));
-    let renewed = write!(db, tx => sqlx::query(AssertSqlSafe(sql))
-        .bind(&fence.name).bind(fence.token).bind(milliseconds(lasts)).execute(&mut *tx).await?.rows_affected());
+    let renewed = alone!(db, conn => sqlx::query(AssertSqlSafe(sql))
+        .bind(&fence.name).bind(fence.token).bind(milliseconds(lasts)).execute(&mut *conn).await?.rows_affected());
     Ok(renewed > 0)
 }
 
@@ -91,7 +101,7 @@ pub async fn renew(db: &Db, fence: &Fence, lasts: Duration) -> Stored<bool> {
 /// When the database does not answer.
 pub async fn release(db: &Db, fence: &Fence) -> Stored<()> {
     const SQL: &str = "UPDATE leases SET expires_at = 0 WHERE name = $1 AND token = $2";
-    write!(db, tx => { sqlx::query(SQL).bind(&fence.name).bind(fence.token).execute(&mut *tx).await?; });
+    alone!(db, conn => { sqlx::query(SQL).bind(&fence.name).bind(fence.token).execute(&mut *conn).await?; });
     Ok(())
 }
 

@@ -11,6 +11,8 @@ pub(super) enum Lock {
     SuperAdmins = 0x6170_6901,
     /// Which names of models that nobody serves are kept.
     MissingModels = 0x6170_6902,
+    /// Who makes ids in which lane.
+    Lanes = 0x6170_6903,
 }
 
 /// `tx.lock(Lock::SuperAdmins)`: waits until no other transaction holds it.

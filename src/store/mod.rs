@@ -21,6 +21,7 @@ pub mod gift_cards;
 pub mod growth;
 pub mod key_limits;
 pub mod key_names;
+pub mod lanes;
 pub mod leases;
 pub mod ledger;
 mod locks;

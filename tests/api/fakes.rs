@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actors::vocabulary::{Channel, ChannelId, UserId};
 use api_proxy::services::channels::{ChannelState, CircuitState, TestResult, Upstreams};
+use api_proxy::services::instances::RedisFigures;
 use api_proxy::services::system::{Figures, System, Traffic};
 use async_trait::async_trait;
 
@@ -53,8 +54,10 @@ pub struct FakeSystem {
 
 #[async_trait]
 impl System for FakeSystem {
-    async fn redis(&self) -> Option<bool> {
-        self.redis_is_down.load(Ordering::SeqCst).then_some(false)
+    fn redis(&self) -> Option<RedisFigures> {
+        let (latency_us, losses, failures, instances) = (0, 1, 1, Vec::new());
+        let alone = RedisFigures { standing: "alone", parts: 3, latency_us, losses, failures, instances };
+        self.redis_is_down.load(Ordering::SeqCst).then_some(alone)
     }
 
     fn can_relay(&self) -> bool {

@@ -131,10 +131,14 @@ on_both! {
         gateway.stop().await;
     }
 
-    async fn redis_is_refused_until_it_is_built(storage: Storage) {
+    async fn a_redis_that_cannot_be_used_is_told_without_its_password(storage: Storage) {
         let world = World::untouched(storage).await;
-        let (fine, said) = world.runs(&["serve"], &[("REDIS_URL", "redis://127.0.0.1:6379")]);
-        assert!(!fine && said.contains("REDIS_URL") && said.contains("not built yet"), "{said}");
+        let (fine, said) = world.runs(&["serve"], &[("REDIS_URL", "redis://me:hunter2@127.0.0.1:1")]);
+        let wanted = match storage {
+            Storage::Sqlite => "several instances need PostgreSQL",
+            Storage::Postgres => "Redis at 127.0.0.1:1 cannot be used",
+        };
+        assert!(!fine && said.contains(wanted) && !said.contains("hunter2"), "{said}");
     }
 
     async fn the_demo_runs_twice_whatever_the_environment_names(storage: Storage) {

@@ -104,6 +104,54 @@ on_both! {
     }
 }
 
+/// The leases of background work: name, holder, token, and whether they were given back.
+async fn leases(world: &World) -> Vec<(String, String, i64, bool)> {
+    const ALL: &str = "SELECT name, holder, token, expires_at = 0 FROM leases WHERE name NOT LIKE 'ids-%' ORDER BY name";
+    if world.database.is_postgres() {
+        let mut db = PgConnection::connect(&world.database.url).await.unwrap();
+        sqlx::query_as(ALL).fetch_all(&mut db).await.unwrap()
+    } else {
+        let mut db = SqliteConnection::connect(&world.database.url).await.unwrap();
+        sqlx::query_as(ALL).fetch_all(&mut db).await.unwrap()
+    }
+}
+
+async fn works_in_the_background(world: &World, gateway: &Gateway) -> Value {
+    eventually("it has the leases", async || {
+        let system = world.api(gateway, reqwest::Method::GET, "/api/system", &Value::Null).await;
+        let held = system["leases"].as_array().unwrap().iter().all(|lease| lease["isThisInstance"] == true);
+        held.then_some(system)
+    })
+    .await
+}
+
+on_both! {
+    async fn background_work_is_given_back_at_a_stop_and_taken_over_after_a_kill(storage: Storage) {
+        let secret = [("APP_SECRET", APP_SECRET)];
+        let (world, gateway) = World::start_with(storage, 1, &secret).await;
+        let told = works_in_the_background(&world, &gateway).await;
+        let names: Vec<&str> = told["leases"].as_array().unwrap().iter().filter_map(|lease| lease["name"].as_str()).collect();
+        assert_eq!(names, ["maintenance", "probes"]);
+        let id = told["instanceId"].as_str().unwrap();
+        gateway.stop().await;
+        for (name, holder, token, given_back) in leases(&world).await {
+            assert!(given_back && holder == id && token == 1, "{name}: {holder} {token}");
+        }
+        let gateway = world.serve_with(&secret).await;
+        let told = works_in_the_background(&world, &gateway).await;
+        assert_eq!(told["instanceId"], id, "a restart keeps the id");
+        gateway.kill().await;
+        assert!(leases(&world).await.iter().all(|(_, _, token, given_back)| *token == 2 && !given_back));
+        // Another one need not know that it is dead: the lease runs out.
+        let other = tempfile::tempdir().unwrap();
+        let successor = Gateway::serve(&another(&world, other.path())).await;
+        let told = works_in_the_background(&world, &successor).await;
+        assert_ne!(told["instanceId"], id);
+        assert!(leases(&world).await.iter().all(|(_, holder, token, _)| *token == 3 && told["instanceId"] == holder.as_str()));
+        successor.stop().await;
+    }
+}
+
 #[actix_web::test]
 async fn a_lock_that_somebody_else_took_meanwhile_is_told_and_taken_back_when_it_is_free() {
     let (world, gateway) = World::start(Storage::Postgres, 1).await;

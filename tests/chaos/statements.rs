@@ -15,6 +15,8 @@ use crate::world::World;
 
 /// What the process asks every half second, whether somebody calls or not.
 const POLL: &str = "FROM changes";
+/// What it asks every few seconds for its background work.
+const LEASES: &str = "leases";
 /// Rounds of the four ways to ask.
 const ROUNDS: usize = 2;
 
@@ -58,7 +60,7 @@ async fn until_the_upstream_is_asked(
         world.script().wait_until_in_flight(ways.len()).await.unwrap();
         let until = settled(gateway).await;
         gate.open();
-        statements(gateway).drain(before..until).filter(|sql| !sql.contains(POLL)).collect()
+        statements(gateway).drain(before..until).filter(|sql| !sql.contains(POLL) && !sql.contains(LEASES)).collect()
     };
     let (outcomes, sent) = join(asking, looking).await;
     (outcomes.into_iter().map(Outcome::whole).collect(), sent)

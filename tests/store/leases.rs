@@ -7,13 +7,14 @@ use actors::vocabulary::{ChannelId, InstanceId};
 use api_proxy::app::leases::{Rhythm, keep};
 use api_proxy::store::channel_tests::{self, ChannelTestRow};
 use api_proxy::store::leases::{Fence, all, release, renew, take};
-use api_proxy::store::{StoreError, Stored, changes, growth, missing_models, retention};
+use api_proxy::store::{StoreError, Stored, changes, growth, lanes, missing_models, retention};
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::database::{DAY, Database, NOON, on_both, receipt};
 
+// Tests take `d` as a whole (`let d = &d`), or the directory of the database would go before its end.
 const HOUR: Duration = Duration::from_secs(3_600);
 /// Far beyond what a loaded machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -48,6 +49,7 @@ async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
 #[actix_web::test]
 async fn of_several_that_race_for_a_lease_one_has_it() {
     on_both(|d| async move {
+        let d = &d;
         let racers: Vec<InstanceId> = "abcdefgh".chars().map(instance).collect();
         for round in 1..=5 {
             let taken: Vec<Option<Fence>> =
@@ -59,7 +61,7 @@ async fn of_several_that_race_for_a_lease_one_has_it() {
             assert_eq!((listed.len(), listed[0].holder.as_str()), (1, racers[won[0]].as_str()));
             let lasts = listed[0].expires_at - listed[0].taken_at;
             assert!(listed[0].is_held && (3_600_000..3_660_000).contains(&lasts), "{listed:?}");
-            runs_out(&d, "work").await;
+            runs_out(d, "work").await;
         }
     })
     .await;
@@ -68,6 +70,7 @@ async fn of_several_that_race_for_a_lease_one_has_it() {
 #[actix_web::test]
 async fn a_lease_goes_to_another_once_it_has_run_out_or_was_given_back_and_not_before() {
     on_both(|d| async move {
+        let d = &d;
         let (one, other) = (instance('a'), instance('b'));
         let first = take(&d.db, "work", &one, HOUR).await.unwrap().unwrap();
         assert_eq!(take(&d.db, "work", &other, HOUR).await.unwrap(), None);
@@ -78,10 +81,10 @@ async fn a_lease_goes_to_another_once_it_has_run_out_or_was_given_back_and_not_b
         );
         assert!(take(&d.db, "other work", &other, HOUR).await.unwrap().is_some(), "each lease is one for itself");
         // Nobody took it: it is still the same.
-        runs_out(&d, "work").await;
+        runs_out(d, "work").await;
         assert!(renew(&d.db, &first, HOUR).await.unwrap());
         assert_eq!(take(&d.db, "work", &other, HOUR).await.unwrap(), None);
-        runs_out(&d, "work").await;
+        runs_out(d, "work").await;
         let second = take(&d.db, "work", &other, HOUR).await.unwrap().unwrap();
         assert!(second.token > first.token);
         assert!(!renew(&d.db, &first, HOUR).await.unwrap(), "it changed hands");
@@ -98,6 +101,7 @@ async fn a_lease_goes_to_another_once_it_has_run_out_or_was_given_back_and_not_b
 #[actix_web::test]
 async fn an_end_that_a_clock_set_far_away_keeps_nobody_out() {
     on_both(|d| async move {
+        let d = &d;
         let (one, other) = (instance('a'), instance('b'));
         let first = take(&d.db, "work", &one, HOUR).await.unwrap().unwrap();
         d.run("UPDATE leases SET expires_at = expires_at + 86400000").await;
@@ -148,6 +152,7 @@ async fn rows(d: &Database) -> Vec<i64> {
 #[actix_web::test]
 async fn who_lost_a_lease_writes_nothing_under_it_any_more() {
     on_both(|d| async move {
+        let d = &d;
         d.user(1, 1_000_000).await;
         for prepared in [
             "INSERT INTO channels (id, name, kind, base_url, api_key_sealed, api_key_last4, models, headers_sealed, header_names, \
@@ -162,17 +167,17 @@ async fn who_lost_a_lease_writes_nothing_under_it_any_more() {
         d.booking().book(&[receipt(1, 1, 5), receipt(2, 1, 5)]).await.unwrap();
         changes::note(&d.db, d.ids.next(NOON), actors::ports::Changed::Catalogue).await.unwrap();
         let lost = take(&d.db, "maintenance", &instance('a'), HOUR).await.unwrap().unwrap();
-        runs_out(&d, "maintenance").await;
+        runs_out(d, "maintenance").await;
         let held = take(&d.db, "maintenance", &instance('b'), HOUR).await.unwrap().unwrap();
-        let before = rows(&d).await;
-        for (work, done) in works(&d, &lost).await {
+        let before = rows(d).await;
+        for (work, done) in works(d, &lost).await {
             assert!(matches!(done, Err(StoreError::LeaseLost)), "{work}: {done:?}");
         }
-        assert_eq!(rows(&d).await, before);
-        for (work, done) in works(&d, &held).await {
+        assert_eq!(rows(d).await, before);
+        for (work, done) in works(d, &held).await {
             done.unwrap_or_else(|error| panic!("{work}: {error}"));
         }
-        let after = rows(&d).await;
+        let after = rows(d).await;
         assert!(after.iter().zip(&before).all(|(after, before)| after < before), "{before:?} {after:?}");
         assert_eq!(channel_tests::last_probe(&d.db, ChannelId(7), NOON - 1).await.unwrap(), Some(NOON));
         assert_eq!(channel_tests::last_probe(&d.db, ChannelId(7), NOON).await.unwrap(), None);
@@ -183,7 +188,7 @@ async fn who_lost_a_lease_writes_nothing_under_it_any_more() {
 
 #[tokio::test]
 async fn who_lost_a_lease_gives_no_space_back_on_sqlite() {
-    let d = Database::sqlite().await;
+    let d = &Database::sqlite().await;
     d.run("CREATE TABLE filler (bytes BLOB)").await;
     d.run("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000) INSERT INTO filler SELECT zeroblob(4000) FROM n")
         .await;
@@ -199,9 +204,9 @@ async fn who_lost_a_lease_gives_no_space_back_on_sqlite() {
 /// While a transaction of the holder is about to be committed nobody takes its lease, even if it has run out.
 #[tokio::test]
 async fn a_lease_is_not_taken_under_a_transaction_that_was_let_through_on_postgres() {
-    let d = Database::postgres().await;
+    let d = &Database::postgres().await;
     take(&d.db, "work", &instance('a'), HOUR).await.unwrap().unwrap();
-    runs_out(&d, "work").await;
+    runs_out(d, "work").await;
     let crate::database::Raw::Pg(pool) = &d.raw else { panic!("this is PostgreSQL") };
     let mut transaction = pool.begin().await.unwrap();
     sqlx::query("SELECT token FROM leases WHERE name = 'work' FOR SHARE").execute(&mut *transaction).await.unwrap();
@@ -216,6 +221,7 @@ async fn a_lease_is_not_taken_under_a_transaction_that_was_let_through_on_postgr
 #[actix_web::test]
 async fn work_goes_on_as_long_as_its_lease_is_renewed() {
     on_both(|d| async move {
+        let d = &d;
         let stop = CancellationToken::new();
         let (mut lease, keeper) = keep(&d.db, "work", &instance('a'), RHYTHM, stop.clone());
         let tenure = timeout(PATIENCE, lease.held()).await.unwrap();
@@ -234,6 +240,7 @@ async fn work_goes_on_as_long_as_its_lease_is_renewed() {
 #[actix_web::test]
 async fn work_is_handed_over_at_once_when_its_instance_stops() {
     on_both(|d| async move {
+        let d = &d;
         let (stop_one, stop_other) = (CancellationToken::new(), CancellationToken::new());
         let (mut one, keeper) = keep(&d.db, "work", &instance('a'), RHYTHM, stop_one.clone());
         let first = timeout(PATIENCE, one.held()).await.unwrap();
@@ -253,6 +260,7 @@ async fn work_is_handed_over_at_once_when_its_instance_stops() {
 #[actix_web::test]
 async fn work_is_handed_over_when_its_instance_dies_and_the_old_one_has_ended_it_by_then() {
     on_both(|d| async move {
+        let d = &d;
         let short = Rhythm { lasts: Duration::from_millis(400), ..RHYTHM };
         let stop = CancellationToken::new();
         let (mut one, keeper) = keep(&d.db, "work", &instance('a'), short, stop.clone());
@@ -274,6 +282,7 @@ async fn work_is_handed_over_when_its_instance_dies_and_the_old_one_has_ended_it
 #[actix_web::test]
 async fn a_lease_whose_work_has_ended_is_given_back() {
     on_both(|d| async move {
+        let d = &d;
         let (mut lease, keeper) = keep(&d.db, "work", &instance('a'), RHYTHM, CancellationToken::new());
         timeout(PATIENCE, lease.held()).await.unwrap();
         drop(lease);
@@ -286,6 +295,7 @@ async fn a_lease_whose_work_has_ended_is_given_back() {
 #[actix_web::test]
 async fn work_ends_when_the_database_is_away_for_longer_than_its_lease() {
     on_both(|d| async move {
+        let d = &d;
         let short = Rhythm { lasts: Duration::from_millis(400), answer: Duration::from_millis(200), ..RHYTHM };
         let (mut lease, _) = keep(&d.db, "work", &instance('a'), short, CancellationToken::new());
         let tenure = timeout(PATIENCE, lease.held()).await.unwrap();
@@ -293,6 +303,25 @@ async fn work_ends_when_the_database_is_away_for_longer_than_its_lease() {
         let endless = lease.during(&tenure, std::future::pending::<()>());
         assert_eq!(timeout(PATIENCE, endless).await.unwrap(), None);
         assert!(timeout(Duration::from_millis(100), lease.held()).await.is_err(), "nobody has it while nobody can tell");
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn instances_that_start_at_once_make_ids_in_lanes_of_their_own() {
+    on_both(|d| async move {
+        let d = &d;
+        let starting: Vec<InstanceId> = "abcdefgh".chars().map(instance).collect();
+        let taken = join_all(starting.iter().map(|one| lanes::take(&d.db, one))).await;
+        let mut taken: Vec<(i64, Fence)> = taken.into_iter().map(|taken| taken.unwrap().unwrap()).collect();
+        let distinct: std::collections::BTreeSet<i64> = taken.iter().map(|(lane, _)| *lane).collect();
+        assert_eq!(distinct.len(), starting.len(), "{taken:?}");
+        // It gets its own again, and another if it cannot tell whether that is still somebody's.
+        let (lane, fence) = taken.remove(0);
+        assert_ne!(lanes::take(&d.db, &starting[0]).await.unwrap().unwrap().0, lane);
+        release(&d.db, &fence).await.unwrap();
+        let (again, anew) = lanes::take(&d.db, &starting[0]).await.unwrap().unwrap();
+        assert_eq!((again, anew.token), (lane, fence.token + 1));
     })
     .await;
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use actix::Arbiter;
+use actix_rt::Arbiter;
 use actors::ports::{Account, CatalogueSource, Change, KeySpent, NoFaults, StorageIll, SystemClock};
 use actors::settings_cache::Catalogue;
 use actors::usage_ledger::Backlog;

@@ -11,7 +11,7 @@ fn is_together(standing: Standing) -> bool {
     standing == Standing::Together
 }
 
-#[actix::test]
+#[actix_web::test]
 async fn without_redis_each_keeps_its_part_and_back_it_counts_once() {
     let redis = Redis::start();
     let accounts = Accounts::of(1_000_000);
@@ -46,7 +46,7 @@ async fn without_redis_each_keeps_its_part_and_back_it_counts_once() {
     other.holds_nothing(&redis).await;
 }
 
-#[actix::test]
+#[actix_web::test]
 async fn what_redis_forgets_is_told_again() {
     let redis = Redis::start();
     let accounts = Accounts::of(1_000);
@@ -66,7 +66,7 @@ async fn what_redis_forgets_is_told_again() {
     one.holds_nothing(&redis).await;
 }
 
-#[actix::test]
+#[actix_web::test]
 async fn an_instance_that_falls_silent_gives_back_what_it_held_and_not_what_it_owes() {
     let redis = Redis::start();
     let accounts = Accounts::of(1_000);
@@ -78,6 +78,7 @@ async fn an_instance_that_falls_silent_gives_back_what_it_held_and_not_what_it_o
         assert_eq!(other.try_admit(&with_slots(1, 1)).await.unwrap_err(), Refusal::NoSlot { limit: 1 });
         // Killed: nothing is settled, nothing is told.
         std::mem::forget(hold);
+        one.store.as_ref().unwrap().close();
     }
     let free = other.admit(&with_slots(400, 1)).await.expect("its slot and its money come back with its lease");
     drop(free);
@@ -89,7 +90,7 @@ async fn an_instance_that_falls_silent_gives_back_what_it_held_and_not_what_it_o
     again.holds_nothing(&redis).await;
 }
 
-#[actix::test]
+#[actix_web::test]
 async fn windows_are_one_over_both_and_parts_of_it_without_redis() {
     let redis = Redis::start();
     let accounts = Accounts::of(1_000_000);

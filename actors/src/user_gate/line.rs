@@ -115,6 +115,10 @@ impl Line {
         if self.waiters.len() >= MOST_WAITING {
             return Err(self.waiters.front().and_then(|first| first.in_the_way.clone()).unwrap_or(Refusal::BalanceHeld));
         }
+        if self.waiters.is_empty() {
+            // Whoever found the user busy has left.
+            self.new_round();
+        }
         let (reply, answer) = oneshot::channel();
         self.next_ticket += 1;
         let reply = Reply::First(reply);
@@ -142,10 +146,14 @@ impl Line {
         Some((now_ms - first.since_ms).max(0))
     }
 
-    /// Whom to ask about next, in order of arrival. Those whose callers left go.
+    /// Whom to ask about next, in order of arrival. Those whose callers left before they had an answer go; others say that
+    /// they leave.
     pub(super) fn next(&mut self) -> Option<Next> {
-        self.waiters.retain(|waiter| !waiter.is_gone());
+        self.waiters.retain(|waiter| !(waiter.is_gone() && matches!(waiter.reply, Reply::First(_))));
         for (place, waiter) in self.waiters.iter().enumerate() {
+            if waiter.is_gone() {
+                continue;
+            }
             let is_new = waiter.entry.is_none();
             // Others with the same key come first; those of another key need not wait for them.
             let is_behind = || self.waiters.iter().take(place).any(|before| before.ask.key == waiter.ask.key);

@@ -94,30 +94,45 @@ impl fmt::Debug for KeyDigest {
 
 /// 2026-01-01T00:00:00Z in epoch milliseconds: where our ids start counting.
 const ID_EPOCH_MS: i64 = 1_767_225_600_000;
-/// Low bits that tell ids of one millisecond apart.
-const SEQUENCE_BITS: u32 = 12;
+/// Low bits that tell ids of one millisecond apart: the lane, and within it a count.
+const LOW_BITS: u32 = 12;
+const COUNT_BITS: u32 = 6;
+const COUNT: i64 = (1 << COUNT_BITS) - 1;
+const LANE: i64 = ((1 << LOW_BITS) - 1) & !COUNT;
 
 /// Makes ids that grow with time and stay below 2^53, the largest integer JavaScript keeps exact
-/// (until 2095). Two processes that share a database start at different random offsets inside the
-/// millisecond; a collision is a unique violation, never a silent overwrite.
+/// (until 2095). Processes that share a database make theirs in lanes of their own, so that no two ids are ever
+/// the same: a second receipt under an id that is taken would count as booked already. Whoever makes more
+/// than 64 ids in a millisecond goes on in the next one.
 #[derive(Debug)]
 pub struct IdMaker {
     last: AtomicI64,
-    offset: i64,
+    lane: AtomicI64,
 }
 
 impl IdMaker {
-    /// `offset` is any random number; only its low 12 bits count.
-    pub fn new(offset: i64) -> Self {
-        Self { last: AtomicI64::new(0), offset: offset & ((1 << SEQUENCE_BITS) - 1) }
+    /// Lanes of instances: from 0 to one below this.
+    pub const LANES: i64 = 63;
+    /// The lane of commands, which make a few ids beside an instance.
+    pub const COMMANDS: i64 = 63;
+
+    /// Makes ids in this lane.
+    pub fn new(lane: i64) -> Self {
+        Self { last: AtomicI64::new(0), lane: AtomicI64::new((lane << COUNT_BITS) & LANE) }
+    }
+
+    /// Makes the ids to come in another lane: this one is somebody else's by now.
+    pub fn change_lane(&self, lane: i64) {
+        self.lane.store((lane << COUNT_BITS) & LANE, Ordering::Release);
     }
 
     /// A fresh id, larger than every id this maker gave before. `now_ms` is epoch milliseconds.
     pub fn next(&self, now_ms: i64) -> i64 {
-        let floor = ((now_ms - ID_EPOCH_MS).max(0) << SEQUENCE_BITS) | self.offset;
+        let lane = self.lane.load(Ordering::Acquire);
+        let first = ((now_ms - ID_EPOCH_MS).max(0) << LOW_BITS) | lane;
         let mut last = self.last.load(Ordering::Relaxed);
         loop {
-            let next = floor.max(last + 1);
+            let next = if first > last { first } else { after(last, lane) };
             match self.last.compare_exchange_weak(last, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return next,
                 Err(seen) => last = seen,
@@ -128,14 +143,19 @@ impl IdMaker {
     /// `id`, or one like it that is larger than `last`: rows whose order is that of their ids keep it although the clock
     /// was set back, or runs behind on another machine.
     pub fn above(id: i64, last: i64) -> i64 {
-        let sequence = (1 << SEQUENCE_BITS) - 1;
-        if id > last { id } else { (((last >> SEQUENCE_BITS) + 1) << SEQUENCE_BITS) | (id & sequence) }
+        if id > last { id } else { (((last >> LOW_BITS) + 1) << LOW_BITS) | (id & (LANE | COUNT)) }
     }
 
     /// The smallest id that could have been made at `ms`: turns a time into an id bound.
     pub fn floor_at(ms: i64) -> i64 {
-        (ms - ID_EPOCH_MS).max(0) << SEQUENCE_BITS
+        (ms - ID_EPOCH_MS).max(0) << LOW_BITS
     }
+}
+
+/// The next id of a lane after `last`, which may be of another.
+fn after(last: i64, lane: i64) -> i64 {
+    let has_room = last & LANE == lane && last & COUNT != COUNT;
+    if has_room { last + 1 } else { (((last >> LOW_BITS) + 1) << LOW_BITS) | lane }
 }
 
 #[cfg(test)]
@@ -148,6 +168,33 @@ mod tests {
         let now = ID_EPOCH_MS + 1_000;
         let made: Vec<i64> = [now, now, now - 500, now + 1].iter().map(|&at| ids.next(at)).collect();
         assert!(made.windows(2).all(|pair| pair[0] < pair[1]), "{made:?}");
+    }
+
+    #[test]
+    fn makers_in_different_lanes_never_make_the_same_id() {
+        let makers: Vec<IdMaker> = (0..=IdMaker::COMMANDS).map(IdMaker::new).collect();
+        let mut made = std::collections::HashSet::new();
+        for now in [0, 0, 1, 2, 40] {
+            for (lane, maker) in makers.iter().enumerate() {
+                for _ in 0..lane * 3 {
+                    assert!(made.insert(maker.next(ID_EPOCH_MS + now)), "lane {lane}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ids_grow_over_a_change_of_lanes_in_both_directions() {
+        let ids = IdMaker::new(30);
+        let mut last = 0;
+        for lane in [30, 5, 5, 62, 0] {
+            ids.change_lane(lane);
+            for _ in 0..100 {
+                let id = ids.next(ID_EPOCH_MS + 1);
+                assert!(id > last && (id & LANE) >> COUNT_BITS == lane, "{id} after {last}");
+                last = id;
+            }
+        }
     }
 
     #[test]

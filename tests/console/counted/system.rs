@@ -38,6 +38,9 @@ pub async fn figures(look: &Look<'_>) -> Claims {
         let shown = said.trim_end_matches("MiB").replace(',', "").parse::<i64>();
         shown.is_ok_and(|shown| shown > 0 && (shown - memory).abs() <= memory / 4 + 8)
     });
+    let instance = told["instanceId"].as_str().unwrap();
+    claims.texts("[data-lease] .mono", vec![instance.to_owned(); 2]);
+    claims.texts("[data-lease] small", vec!["this instance".to_owned(); 2]);
     database(look, &mut claims, &told).await;
     books(&mut claims, &told["books"]);
     growth(look, &mut claims, &told["growth"]).await;

@@ -9,14 +9,15 @@ use super::{At, By, Submit, Twice, Wrong};
 use crate::page::{Form, Page};
 use crate::visitor::{File, Visitor};
 
-/// Written beside what a form does: visits, and what requests are counted in.
-const ASIDE: &[&str] = &["sessions", "channel_activity", "traffic_hourly", "latency_hourly"];
+/// Written beside what a form does: visits, what requests are counted in, and who works in the background.
+const ASIDE: &[&str] = &["sessions", "channel_activity", "traffic_hourly", "latency_hourly", "leases"];
 /// What a second submit may leave behind, too: that it was made.
 const TRAIL: &[&str] = &[
     "sessions",
     "channel_activity",
     "traffic_hourly",
     "latency_hourly",
+    "leases",
     "audit",
     "changes",
     "channel_tests",
