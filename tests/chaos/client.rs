@@ -36,6 +36,11 @@ impl Client {
         Self { http: reqwest::Client::new(), base: gateway.url(""), key: key.to_owned() }
     }
 
+    /// A client of whatever listens there.
+    pub fn at(base: &str, key: &str) -> Self {
+        Self { http: reqwest::Client::new(), base: base.to_owned(), key: key.to_owned() }
+    }
+
     /// The four ways in which clients ask: Messages and Chat Completions, streamed and whole.
     pub async fn asks(&self, way: usize) -> Outcome {
         self.asks_for(way, "say something").await

@@ -20,11 +20,14 @@ mod logging;
 mod memory;
 mod outage;
 mod raw;
+#[path = "../together/server.rs"]
+mod redis;
 mod secrets;
 mod server;
 mod shutdown;
 mod space;
 mod statements;
+mod together;
 mod upstreams;
 mod waiting;
 mod world;
