@@ -22,7 +22,7 @@ const FLOORS: &[&[&str]] = &[
     &["capacity", "config", "files", "metrics", "secrets"],
     &["telemetry"],
     &["translation"],
-    &["store", "journal"],
+    &["store", "journal", "redis_store"],
     &["admission"],
     &["routing"],
     &["upstream"],
@@ -46,6 +46,7 @@ const GUARDED_ROOMS: &[(&str, &[&str], &str)] = &[(
 /// Crates that live in some places only: the crate, the rooms or files it may be used in, why.
 const CRATES: &[(&str, &[&str], &str)] = &[
     ("actix", &["actors"], "actors live in the cellar; talk to them through their handles"),
+    ("deadpool_redis", &["redis_store"], "what instances share goes through redis_store"),
     ("awc", &["upstream", "cli/demo"], "calls to providers go through upstream (the demo is a client of our own door)"),
     ("minijinja", &["console", "notices"], "pages are made in console, mails in notices"),
     ("minijinja_embed", &["console", "notices"], "pages are made in console, mails in notices"),

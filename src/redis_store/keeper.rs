@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actors::user_gate::shared::Standing;
+use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{self, AsyncConnectionConfig};
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot};
@@ -48,6 +49,18 @@ pub(super) fn start(inner: Arc<Inner>, outbox: mpsc::Receiver<redis::Cmd>, closi
     Ok(first)
 }
 
+/// The connection for commands, and the one that listens.
+async fn connect(client: &redis::Client) -> redis::RedisResult<(MultiplexedConnection, redis::aio::PubSub)> {
+    let config =
+        AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_DEADLINE)).set_response_timeout(Some(COMMAND_DEADLINE));
+    let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+    let mut listening = client.get_async_pubsub().await?;
+    for channel in CHANNELS {
+        listening.subscribe(named("news", channel)).await?;
+    }
+    Ok((connection, listening))
+}
+
 struct Keeper {
     inner: Arc<Inner>,
     outbox: mpsc::Receiver<redis::Cmd>,
@@ -58,11 +71,7 @@ struct Keeper {
 impl Keeper {
     async fn run(mut self) {
         loop {
-            let joined = match timeout(CONNECT_DEADLINE, self.join()).await {
-                Ok(joined) => joined,
-                Err(_late) => Err("it does not answer".to_owned()),
-            };
-            match joined {
+            match self.join().await {
                 Ok(listening) => {
                     self.first = None;
                     self.serve(listening).await;
@@ -84,15 +93,9 @@ impl Keeper {
     /// Connects, takes its place among the others, and listens.
     async fn join(&mut self) -> Result<redis::aio::PubSub, String> {
         let inner = &self.inner;
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_DEADLINE))
-            .set_response_timeout(Some(COMMAND_DEADLINE));
-        let connection =
-            inner.client.get_multiplexed_async_connection_with_config(&config).await.map_err(|error| words(&error))?;
-        let mut listening = inner.client.get_async_pubsub().await.map_err(|error| words(&error))?;
-        for channel in CHANNELS {
-            listening.subscribe(named("news", channel)).await.map_err(|error| words(&error))?;
-        }
+        let connecting = timeout(CONNECT_DEADLINE, connect(&inner.client));
+        let (connection, listening) =
+            connecting.await.map_err(|_late| "it does not answer".to_owned())?.map_err(|error| words(&error))?;
         inner.connection.store(Some(Arc::new(connection)));
         let lost = |_| "the connection was lost".to_owned();
         if !self.joined_before {
@@ -166,7 +169,7 @@ impl Keeper {
             let Ok(command) = self.outbox.try_recv() else { break };
             pipeline.add_command(command).ignore();
         }
-        let mut commands = redis::aio::MultiplexedConnection::clone(&connection);
+        let mut commands = MultiplexedConnection::clone(&connection);
         match timeout(COMMAND_DEADLINE, pipeline.query_async::<()>(&mut commands)).await {
             Ok(Ok(())) => true,
             Ok(Err(error)) => self.inner.lost::<()>(&connection, &words(&error)).is_ok(),

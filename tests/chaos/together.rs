@@ -173,6 +173,11 @@ impl Tight {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the tests' own environment")]
+fn rounds() -> usize {
+    std::env::var("TOGETHER_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS)
+}
+
 /// Something happens, and is over again.
 async fn disturbance(fleet: &mut Fleet, random: &mut fastrand::Rng, which: usize) {
     let moment = Duration::from_millis(random.u64(1_000..3_000));
@@ -224,7 +229,7 @@ async fn three_processes_bill_exactly_once_whatever_happens_to_any_of_them() {
     let (load, tight) = (Arc::new(Load::default()), Tight::default());
     let crowd = join_all((0..USERS * CLIENTS).map(|number| load.client(&addresses, &keys[number % USERS], number)));
     let few = join_all((0..2 * TIGHT).map(|number| tight.client(&load, &addresses, &keys[USERS], number)));
-    let rounds = std::env::var("TOGETHER_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
+    let rounds = rounds();
     let disturbing = async {
         for round in 0..rounds {
             let before = load.whole.lock().unwrap().len();
@@ -321,7 +326,8 @@ async fn what_changes_on_one_is_in_force_on_the_others_and_seen_there() {
     let switched = Instant::now();
     fleet.asks(0, Method::PATCH, &format!("/api/keys/{key}"), &json!({"status": "disabled"})).await;
     eventually("the key is refused there", async || {
-        matches!(elsewhere.asks(1).await, Outcome::Refused { status: StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED, .. }).then_some(())
+        matches!(elsewhere.asks(1).await, Outcome::Refused { status: StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED, .. })
+            .then_some(())
     })
     .await;
     println!("in force elsewhere after {:?}", switched.elapsed());

@@ -4,6 +4,7 @@
 //! method takes the lock once, never awaits, and calls nothing that could panic half-way.
 
 mod sharing;
+mod showing;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,9 +16,8 @@ use super::hold::{Extension, Settlement};
 use super::messages::{Ask, LimitOf, Load, Refusal};
 use super::share::{UnbookedUsage, UntoldChanges};
 use super::shared::Correction;
-use super::view::{GateState, OpenHold, Traffic};
 use super::window::{ChargedAt, Window};
-use crate::ports::{Account, Clock, KeySpent};
+use crate::ports::Account;
 use crate::vocabulary::settings::BalancePolicy;
 use crate::vocabulary::{KeyId, Nanos};
 
@@ -320,47 +320,6 @@ impl Books {
         let pages = self.lock();
         let is_told = pages.untold.as_ref().is_none_or(|untold| untold.is_settled());
         pages.holds.is_empty() && pages.waiting == 0 && is_told && now_ms - pages.touched_ms >= idle_ms
-    }
-
-    /// The account as this process knows it: ahead of the database by the receipts not booked yet.
-    pub(super) fn account(&self) -> Option<Account> {
-        let pages = self.lock();
-        let keys = pages.keys.iter().map(|(id, key)| KeySpent {
-            id: *id,
-            used: key.used,
-            day_start: key.day.start,
-            day_tokens: key.day.used,
-        });
-        pages.purse.map(|purse| Account { quota: purse.quota, used: purse.used, keys: keys.collect() })
-    }
-
-    /// What is under way.
-    pub(super) fn traffic(&self) -> Traffic {
-        let pages = self.lock();
-        Traffic { running: pages.holds.len(), waiting: pages.waiting, held: pages.user.money }
-    }
-
-    /// Everything, for the system page and for tests.
-    pub(super) fn observe(&self, clock: &dyn Clock) -> GateState {
-        let (now_ms, wall_ms) = (clock.monotonic_ms(), clock.now_ms());
-        let mut pages = self.lock();
-        let holds = pages.holds.values().map(|held| OpenHold {
-            request_id: held.request_id.to_string(),
-            key: held.key,
-            money: held.money,
-            slot: held.slot,
-            since_ms: wall_ms.saturating_sub(now_ms.saturating_sub(held.since_ms)),
-        });
-        let holds = holds.collect();
-        GateState {
-            balance: pages.balance(),
-            held: pages.user.money,
-            slots: pages.user.slots,
-            waiting: pages.waiting,
-            requests: pages.user.requests.total(now_ms),
-            tokens: pages.user.tokens.total(now_ms),
-            holds,
-        }
     }
 }
 

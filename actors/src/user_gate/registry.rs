@@ -45,6 +45,8 @@ pub(super) struct Shelf {
     pub(super) vitals: Arc<Vitals>,
     pub(super) idle_after: Duration,
     pub(super) shared: Option<Arc<dyn SharedAccounts>>,
+    /// By how much the wall clock was ahead of the monotonic one at the start. Nobody can set it since.
+    ahead_ms: i64,
     retired: Box<dyn Fn(UserId) + Send + Sync>,
 }
 
@@ -83,6 +85,7 @@ impl fmt::Debug for UserGates {
 impl UserGates {
     /// An empty shelf.
     pub fn new(parts: GateParts) -> Self {
+        let ahead_ms = parts.clock.now_ms().saturating_sub(parts.clock.monotonic_ms());
         let shelf = Shelf {
             gates: DashMap::new(),
             arbiter: parts.arbiter,
@@ -93,6 +96,7 @@ impl UserGates {
             vitals: Vitals::new("UserGate", Loss::Nothing),
             idle_after: parts.idle_after,
             shared: parts.shared,
+            ahead_ms,
             retired: parts.retired,
         };
         Self { shelf: Arc::new(shelf) }
@@ -305,7 +309,10 @@ impl Shelf {
             Entry::Vacant(place) => {
                 // Versions go on where a process before this one may have left off.
                 let books = match &self.shared {
-                    Some(_) => Arc::new(Books::shared(self.clock.now_ms().saturating_mul(VERSIONS_A_MS))),
+                    Some(_) => {
+                        let now_ms = self.clock.monotonic_ms().saturating_add(self.ahead_ms);
+                        Arc::new(Books::shared(now_ms.saturating_mul(VERSIONS_A_MS)))
+                    }
                     None => Arc::default(),
                 };
                 let addr = self.start(user, Arc::clone(&books));
