@@ -22,7 +22,7 @@ const FLOORS: &[&[&str]] = &[
     &["capacity", "config", "files", "metrics", "secrets"],
     &["telemetry"],
     &["translation"],
-    &["store", "journal"],
+    &["store", "journal", "redis_store"],
     &["admission"],
     &["routing"],
     &["upstream"],
@@ -47,6 +47,7 @@ const GUARDED_ROOMS: &[(&str, &[&str], &str)] = &[(
 const CRATES: &[(&str, &[&str], &str)] = &[
     ("actix", &["actors"], "actors live in the cellar; talk to them through their handles"),
     ("awc", &["upstream", "cli/demo"], "calls to providers go through upstream (the demo is a client of our own door)"),
+    ("deadpool_redis", &["redis_store"], "what instances share stands in redis_store"),
     ("minijinja", &["console", "notices"], "pages are made in console, mails in notices"),
     ("minijinja_embed", &["console", "notices"], "pages are made in console, mails in notices"),
     ("prometheus", &["metrics", "app/metrics_listener"], "what is counted, and under which name, stands in metrics"),
