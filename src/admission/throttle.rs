@@ -11,7 +11,7 @@ use crate::redis_store::RedisTries;
 
 /// Addresses remembered; the least used are forgotten.
 const ADDRESSES: usize = 20_000;
-/// Unknown keys an address may show in one minute.
+/// Unknown keys an address may show in a minute.
 const GUESSES_PER_MINUTE: u32 = 30;
 const MINUTE_MS: i64 = 60_000;
 /// Keys looked up at the same time for addresses that guessed too often.
@@ -26,7 +26,7 @@ pub struct KeyGuesses {
     shared: Option<RedisTries>,
 }
 
-/// An address's guesses until the minute ends.
+/// An address's guesses in the minute that began with the first of them.
 #[derive(Clone, Copy, Debug)]
 struct Guesses {
     until_ms: i64,
@@ -36,11 +36,7 @@ struct Guesses {
 impl KeyGuesses {
     /// Nobody has guessed yet; `None` = there are no other instances.
     pub fn new(shared: Option<RedisTries>) -> Self {
-        Self {
-            guesses: Mutex::new(Cache::new(ADDRESSES)),
-            look_ups: Semaphore::new(LOOK_UPS),
-            shared,
-        }
+        Self { guesses: Mutex::new(Cache::new(ADDRESSES)), look_ups: Semaphore::new(LOOK_UPS), shared }
     }
 
     /// Milliseconds for which the address is closed to unknown keys; `None` = it is open. `now_ms` is monotonic.
@@ -73,8 +69,7 @@ impl KeyGuesses {
     fn count(&self, address: IpAddr, now_ms: i64) -> u32 {
         let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
         let current = guesses.get(&address).copied().filter(|known| now_ms < known.until_ms);
-        let Guesses { until_ms, count } =
-            current.unwrap_or(Guesses { until_ms: (now_ms / MINUTE_MS + 1) * MINUTE_MS, count: 0 });
+        let Guesses { until_ms, count } = current.unwrap_or(Guesses { until_ms: now_ms + MINUTE_MS, count: 0 });
         guesses.insert(address, Guesses { until_ms, count: count + 1 });
         count + 1
     }
@@ -110,9 +105,9 @@ mod tests {
         }
         assert_eq!(guesses.closed_for(Some(address), 62_000), None);
         guesses.count(address, 62_000);
-        assert_eq!(guesses.closed_for(Some(address), 62_000), Some(58_000));
-        assert_eq!(guesses.closed_for(Some(address), 120_000), None);
-        assert_eq!(guesses.count(address, 120_000), 1);
+        assert_eq!(guesses.closed_for(Some(address), 62_000), Some(59_000));
+        assert_eq!(guesses.closed_for(Some(address), 121_000), None);
+        assert_eq!(guesses.count(address, 121_000), 1);
     }
 
     #[test]

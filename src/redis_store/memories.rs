@@ -11,6 +11,7 @@ use std::time::Duration;
 use actors::vocabulary::UserId;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{self, RedisResult, Script};
+use futures_util::{StreamExt, stream};
 use secrecy::ExposeSecret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -24,6 +25,8 @@ const MOST_VALUE_BYTES: usize = 256 << 10;
 /// Values that wait to be written, and the KiB they may take together; more are known only where they were made.
 const QUEUE: usize = 4_096;
 const MOST_WAITING_KIB: usize = 16 << 10;
+/// Values on their way to Redis at the same time.
+const WRITTEN_TOGETHER: usize = 16;
 
 static REMEMBER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/remember.lua")));
 
@@ -137,24 +140,27 @@ impl SharedMemories {
     }
 }
 
-/// Writes what is to be remembered, one after the other.
+/// Writes what is to be remembered, so that a Redis some way off is not waited for once for each.
 async fn write(inner: Arc<Inner>, sealer: Sealer, mut queue: mpsc::Receiver<Kept>) {
-    while let Some(kept) = queue.recv().await {
-        if !inner.standing().is_reachable() {
-            continue;
-        }
-        let key = kept.memory.key(kept.user, &kept.name);
-        let Ok(sealed) = sealer.seal(place(&key), &kept.value) else { continue };
-        let mut call = REMEMBER.prepare_invoke();
-        call.key(&key)
-            .key(named("memories", kept.memory.word()))
-            .key(named("memory-bytes", kept.memory.word()))
-            .arg(sealed)
-            .arg(kept.memory.lasts())
-            .arg(kept.memory.most_bytes());
-        let ask = async |mut connection: MultiplexedConnection| call.invoke_async::<i64>(&mut connection).await;
-        let _forgotten_at_worst = inner.quietly(COMMAND_DEADLINE, ask).await;
+    let waiting = stream::poll_fn(move |context| queue.poll_recv(context));
+    waiting.for_each_concurrent(WRITTEN_TOGETHER, |kept| write_one(&inner, &sealer, kept)).await;
+}
+
+async fn write_one(inner: &Inner, sealer: &Sealer, kept: Kept) {
+    if !inner.standing().is_reachable() {
+        return;
     }
+    let key = kept.memory.key(kept.user, &kept.name);
+    let Ok(sealed) = sealer.seal(place(&key), &kept.value) else { return };
+    let mut call = REMEMBER.prepare_invoke();
+    call.key(&key)
+        .key(named("memories", kept.memory.word()))
+        .key(named("memory-bytes", kept.memory.word()))
+        .arg(sealed)
+        .arg(kept.memory.lasts())
+        .arg(kept.memory.most_bytes());
+    let ask = async |mut connection: MultiplexedConnection| call.invoke_async::<i64>(&mut connection).await;
+    let _forgotten_at_worst = inner.quietly(COMMAND_DEADLINE, ask).await;
 }
 
 /// A sealed value opens under its own key alone.
@@ -164,11 +170,7 @@ fn place(key: &str) -> Place<'_> {
 
 impl Inner {
     /// A command whose failure changes nothing in how instances stand to each other: heartbeats find out whether Redis is there.
-    async fn quietly<T>(
-        &self,
-        deadline: Duration,
-        ask: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
-    ) -> Option<T> {
+    async fn quietly<T>(&self, deadline: Duration, ask: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>) -> Option<T> {
         let connection = MultiplexedConnection::clone(&*self.connection.load_full()?);
         tokio::time::timeout(deadline, ask(connection)).await.ok()?.ok()
     }

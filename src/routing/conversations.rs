@@ -50,8 +50,7 @@ impl Conversations {
     /// A channel served a conversation.
     pub fn served(&self, user: UserId, conversation: u64, channel: ChannelId) {
         let Some(shared) = &self.0 else { return };
-        let is_told =
-            |(known, told): &(ChannelId, Instant)| *known == channel && told.elapsed() < TELL_AGAIN_AFTER;
+        let is_told = |(known, told): &(ChannelId, Instant)| *known == channel && told.elapsed() < TELL_AGAIN_AFTER;
         if shared.known.get(&conversation).as_ref().is_some_and(is_told) {
             return;
         }

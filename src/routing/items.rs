@@ -105,11 +105,13 @@ impl RecentItems {
         knows_more
     }
 
-    /// Remembers the items of an answer.
+    /// Remembers the items of an answer. With them comes the response as a whole where its client wants it stored; otherwise
+    /// they stay in this process.
     pub fn remember(&self, user: UserId, items: Vec<(String, Value)>) {
+        let shared = self.shared.as_ref().filter(|_| items.iter().any(|(_, item)| is_response(item)));
         for (id, item) in items {
             let item = item.to_string();
-            if let Some(shared) = self.shared.as_ref().filter(|shared| shared.takes(item.len())) {
+            if let Some(shared) = shared.filter(|shared| shared.takes(item.len())) {
                 shared.remember(Memory::Item, user, &id, item.clone());
             }
             if item.len() <= MOST_ITEM_BYTES {
@@ -117,4 +119,9 @@ impl RecentItems {
             }
         }
     }
+}
+
+/// Whether this is a response with what was asked for: no item of one has both.
+fn is_response(item: &Value) -> bool {
+    item.get("input").is_some() && item.get("output").is_some()
 }

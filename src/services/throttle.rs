@@ -290,7 +290,8 @@ mod tests {
         assert_eq!(guesses, 10);
         tries.take_here(bob, home, 0).unwrap();
         tries.take_here(Account::Known(UserId(2)), stranger, 0).unwrap();
-        let from_everywhere = (0..1_000).filter(|n| tries.take_here(bob, from(&format!("2001:db8:0:{n:x}::1")), 0).is_ok()).count();
+        let from_everywhere =
+            (0..1_000).filter(|n| tries.take_here(bob, from(&format!("2001:db8:0:{n:x}::1")), 0).is_ok()).count();
         assert_eq!(from_everywhere, 200 - 11, "the account's own bound holds for all addresses together");
         tries.take_here(bob, from("198.51.100.2"), 0).unwrap_err();
         tries.give_back(bob, home);

@@ -47,8 +47,7 @@ impl Fleet {
         let cookie = reply.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
         let provider = MockUpstream::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let gateways = [Some(one), Some(other)];
-        let mut fleet =
-            Self { redis, gateways, urls, http, cookie, key: String::new(), provider, database, _dirs: dirs };
+        let mut fleet = Self { redis, gateways, urls, http, cookie, key: String::new(), provider, database, _dirs: dirs };
         fleet.settle_in().await;
         fleet
     }

@@ -16,6 +16,11 @@ fn memories(pair: &Pair) -> (SharedMemories, SharedMemories) {
     (start(&pair.one), start(&pair.other))
 }
 
+/// A response that its client wants stored.
+fn response(id: &str) -> (String, serde_json::Value) {
+    (id.to_owned(), json!({"previous_response_id": null, "input": "asked", "output": []}))
+}
+
 #[actix_web::test]
 async fn what_one_instance_learned_the_other_knows_for_the_same_user_alone() {
     let pair = Pair::start().await;
@@ -51,10 +56,28 @@ async fn what_is_too_large_stays_where_it_was_made() {
     let pair = Pair::start().await;
     let (one, other) = memories(&pair);
     let (here, there) = (RecentItems::new(Some(one)), RecentItems::new(Some(other)));
-    here.remember(UMA, vec![("large".to_owned(), json!("x".repeat(256 << 10))), ("small".to_owned(), json!("x".repeat(200 << 10)))]);
+    here.remember(
+        UMA,
+        vec![
+            response("resp"),
+            ("large".to_owned(), json!("x".repeat(256 << 10))),
+            ("small".to_owned(), json!("x".repeat(200 << 10))),
+        ],
+    );
     eventually("the other knows the small one", async || there.recall(UMA, vec!["small".to_owned()]).await).await;
     assert!(!there.recall(UMA, vec!["large".to_owned()]).await);
     assert!(here.knows(UMA, "large"));
+}
+
+#[actix_web::test]
+async fn what_a_client_wants_nobody_to_store_leaves_no_process() {
+    let pair = Pair::start().await;
+    let (one, other) = memories(&pair);
+    let (here, there) = (RecentItems::new(Some(one)), RecentItems::new(Some(other)));
+    here.remember(UMA, vec![("ctc_1".to_owned(), json!({"type": "custom_tool_call", "input": "asked"}))]);
+    here.remember(UMA, vec![response("resp")]);
+    eventually("the other knows what came later", async || there.recall(UMA, vec!["resp".to_owned()]).await).await;
+    assert!(here.knows(UMA, "ctc_1") && !there.recall(UMA, vec!["ctc_1".to_owned()]).await);
 }
 
 #[actix_web::test]
