@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 
 use super::StartError;
 use crate::config::Config;
-use crate::redis_store::{Heard, Listener, RedisAccounts, RedisPeers, RedisSlots, RedisStore};
+use crate::redis_store::{Heard, Listener, Membership, RedisAccounts, RedisPeers, RedisSlots, RedisStore, Rhythm};
 
 /// Starts the actors, together with the other instances where there is a Redis.
 pub(super) async fn start(
@@ -20,7 +20,10 @@ pub(super) async fn start(
     mut parts: CellarParts,
 ) -> Result<(Cellar, Option<RedisStore>), StartError> {
     let Some(url) = &config.redis_url else { return Ok((Cellar::start(parts).await?, None)) };
-    let redis = RedisStore::open(url.expose_secret(), id.as_str(), config.redis_required, Arc::clone(clock)).await?;
+    let redis = {
+        let membership = Membership { id: id.as_str(), required: config.redis_required, rhythm: Rhythm::default() };
+        RedisStore::open(url.expose_secret(), membership, Arc::clone(clock)).await?
+    };
     parts.shared = Shared {
         accounts: Some(Arc::new(RedisAccounts(redis.clone()))),
         slots: Some(Arc::new(RedisSlots(redis.clone()))),

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use deadpool_redis::redis::Script;
 use serde_json::{Map, Value, json};
 
-use super::{LEASE, RedisStore, named};
+use super::{RedisStore, named};
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/account.lua")));
 
@@ -34,6 +34,7 @@ impl SharedAccounts for RedisAccounts {
     async fn tell(&self, share: &Share, question: Question<'_>) -> Result<Reply, SharedUnavailable> {
         let inner = &self.0.inner;
         let mut told = told(&inner.id, share);
+        told.insert("lease".to_owned(), json!(inner.lease_ms()));
         if let Some(ask) = asked(question) {
             told.insert("ask".to_owned(), ask);
         }
@@ -62,7 +63,6 @@ fn told(id: &str, share: &Share) -> Map<String, Value> {
     put("held", json!(share.held.0));
     put("unbooked", json!(share.unbooked.0));
     put("gave_back", json!(share.gave_back));
-    put("lease", json!(LEASE.as_millis() as u64));
     put("waits_last", json!(WAITS_LAST_MS));
     put("fair", json!(TURN_MS));
     put("freed", json!(named("news", "freed")));

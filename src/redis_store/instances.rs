@@ -2,17 +2,12 @@
 
 use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use actors::user_gate::shared::SharedUnavailable;
 use deadpool_redis::redis::{self, Script};
 use serde::{Deserialize, Serialize};
 
-use super::{Inner, LEASE, named};
-
-/// How long usage that an ended instance has not booked counts against its users' balances: long enough to start it again, with
-/// the journal that has it.
-const BURIED_AFTER: Duration = Duration::from_secs(3_600);
+use super::{Inner, named};
 
 static HEARTBEAT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/heartbeat.lua")));
 static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/forget.lua")));
@@ -63,7 +58,7 @@ impl Inner {
         if let Ok(now) = now.parse::<i64>() {
             self.ahead_ms.store(now - self.clock.monotonic_ms(), Ordering::Relaxed);
         }
-        let lease = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
+        let lease = self.lease_ms();
         let seen: Vec<InstanceSeen> = others
             .chunks_exact(3)
             .map(|one| {
@@ -90,15 +85,15 @@ impl Inner {
         self.forget(&self.id).await
     }
 
-    /// Gives up the shares of instances that have not been heard for an hour.
+    /// Gives up the shares of instances that have not been heard for too long.
     pub(super) async fn bury_the_silent(&self) -> Result<(), SharedUnavailable> {
-        let after = i64::try_from(BURIED_AFTER.as_millis()).unwrap_or(i64::MAX);
+        let after = i64::try_from(self.rhythm.buried_after.as_millis()).unwrap_or(i64::MAX);
         let silent: Vec<String> = {
             let seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             seen.iter().filter(|one| !one.is_this && one.silent_ms > after).map(|one| one.id.clone()).collect()
         };
         for id in silent {
-            tracing::warn!(instance = id, "an instance has been silent for an hour; what it had not booked counts no longer");
+            tracing::warn!(instance = id, "an instance has been silent for too long; what it had not booked counts no longer");
             self.forget(&id).await?;
             self.leave(&id).await?;
         }

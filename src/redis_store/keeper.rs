@@ -19,10 +19,6 @@ use super::{COMMAND_DEADLINE, Heard, Inner, named, words};
 const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
 /// Pause between tries to connect.
 const CONNECT_PAUSE: Duration = Duration::from_millis(500);
-/// How often this instance says that it lives.
-const BEAT: Duration = Duration::from_secs(1);
-/// How long shares are told before Redis decides again: as long as the others may take to notice that it is back.
-const REJOIN: Duration = Duration::from_secs(2);
 /// How often ended instances are looked for.
 const BURY_EVERY: Duration = Duration::from_secs(60);
 
@@ -119,9 +115,9 @@ impl Keeper {
     /// Beats, sends and listens until the connection is lost.
     async fn serve(&mut self, listening: redis::aio::PubSub) {
         let mut news = listening.into_on_message();
-        let mut beat = tokio::time::interval(BEAT);
+        let mut beat = tokio::time::interval(self.inner.rhythm.beat);
         let mut bury = tokio::time::interval(BURY_EVERY);
-        let mut together_at = Some(Instant::now() + REJOIN);
+        let mut together_at = Some(Instant::now() + self.inner.rhythm.rejoin);
         loop {
             let inner = Arc::clone(&self.inner);
             let joining = async {
@@ -136,7 +132,7 @@ impl Keeper {
                     Ok(false) => {
                         tracing::warn!("Redis has forgotten what it was told; every instance tells its share again");
                         inner.stands(Standing::Rejoining(inner.last_instances.load(Ordering::Relaxed)));
-                        together_at = Some(Instant::now() + REJOIN);
+                        together_at = Some(Instant::now() + self.inner.rhythm.rejoin);
                         inner.tell(Heard::TellAll);
                         inner.tell_all_slots();
                     }

@@ -37,10 +37,44 @@ pub use tries::{Home, RedisTries, SharedBucket};
 
 /// Longest wait for one command of a request. Whoever waits that long decides without Redis, and so does everybody after them.
 const COMMAND_DEADLINE: Duration = Duration::from_millis(500);
-/// How long a heartbeat counts: an instance that was silent for longer gives back its slots and the money it held.
-pub const LEASE: Duration = Duration::from_secs(10);
 /// Commands that may wait to be sent without anybody waiting for them; more are dropped, since all of them are told again.
 const OUTBOX: usize = 10_000;
+
+/// How long things last between instances. Not part of the environment: tests shorten them.
+#[derive(Clone, Copy, Debug)]
+pub struct Rhythm {
+    /// How often this instance says that it lives.
+    pub beat: Duration,
+    /// How long a heartbeat counts: an instance that was silent for longer gives back its slots and the money it held.
+    pub lease: Duration,
+    /// How long shares are told before Redis decides again: as long as the others may take to notice that it is back.
+    pub rejoin: Duration,
+    /// How long usage that an ended instance has not booked counts against its users' balances: long enough to start it again,
+    /// with the journal that has it.
+    pub buried_after: Duration,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self {
+            beat: Duration::from_secs(1),
+            lease: Duration::from_secs(10),
+            rejoin: Duration::from_secs(2),
+            buried_after: Duration::from_secs(3_600),
+        }
+    }
+}
+
+/// How an instance takes part.
+#[derive(Debug)]
+pub struct Membership<'a> {
+    /// Its id, the same after a restart.
+    pub id: &'a str,
+    /// Whether a Redis that does not answer at the start is an error.
+    pub required: bool,
+    /// How long things last.
+    pub rhythm: Rhythm,
+}
 
 /// What comes from the other instances.
 pub enum Heard {
@@ -80,6 +114,7 @@ pub struct RedisHealth {
 struct Inner {
     client: redis::Client,
     id: String,
+    rhythm: Rhythm,
     clock: Arc<dyn Clock>,
     connection: ArcSwapOption<MultiplexedConnection>,
     /// 0 = together, 1 = rejoining, 2 = alone.
@@ -131,16 +166,15 @@ pub struct UnusableRedis {
 }
 
 impl RedisStore {
-    /// Prepares to share with others as the instance `id`, and looks whether Redis answers. `required` = one that does not is an
-    /// error; else this instance works alone until it does.
+    /// Prepares to share with others, and looks whether Redis answers. Where it need not, this instance works alone until it does.
     ///
     /// # Errors
     /// When the address is wrong, or Redis does not answer and is required.
-    pub async fn open(url: &str, id: &str, required: bool, clock: Arc<dyn Clock>) -> Result<Self, UnusableRedis> {
+    pub async fn open(url: &str, membership: Membership<'_>, clock: Arc<dyn Clock>) -> Result<Self, UnusableRedis> {
         let unusable = |problem: String| UnusableRedis { place: place(url), problem };
         let client = redis::Client::open(url).map_err(|error| unusable(words(&error)))?;
         if let Err(problem) = keeper::answers(&client).await {
-            if required {
+            if membership.required {
                 return Err(unusable(problem));
             }
             tracing::warn!(place = place(url), problem, "Redis does not answer; this instance works alone until it does");
@@ -148,7 +182,8 @@ impl RedisStore {
         let (outbox, waiting) = mpsc::channel(OUTBOX);
         let inner = Inner {
             client,
-            id: id.to_owned(),
+            id: membership.id.to_owned(),
+            rhythm: membership.rhythm,
             versions: Mutex::new(clock.now_ms().saturating_mul(1_000)),
             clock,
             connection: ArcSwapOption::empty(),
@@ -239,6 +274,11 @@ impl Inner {
             Standing::Alone(_) => 2,
         };
         self.standing.store(word, Ordering::Release);
+    }
+
+    /// How long a heartbeat counts, in milliseconds.
+    fn lease_ms(&self) -> i64 {
+        i64::try_from(self.rhythm.lease.as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Redis's clock, epoch milliseconds, as far as the last heartbeat told.

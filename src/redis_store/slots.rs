@@ -9,7 +9,7 @@ use actors::vocabulary::ChannelId;
 use async_trait::async_trait;
 use deadpool_redis::redis::{self, Script, ScriptInvocation};
 
-use super::{Inner, LEASE, RedisStore, named};
+use super::{Inner, RedisStore, named};
 
 const TEXT: &str = include_str!("scripts/slots.lua");
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(TEXT));
@@ -46,7 +46,7 @@ fn arguments(call: &mut ScriptInvocation<'_>, inner: &Inner, channel: ChannelId,
         .arg(version)
         .arg(attempts)
         .arg(limit)
-        .arg(u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX));
+        .arg(inner.lease_ms());
 }
 
 impl Inner {
@@ -62,7 +62,7 @@ impl Inner {
             .arg(version)
             .arg(attempts)
             .arg(0)
-            .arg(u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX));
+            .arg(self.lease_ms());
         self.send(command);
     }
 

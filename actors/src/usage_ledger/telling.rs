@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::ports::{BookingFailed, CatalogueSource, LedgerStore};
 use crate::user_gate::UserGates;
-use crate::vocabulary::{Counted, Receipt, UserId};
+use crate::vocabulary::{Counted, Receipt, ReceiptId, UserId};
 
 /// A store that tells what it booked. Until the gates know, the other instances count it as not booked: never twice, and
 /// never not at all.
@@ -29,7 +29,8 @@ impl LedgerStore for TellingStore {
         let users: Vec<UserId> = users.into_iter().collect();
         // What is booked twice changes nothing, so the whole is tried again where this cannot be read.
         let accounts = self.source.accounts(&users).await.map_err(|ill| BookingFailed::Unavailable(ill.0))?;
-        gates.booked(receipts, &accounts);
+        let settled: Vec<(UserId, ReceiptId)> = receipts.iter().map(|receipt| (receipt.user_id, receipt.id)).collect();
+        gates.booked(&settled, &accounts);
         booked
     }
 

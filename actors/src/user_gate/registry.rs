@@ -18,7 +18,7 @@ use super::view::{GateState, Traffic};
 use crate::ports::{Account, CatalogueSource, Clock, Faults, StorageIll};
 use crate::supervision::{Crashed, Loss, RESTART_PAUSE, VitalSigns, Vitals};
 use crate::usage_ledger::Backlog;
-use crate::vocabulary::{Limits, Nanos, Receipt, ReceiptId, UserId};
+use crate::vocabulary::{Limits, Nanos, ReceiptId, UserId};
 
 /// How often a request is lost with a gate that crashed, died or retired over it before it is refused. Who lost a place in
 /// line to somebody else's request asks again for as long as they would have waited.
@@ -204,10 +204,10 @@ impl UserGates {
     }
 
     /// These receipts are booked; `accounts` is what the database says of their users since.
-    pub fn booked(&self, receipts: &[Receipt], accounts: &[(UserId, Account)]) {
+    pub fn booked(&self, receipts: &[(UserId, ReceiptId)], accounts: &[(UserId, Account)]) {
         for (user, account) in accounts {
-            let of_user = receipts.iter().filter(|receipt| receipt.user_id == *user);
-            let ids: Vec<ReceiptId> = of_user.map(|receipt| receipt.id).collect();
+            let of_user = receipts.iter().filter(|(payer, _)| payer == user);
+            let ids: Vec<ReceiptId> = of_user.map(|(_, receipt)| *receipt).collect();
             self.with_gate(*user, |slot| slot.books.booked(&ids, account));
         }
     }
