@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use actors::ports::SystemClock;
 use actors::user_gate::shared::Standing;
-use api_proxy::redis_store::{InstanceFacts, RedisStore};
+use api_proxy::redis_store::{InstanceFacts, Membership, RedisStore, Rhythm};
 use api_proxy::secrets::Sealer;
 use secrecy::SecretString;
 
@@ -48,7 +48,8 @@ impl Pair {
 }
 
 async fn joined(redis: &RedisServer, id: &str) -> RedisStore {
-    let store = RedisStore::open(&redis.url(), id, true, Arc::new(SystemClock)).await.unwrap();
+    let membership = Membership { id, required: true, rhythm: Rhythm::default() };
+    let store = RedisStore::open(&redis.url(), membership, Arc::new(SystemClock)).await.unwrap();
     store.join(Box::new(|_| {}), Box::new(InstanceFacts::default)).await.unwrap();
     assert_eq!(store.standing(), Standing::Together);
     store
