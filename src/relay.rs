@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::{self, Desk, Inbound, Refused, Stopped};
 use crate::metering::{self, Answer};
-use crate::routing::{self, NoRoute, RecentItems, ResponseOrigins};
+use crate::routing::{self, Conversations, NoRoute, RecentItems, ResponseOrigins};
 use crate::upstream::{self, Arrival, Failed, Wire};
 
 /// What the road runs on: one per worker, since the client towards upstreams belongs to its thread.
@@ -24,6 +24,8 @@ pub struct Road {
     pub origins: Arc<ResponseOrigins>,
     /// What Responses clients were given on converted routes.
     pub items: Arc<RecentItems>,
+    /// Which channel served which conversation on other instances.
+    pub conversations: Arc<Conversations>,
     /// Silence after which a stream shows a sign of life.
     pub keep_alive: Duration,
     /// Cancelled when the process may wait for its requests no longer: from then on nothing is waited for.
@@ -70,9 +72,11 @@ pub async fn relay(road: &Road, inbound: Inbound) -> Result<Answer, Failure> {
     if let Err(refused) = admission::recordable(&road.desk) {
         return Err(Stopped::with(refused, admitted.inbound.caller.pending));
     }
-    let route = in_time(road, routing::plan(health, &road.origins, &road.items, admitted)).await?;
+    let route = in_time(road, routing::plan(health, &road.origins, &road.items, &road.conversations, admitted)).await?;
+    // Where there is no choice, nobody needs to know what was chosen.
+    let conversation = Some(route.conversation).filter(|_| route.offers.len() > 1);
     let arrival = in_time(road, upstream::call(&road.wire, health, &road.items, route)).await?;
-    remember(road, &arrival);
+    remember(road, &arrival, conversation);
     metering::answer(arrival, &road.items, road.keep_alive, &road.late).await.map_err(unrecorded)
 }
 
@@ -94,13 +98,17 @@ fn unrecorded(ill: StorageIll) -> Failure {
     Stopped { why: Why::Unrecorded, pending: None }
 }
 
-/// Notes which channel holds an answer, so that a later request can go on from it.
-fn remember(road: &Road, arrival: &Arrival) {
+/// Notes which channel holds an answer, so that a later request can go on from it, on whichever instance.
+fn remember(road: &Road, arrival: &Arrival, conversation: Option<u64>) {
+    let (user, channel) = (arrival.inbound.caller.key.owner.id, arrival.offer.channel.id);
+    if let Some(conversation) = conversation.filter(|_| arrival.served()) {
+        road.conversations.served(user, conversation, channel);
+    }
     let has_memory = arrival.inbound.caller.protocol == Protocol::Responses || arrival.inbound.ask.is_threaded;
     if !arrival.offer.native || !has_memory {
         return;
     }
     if let Some(response) = arrival.response_id() {
-        road.origins.remember(arrival.inbound.caller.key.owner.id, &response, arrival.offer.channel.id);
+        road.origins.remember(user, &response, channel);
     }
 }

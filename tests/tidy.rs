@@ -48,6 +48,7 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("actix", &["actors"], "actors live in the cellar; talk to them through their handles"),
     ("deadpool_redis", &["redis_store"], "what instances share goes through redis_store"),
     ("awc", &["upstream", "cli/demo"], "calls to providers go through upstream (the demo is a client of our own door)"),
+    ("deadpool_redis", &["redis_store"], "what instances share stands in redis_store"),
     ("minijinja", &["console", "notices"], "pages are made in console, mails in notices"),
     ("minijinja_embed", &["console", "notices"], "pages are made in console, mails in notices"),
     ("prometheus", &["metrics", "app/metrics_listener"], "what is counted, and under which name, stands in metrics"),

@@ -24,7 +24,7 @@ use bytes::Bytes;
 pub use admit::{admit, look};
 pub use day::day_start;
 pub use recognise::{identify_usable, recognise, recordable};
-pub use throttle::Throttle;
+pub use throttle::KeyGuesses;
 
 use crate::capacity::{Footprint, Overloaded};
 use crate::translation::{Ask, BadAsk};
@@ -39,7 +39,7 @@ pub struct Desk {
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Slows down addresses that guess keys.
-    pub throttle: Arc<Throttle>,
+    pub throttle: Arc<KeyGuesses>,
 }
 
 impl fmt::Debug for Desk {

@@ -79,7 +79,7 @@ async fn identify(desk: &Desk, credential: Option<&str>, address: Option<IpAddr>
     match desk.cellar.cache.key(digest).await {
         Ok(Some(known)) => Ok(known),
         Ok(None) => {
-            desk.throttle.guessed(address, now);
+            desk.throttle.guessed(address, now).await;
             Err(closed_for.map_or_else(|| unknown(credential), |retry_ms| Refused::Guessing { retry_ms }))
         }
         Err(ill) => {

@@ -28,7 +28,7 @@ use crate::capacity::Capacity;
 use crate::config::{Config, JournalSync};
 use crate::journal::FileJournal;
 use crate::metrics::Metrics;
-use crate::redis_store::UnusableRedis;
+use crate::redis_store::{RedisTries, UnusableRedis};
 use crate::secrets::Sealer;
 use crate::services::passwords::Passwords;
 use crate::services::throttle::Throttles;
@@ -198,8 +198,8 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
         news: Arc::new(process::CellarNews(cellar.clone())),
         settings: Arc::new(SnapshotSettings(cellar.cache.clone())),
         passwords: Passwords::new().map_err(StartError::Services)?,
-        throttles: Arc::new(Throttles::default()),
-        setup: setup_gate(&config, !users::any(&storage.db).await?)?,
+        throttles: Arc::new(Throttles::new(redis.clone().map(RedisTries::new))),
+        setup: setup_gate(&config, &storage.sealer, !users::any(&storage.db).await?)?,
         square: Arc::default(),
         watching: Arc::default(),
     };
@@ -243,12 +243,16 @@ fn cellar_parts(
 }
 
 /// Beyond loopback, and for whoever asks under another host's name, the first registration needs a code: the operator's, or
-/// one that is printed at start while there is no account.
-fn setup_gate(config: &Config, open: bool) -> Result<SetupGate, StartError> {
+/// one that is printed at start while there is no account. Several instances print the same, since the registration may come to
+/// any of them.
+fn setup_gate(config: &Config, sealer: &Sealer, open: bool) -> Result<SetupGate, StartError> {
     if let Some(code) = &config.setup_code {
         return Ok(SetupGate::Code(code.clone()));
     }
-    let code = crate::secrets::random_base62(16).map_err(|_| StartError::NoRandomness)?;
+    let code = match config.redis_url {
+        Some(_) => sealer.code("setup").map(|code| code.expose_secret().to_owned()).map_err(|_| StartError::NoRandomness)?,
+        None => crate::secrets::random_base62(16).map_err(|_| StartError::NoRandomness)?,
+    };
     if config.listens_beyond_loopback() {
         if open {
             tracing::warn!(

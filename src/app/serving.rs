@@ -24,16 +24,16 @@ use super::leases::Rhythm;
 use super::process::Process;
 use super::upstreams::Providers;
 use super::{StartError, metrics_listener, together};
-use crate::admission::{Desk, Throttle};
+use crate::admission::Desk;
 use crate::api::{self, ApiContext};
 use crate::capacity::Capacity;
 use crate::config::Config;
 use crate::console::{self, Console, FrontEnd};
 use crate::edge::{self, Door};
 use crate::metrics::Metrics;
-use crate::redis_store::{Facts, InstanceFacts, RedisStore};
+use crate::redis_store::{Facts, InstanceFacts, RedisForms, RedisStore, SharedMemories};
 use crate::relay::Road;
-use crate::routing::{RecentItems, ResponseOrigins};
+use crate::routing::{Conversations, RecentItems, ResponseOrigins};
 use crate::services::channels::UpstreamsHandle;
 use crate::services::error::NOT_FOUND;
 use crate::services::system::SystemHandle;
@@ -100,6 +100,7 @@ struct Doors {
     tls: Arc<rustls::ClientConfig>,
     origins: Arc<ResponseOrigins>,
     items: Arc<RecentItems>,
+    conversations: Arc<Conversations>,
     door: Door,
     console: Console,
     api_routes: api::Routes,
@@ -125,16 +126,19 @@ impl Doors {
         let system = SystemHandle(Arc::new(process));
         let proxies = config.trusted_proxies.clone();
         let front_end = FrontEnd::embedded(config.console_without_npm);
+        let memories = redis.clone().map(|redis| SharedMemories::start(redis, services.sealer.clone()));
+        let forms = redis.clone().map(|redis| RedisForms::new(redis, services.sealer.clone()));
         Self {
             desk: Desk {
                 cellar: cellar.clone(),
                 ids: Arc::clone(ids),
                 clock: Arc::clone(clock),
-                throttle: Arc::new(Throttle::default()),
+                throttle: Arc::clone(&services.throttles.keys),
             },
             tls,
-            origins: Arc::new(ResponseOrigins::default()),
-            items: Arc::new(RecentItems::default()),
+            origins: Arc::new(ResponseOrigins::new(memories.clone())),
+            items: Arc::new(RecentItems::new(memories.clone())),
+            conversations: Arc::new(Conversations::new(memories)),
             door: Door {
                 trusted_proxies: proxies.clone(),
                 patience: config.patience,
@@ -143,7 +147,7 @@ impl Doors {
                 capacity: capacity.clone(),
                 metrics: Arc::clone(metrics),
             },
-            console: Console::new(Doorstep { services: services.clone(), proxies }, system.clone(), front_end),
+            console: Console::new(Doorstep { services: services.clone(), proxies }, system.clone(), front_end, forms),
             api_routes: api::routes(),
             upstreams: Data::new(UpstreamsHandle(Arc::new(providers))),
             system: Data::new(system),
@@ -159,6 +163,7 @@ impl Doors {
             wire: Wire::new(&self.tls, self.desk.cellar.cache.reader().clone()),
             origins: Arc::clone(&self.origins),
             items: Arc::clone(&self.items),
+            conversations: Arc::clone(&self.conversations),
             keep_alive: door.patience.keep_alive,
             late: door.late.clone(),
         };

@@ -24,6 +24,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse};
 pub use self::assets::FrontEnd;
 use self::once::Tickets;
 use self::render::Renderer;
+use crate::redis_store::RedisForms;
 use crate::services::ServiceError;
 use crate::services::error::NOT_FOUND;
 use crate::services::system::SystemHandle;
@@ -42,9 +43,11 @@ pub struct Console {
 }
 
 impl Console {
-    /// Reads the embedded templates and texts; pages load this front end.
-    pub fn new(doorstep: Doorstep, system: SystemHandle, front_end: &'static FrontEnd) -> Self {
-        Self { doorstep, system, front_end, renderer: Renderer::new(front_end), tickets: Arc::default() }
+    /// Reads the embedded templates and texts; pages load this front end. `forms` are those of all instances; `None` = there are
+    /// no others.
+    pub fn new(doorstep: Doorstep, system: SystemHandle, front_end: &'static FrontEnd, forms: Option<RedisForms>) -> Self {
+        let tickets = Arc::new(Tickets::new(forms));
+        Self { doorstep, system, front_end, renderer: Renderer::new(front_end), tickets }
     }
 }
 

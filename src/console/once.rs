@@ -5,6 +5,9 @@
 //! minutes gets the very answer of the first time, with the secret that would be lost otherwise; later, filled in otherwise, or
 //! with a ticket that nobody remembers, nothing is done and the form is shown again. So what is forgotten here never makes
 //! anything act twice.
+//!
+//! Several instances keep their tickets in Redis, so that a form opened on one may be sent to another. One opened while Redis is
+//! away is known only where it was opened; one opened before may have been sent elsewhere meanwhile, so it is refused then.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +22,7 @@ use tokio::sync::Mutex as Turn;
 
 use super::fields::Fields;
 use super::visit::{SignedIn, Visit};
+use crate::redis_store::{Acted, FormState, RedisForms};
 use crate::secrets;
 use crate::services::error::refusals;
 use crate::services::{Kind, Served, ServiceError};
@@ -45,7 +49,12 @@ refusals! {
 
 /// The forms that are open.
 #[derive(Default)]
-pub(super) struct Tickets(Mutex<VecDeque<Ticket>>);
+pub(super) struct Tickets {
+    /// Those that this instance alone knows.
+    here: Mutex<VecDeque<Ticket>>,
+    /// Those that every instance knows.
+    shared: Option<RedisForms>,
+}
 
 struct Ticket {
     word: String,
@@ -85,11 +94,37 @@ impl Told {
             Self::At(address) => visit.to(address).finish(),
         }
     }
+
+    /// As it is kept for other instances: a letter that says what it is, and the rest.
+    fn packed(&self) -> SecretString {
+        match self {
+            Self::Page(html) => SecretString::from(format!("p{}", html.expose_secret())),
+            Self::At(address) => SecretString::from(format!("a{address}")),
+        }
+    }
+
+    fn unpacked(packed: &SecretString) -> Option<Self> {
+        let packed = packed.expose_secret();
+        let page = packed.strip_prefix('p').map(|html| Self::Page(SecretString::from(html)));
+        page.or_else(|| packed.strip_prefix('a').map(|address| Self::At(address.to_owned())))
+    }
 }
 
 impl Tickets {
+    /// None is open yet; `None` = there are no other instances.
+    pub(super) fn new(shared: Option<RedisForms>) -> Self {
+        Self { here: Mutex::default(), shared }
+    }
+
+    fn open(&self, word: &str, of: UserId) {
+        let is_shared = self.shared.as_ref().is_some_and(|shared| shared.open(of, word, OPEN_FOR, MOST_EACH));
+        if !is_shared {
+            self.add(word, of, Instant::now());
+        }
+    }
+
     fn add(&self, word: &str, of: UserId, now: Instant) {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.here.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|ticket| now.duration_since(ticket.since) < OPEN_FOR);
         if open.iter().filter(|ticket| ticket.of == of).count() >= MOST_EACH
             && let Some(oldest) = open.iter().position(|ticket| ticket.of == of)
@@ -103,7 +138,7 @@ impl Tickets {
     }
 
     fn find(&self, word: &str, of: UserId, now: Instant) -> Option<Arc<Turn<Used>>> {
-        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = self.here.lock().unwrap_or_else(PoisonError::into_inner);
         let is_it = |ticket: &&Ticket| ticket.of == of && ticket.word == word;
         let found = open.iter().find(is_it).filter(|ticket| now.duration_since(ticket.since) < OPEN_FOR);
         found.map(|ticket| Arc::clone(&ticket.used))
@@ -116,7 +151,7 @@ pub(super) fn counter(visit: &Visit) -> Option<Value> {
     let new_ticket = move || {
         let word = secrets::random_base62(LENGTH).unwrap_or_default();
         if !word.is_empty() {
-            tickets.add(&word, of, Instant::now());
+            tickets.open(&word, of);
         }
         word
     };
@@ -146,20 +181,55 @@ async fn carry_out(
     make: impl AsyncFnOnce(&SignedIn, &Fields) -> Served<Told>,
 ) -> Served<Told> {
     let SignedIn { visit, actor } = signed_in;
-    let found = visit.console.tickets.find(fields.text(FIELD), actor.id, Instant::now());
-    let ticket = found.ok_or_else(|| ServiceError::new(&SENT_BEFORE))?;
+    let (tickets, word) = (&visit.console.tickets, fields.text(FIELD));
     let sent = secrets::digest(&format!("{} {fields:?}", visit.request.path()));
+    match (tickets.find(word, actor.id, Instant::now()), &tickets.shared) {
+        (Some(ticket), _) => here(&ticket, sent, async || make(signed_in, fields).await).await,
+        (None, Some(shared)) if !word.is_empty() => {
+            anywhere(shared, (actor.id, word), sent, async || make(signed_in, fields).await).await
+        }
+        _ => Err(ServiceError::new(&SENT_BEFORE)),
+    }
+}
+
+/// Acts on a form that every instance knows: whoever asks Redis first.
+async fn anywhere(
+    shared: &RedisForms,
+    (user, word): (UserId, &str),
+    sent: [u8; 32],
+    make: impl AsyncFnOnce() -> Served<Told>,
+) -> Served<Told> {
+    let sent_before = || ServiceError::new(&SENT_BEFORE);
+    let claim = match shared.claim(user, word, &sent).await {
+        Ok(FormState::Yours(claim)) => claim,
+        Ok(FormState::Told(told)) => return Told::unpacked(&told).ok_or_else(sent_before),
+        // Without Redis nobody knows whether another instance acted on it.
+        Ok(FormState::SentBefore) | Err(_) => return Err(sent_before()),
+    };
+    let made = make().await;
+    let packed = made.as_ref().ok().map(Told::packed);
+    let acted = match (&made, &packed) {
+        (Ok(_), Some(told)) => Acted::Done(told, ANSWER_KEPT),
+        (Err(error), _) if error.refusal.kind != Kind::Ill => Acted::Refused,
+        _ => Acted::Perhaps,
+    };
+    shared.settle(claim, acted).await;
+    made
+}
+
+/// Acts on a form that this instance alone knows.
+async fn here(ticket: &Arc<Turn<Used>>, sent: [u8; 32], make: impl AsyncFnOnce() -> Served<Told>) -> Served<Told> {
     let mut used = ticket.lock().await;
     match &*used {
         Used::Done(Some((before, told))) if *before == sent => return Ok(told.clone()),
         Used::Done(_) => return Err(ServiceError::new(&SENT_BEFORE)),
         Used::Open => *used = Used::Done(None),
     }
-    let made = make(signed_in, fields).await;
+    let made = make().await;
     match &made {
         Ok(told) => {
             *used = Used::Done(Some((sent, told.clone())));
-            forget_later(&ticket);
+            forget_later(ticket);
         }
         // Perhaps it was done all the same.
         Err(error) if error.refusal.kind == Kind::Ill => {}
@@ -207,6 +277,6 @@ mod tests {
         for user in 0..MOST {
             tickets.add("x", UserId(10 + i64::try_from(user).unwrap()), now);
         }
-        assert_eq!(tickets.0.lock().unwrap().len(), MOST);
+        assert_eq!(tickets.here.lock().unwrap().len(), MOST);
     }
 }

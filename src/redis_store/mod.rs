@@ -4,10 +4,13 @@
 //! deadline. What Redis holds can be lost at any time: money is in the database, shares are told again, windows last a minute.
 
 mod accounts;
+mod forms;
 mod instances;
 mod keeper;
+mod memories;
 mod news;
 mod slots;
+mod tries;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -25,9 +28,12 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 pub use accounts::RedisAccounts;
+pub use forms::{Acted, FormClaim, FormState, RedisForms};
 pub use instances::{InstanceFacts, InstanceSeen};
+pub use memories::{Memory, SharedMemories};
 pub use news::RedisPeers;
 pub use slots::RedisSlots;
+pub use tries::{Home, RedisTries, SharedBucket};
 
 /// Longest wait for one command of a request. Whoever waits that long decides without Redis, and so does everybody after them.
 const COMMAND_DEADLINE: Duration = Duration::from_millis(500);

@@ -1,5 +1,6 @@
 //! Where a request goes: the offers, ordered by health. Mints [`Route`].
 
+mod conversations;
 mod items;
 mod origins;
 
@@ -8,8 +9,9 @@ use std::sync::Arc;
 
 use actors::channel_health::{Candidate, ChannelHealth, ChannelSlot, Chosen, NoneLive};
 use actors::settings_cache::Offer;
-use actors::vocabulary::{Deadlines, Settings};
+use actors::vocabulary::{ChannelId, Deadlines, Settings, UserId};
 
+pub use conversations::Conversations;
 pub use items::RecentItems;
 pub use origins::ResponseOrigins;
 
@@ -65,16 +67,17 @@ pub async fn plan(
     health: &ChannelHealth,
     origins: &ResponseOrigins,
     items: &RecentItems,
+    conversations: &Conversations,
     admitted: Admitted,
 ) -> Result<Route, Stopped<NoRoute>> {
     let Admitted { inbound, mut offers, mut fallback, input_tokens } = admitted;
     let has_memory = offers.iter().any(|offer| offer.native);
     if let Some(previous) = inbound.ask.previous_response.as_deref().filter(|_| has_memory) {
         let user = inbound.caller.key.owner.id;
-        match origins.channel(user, previous) {
-            Some(channel) => offers.retain(|offer| offer.channel.id == channel),
-            None if items.knows(user, previous) => offers.retain(|offer| !offer.native),
-            None => offers.clear(),
+        match holder(origins, items, user, previous).await {
+            Holder::Channel(channel) => offers.retain(|offer| offer.channel.id == channel),
+            Holder::Gateway => offers.retain(|offer| !offer.native),
+            Holder::Nobody => offers.clear(),
         }
         fallback = None;
         if offers.is_empty() {
@@ -84,7 +87,12 @@ pub async fn plan(
     }
     let conversation = conversation(&inbound);
     let candidates: Arc<[Candidate]> = offers.iter().map(candidate).collect();
-    let Chosen { order, first } = match health.choose(&candidates, Some(conversation), fastrand::u64(..)).await {
+    let elsewhere = match candidates.len() {
+        0 | 1 => None,
+        _ => conversations.served_elsewhere(inbound.caller.key.owner.id, conversation).await,
+    };
+    let choosing = health.choose(&candidates, Some(conversation), elsewhere, fastrand::u64(..));
+    let Chosen { order, first } = match choosing.await {
         Ok(Ok(chosen)) => chosen,
         Ok(Err(NoneLive { retry_ms })) if fallback.is_none() => {
             return Err(Stopped::with(NoRoute::NoneLive { retry_ms }, inbound.caller.pending));
@@ -98,6 +106,30 @@ pub async fn plan(
     let offers: Vec<Offer> = order.iter().map(|index| offers[*index].clone()).collect();
     let candidates = offers.iter().map(candidate).collect();
     Ok(Route { inbound, offers, candidates, first, fallback, deadlines, conversation, input_tokens })
+}
+
+/// Who holds an earlier answer.
+enum Holder {
+    /// The channel that made it.
+    Channel(ChannelId),
+    /// The gateway, which converted it.
+    Gateway,
+    /// Nobody, as far as is known.
+    Nobody,
+}
+
+/// Looks for an earlier answer: first where looking costs nothing, then in what the other instances remember.
+async fn holder(origins: &ResponseOrigins, items: &RecentItems, user: UserId, response: &str) -> Holder {
+    if let Some(channel) = origins.channel(user, response) {
+        return Holder::Channel(channel);
+    }
+    if items.knows(user, response) {
+        return Holder::Gateway;
+    }
+    if let Some(channel) = origins.recall(user, response).await {
+        return Holder::Channel(channel);
+    }
+    if items.recall(user, vec![response.to_owned()]).await { Holder::Gateway } else { Holder::Nobody }
 }
 
 /// An offer as `ChannelHealth` knows it.

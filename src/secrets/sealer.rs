@@ -10,11 +10,15 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
-use ring::hkdf::{HKDF_SHA256, Salt};
+use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use secrecy::{ExposeSecret, SecretString};
+
+use super::tokens::in_base62;
 
 const VERSION: &str = "v1";
 const NONCE_BYTES: usize = 12;
+/// Characters of a derived code: 16 × log₂ 62 = 95 bits.
+const CODE_CHARS: usize = 16;
 
 /// Where a sealed value lives. It opens only there.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +47,7 @@ pub enum Unsealable {
 #[derive(Clone)]
 pub struct Sealer {
     keys: Arc<[LessSafeKey]>,
+    root: Arc<Prk>,
 }
 
 impl fmt::Debug for Sealer {
@@ -58,7 +63,19 @@ impl Sealer {
     /// Never with the algorithms in use; the types of the crypto library allow for it.
     pub fn new(current: &SecretString, previous: &[SecretString]) -> Result<Self, Unsealable> {
         let keys: Result<Vec<_>, _> = std::iter::once(current).chain(previous).map(derive).collect();
-        Ok(Self { keys: keys?.into() })
+        Ok(Self { keys: keys?.into(), root: Arc::new(root(current)) })
+    }
+
+    /// A code for `purpose` that every process with the same secret derives alike; it tells nothing of the secret.
+    ///
+    /// # Errors
+    /// Never with the algorithms in use; the types of the crypto library allow for it.
+    pub fn code(&self, purpose: &str) -> Result<SecretString, Unsealable> {
+        let mut bytes = [0; CODE_CHARS];
+        let info: [&[u8]; 2] = [b"codes v1 ", purpose.as_bytes()];
+        let derived = self.root.expand(&info, CodeLength).map_err(|_| Unsealable::Shape)?;
+        derived.fill(&mut bytes).map_err(|_| Unsealable::Shape)?;
+        Ok(SecretString::from(in_base62(&bytes)))
     }
 
     /// Encrypts `plain` for `place`.
@@ -118,9 +135,21 @@ fn associated(place: Place<'_>) -> Aad<Vec<u8>> {
     Aad::from(format!("{VERSION}:{}:{}", place.column, place.row).into_bytes())
 }
 
+/// The length of what a code is made of.
+struct CodeLength;
+
+impl KeyType for CodeLength {
+    fn len(&self) -> usize {
+        CODE_CHARS
+    }
+}
+
+fn root(secret: &SecretString) -> Prk {
+    Salt::new(HKDF_SHA256, b"api-proxy").extract(secret.expose_secret().as_bytes())
+}
+
 fn derive(secret: &SecretString) -> Result<LessSafeKey, Unsealable> {
-    let salt = Salt::new(HKDF_SHA256, b"api-proxy");
-    let pseudo_random = salt.extract(secret.expose_secret().as_bytes());
+    let pseudo_random = root(secret);
     let material = pseudo_random.expand(&[b"sealed values v1"], &CHACHA20_POLY1305).map_err(|_| Unsealable::Shape)?;
     Ok(LessSafeKey::new(UnboundKey::from(material)))
 }
@@ -144,6 +173,15 @@ mod tests {
         assert_eq!(sealer.open(HERE, &sealed).unwrap().expose_secret(), "sk-upstream");
         let elsewhere = Place { row: "8", ..HERE };
         assert_eq!(sealer.open(elsewhere, &sealed).unwrap_err(), Unsealable::Foreign);
+    }
+
+    #[test]
+    fn a_code_is_the_same_wherever_the_secret_is_and_no_other_purposes() {
+        let code = |secret: &str, purpose: &str| sealer(secret, &[]).code(purpose).unwrap().expose_secret().to_owned();
+        assert_eq!(code("one", "setup"), code("one", "setup"));
+        assert_ne!(code("one", "setup"), code("two", "setup"));
+        assert_ne!(code("one", "setup"), code("one", "other"));
+        assert_eq!(code("one", "setup").len(), CODE_CHARS);
     }
 
     #[test]

@@ -12,6 +12,11 @@ const CARD_GROUPS: (usize, usize) = (5, 4);
 /// Secret characters of a key or token: 43 × log₂ 62 = 256 bits.
 const SECRET_CHARS: usize = 43;
 
+/// One letter or digit for each byte. Four of 256 bytes have one more chance than the others; a code is long enough for that.
+pub(super) fn in_base62(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(BASE62[usize::from(*byte) % BASE62.len()])).collect()
+}
+
 /// The kernel gave no random bytes.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the system has no randomness to give")]

@@ -232,7 +232,7 @@ pub async fn redeem(services: &Services, actor: &Actor, wish: CardCode) -> Serve
     let turn = tokio::time::timeout(JUDGED_WITHIN, throttles.redeeming.acquire()).await;
     let _turn = turn.map_err(ServiceError::ill)?.map_err(ServiceError::ill)?;
     let from = Network::of(actor.ip);
-    throttles.redeem.take(actor.id, from, services.ticks())?;
+    throttles.redeem.take(actor.id, from, services.ticks()).await?;
     let judged = judge(services, actor, &wish.code).await;
     if !matches!(&judged, Err(error) if error.refusal == &CARD_UNKNOWN) {
         throttles.redeem.give_back(actor.id, from);

@@ -5,16 +5,21 @@
 //! world do not count against them either. A try is taken *before* it is judged, in one step, so
 //! that parallel guesses all count; a try that succeeded is given back. Buckets are keyed by types of their own: nothing that
 //! somebody types is ever the key of another form's bucket.
+//!
+//! Several instances have their buckets in Redis, so that guesses spread over them all count; while Redis is away each has its
+//! own.
 
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actors::vocabulary::UserId;
 use quick_cache::unsync::Cache;
 use tokio::sync::Semaphore;
 
 use super::error::{Served, ServiceError};
+use crate::admission::KeyGuesses;
+use crate::redis_store::{Home, RedisTries, SharedBucket};
 use crate::secrets::digest;
 use crate::store::names::folded;
 
@@ -23,8 +28,6 @@ const CAPACITY: usize = 20_000;
 /// Gift card codes judged at the same time: fewer than a bucket holds, so that good codes that come together
 /// never fill one by themselves.
 const JUDGED_TOGETHER: usize = 4;
-/// Keys looked up at the same time for addresses that guessed too often.
-const LOOK_UPS: usize = 4;
 
 /// Where somebody calls from: an address, or (as its addresses are free) a whole IPv6 network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,24 +72,40 @@ pub struct Throttles {
     pub redeem: Tries<UserId>,
     /// Gift card codes being judged: one permit each.
     pub redeeming: Semaphore,
-    /// Unknown relay keys by address.
-    pub keys: Throttle<Network>,
-    /// Relay keys being looked up for addresses that guessed too often: one permit each.
-    pub looking_up: Semaphore,
+    /// Unknown relay keys by address, wherever they are shown.
+    pub keys: Arc<KeyGuesses>,
+}
+
+impl Throttles {
+    /// Full buckets; `None` = there are no other instances.
+    pub fn new(shared: Option<RedisTries>) -> Self {
+        let tries = |name, both, account, address| TryRates { name, both, account, address };
+        let sign_in = tries("sign-in", (10, 30_000), (200, 3_000), (50, 6_000));
+        let password = tries("password", (10, 30_000), (50, 10_000), (50, 6_000));
+        let redeem = tries("redeem", (10, 60_000), (20, 30_000), (200, 5_000));
+        Self {
+            sign_in: Tries::new(sign_in, shared.clone()),
+            password: Tries::new(password, shared.clone()),
+            register: Throttle::shared("register", (60, 10_000), shared.clone()),
+            redeem: Tries::new(redeem, shared.clone()),
+            redeeming: Semaphore::new(JUDGED_TOGETHER),
+            keys: Arc::new(KeyGuesses::new(shared)),
+        }
+    }
 }
 
 impl Default for Throttles {
     fn default() -> Self {
-        Self {
-            sign_in: Tries::new((10, 30_000), (200, 3_000), (50, 6_000)),
-            password: Tries::new((10, 30_000), (50, 10_000), (50, 6_000)),
-            register: Throttle::new(60, 10_000),
-            redeem: Tries::new((10, 60_000), (20, 30_000), (200, 5_000)),
-            redeeming: Semaphore::new(JUDGED_TOGETHER),
-            keys: Throttle::new(30, 10_000),
-            looking_up: Semaphore::new(LOOK_UPS),
-        }
+        Self::new(None)
     }
+}
+
+/// What the buckets of [`Tries`] hold, and the milliseconds after which they get a try back.
+struct TryRates {
+    name: &'static str,
+    both: (i64, i64),
+    account: (i64, i64),
+    address: (i64, i64),
 }
 
 /// Tries at accounts from addresses.
@@ -97,15 +116,19 @@ pub struct Tries<A: Copy + Eq + Hash> {
     address: Throttle<Network>,
     /// From where which account succeeded.
     at_home: Mutex<Cache<(A, Network), ()>>,
+    name: &'static str,
+    shared: Option<RedisTries>,
 }
 
 impl<A: Copy + Eq + Hash> Tries<A> {
-    fn new(both: (i64, i64), account: (i64, i64), address: (i64, i64)) -> Self {
+    fn new(rates: TryRates, shared: Option<RedisTries>) -> Self {
         Self {
-            both: Throttle::new(both.0, both.1),
-            account: Throttle::new(account.0, account.1),
-            address: Throttle::new(address.0, address.1),
+            both: Throttle::new(rates.both),
+            account: Throttle::new(rates.account),
+            address: Throttle::new(rates.address),
             at_home: Mutex::new(Cache::new(CAPACITY)),
+            name: rates.name,
+            shared,
         }
     }
 
@@ -113,14 +136,34 @@ impl<A: Copy + Eq + Hash> Tries<A> {
     ///
     /// # Errors
     /// `too_many_requests` with the seconds to wait.
-    pub fn take(&self, account: A, from: Network, now_ms: i64) -> Served<()> {
-        self.both.take((account, from), now_ms)?;
-        if let Err(refused) = self.address.take(from, now_ms) {
+    pub async fn take(&self, account: A, from: Network, now_ms: i64) -> Served<()> {
+        if let Some(shared) = &self.shared {
+            let (buckets, home) = self.in_redis(account, from);
+            if let Some(taken) = shared.take(&buckets, Some(&home)).await {
+                return taken.map_err(wait);
+            }
+        }
+        self.take_here(account, from, now_ms)
+    }
+
+    /// The same buckets as all instances share them. That of the account comes last: it does not count where the account got in
+    /// before.
+    fn in_redis(&self, account: A, from: Network) -> ([SharedBucket; 3], Home) {
+        let named = |part: &str| format!("{} {part}", self.name);
+        let both = SharedBucket::of(&named("both"), &(account, from), self.both.rate);
+        let address = SharedBucket::of(&named("address"), &from, self.address.rate);
+        let account_alone = SharedBucket::of(&named("account"), &account, self.account.rate);
+        ([both, address, account_alone], Home::of(self.name, &(account, from)))
+    }
+
+    fn take_here(&self, account: A, from: Network, now_ms: i64) -> Served<()> {
+        self.both.take_here((account, from), now_ms)?;
+        if let Err(refused) = self.address.take_here(from, now_ms) {
             self.both.give_back((account, from));
             return Err(refused);
         }
         let at_home = self.at_home.lock().unwrap_or_else(PoisonError::into_inner).get(&(account, from)).is_some();
-        if let Err(refused) = self.account.take(account, now_ms)
+        if let Err(refused) = self.account.take_here(account, now_ms)
             && !at_home
         {
             self.both.give_back((account, from));
@@ -133,6 +176,12 @@ impl<A: Copy + Eq + Hash> Tries<A> {
     /// Gives a try back that succeeded.
     pub fn give_back(&self, account: A, from: Network) {
         self.at_home.lock().unwrap_or_else(PoisonError::into_inner).insert((account, from), ());
+        if let Some(shared) = &self.shared {
+            let (buckets, home) = self.in_redis(account, from);
+            if shared.give_back(&buckets, Some(&home)) {
+                return;
+            }
+        }
         self.both.give_back((account, from));
         self.account.give_back(account);
         self.address.give_back(from);
@@ -142,41 +191,61 @@ impl<A: Copy + Eq + Hash> Tries<A> {
 /// Buckets of `burst` tries that refill by one every `refill_ms`.
 #[derive(Debug)]
 pub struct Throttle<K: Copy + Eq + Hash> {
-    burst: i64,
-    refill_ms: i64,
+    /// How many tries, and the milliseconds after which one comes back.
+    rate: (i64, i64),
+    /// What it is called in Redis, where all instances share it.
+    shared: Option<(&'static str, RedisTries)>,
     /// When each bucket will be full again, by the clock that nobody can set.
     full_at: Mutex<Cache<K, i64>>,
 }
 
 impl<K: Copy + Eq + Hash> Throttle<K> {
-    /// `burst` tries at once, then one every `refill_ms` milliseconds.
-    pub fn new(burst: i64, refill_ms: i64) -> Self {
-        Self { burst, refill_ms, full_at: Mutex::new(Cache::new(CAPACITY)) }
+    /// So many tries at once, then one whenever so many milliseconds have passed.
+    pub fn new(rate: (i64, i64)) -> Self {
+        Self::shared("", rate, None)
+    }
+
+    fn shared(name: &'static str, rate: (i64, i64), shared: Option<RedisTries>) -> Self {
+        Self { rate, shared: shared.map(|shared| (name, shared)), full_at: Mutex::new(Cache::new(CAPACITY)) }
     }
 
     /// Takes a try.
     ///
     /// # Errors
     /// `too_many_requests` with the seconds to wait; then nothing was taken.
-    pub fn take(&self, who: K, now_ms: i64) -> Served<()> {
+    pub async fn take(&self, who: K, now_ms: i64) -> Served<()> {
+        if let Some((name, shared)) = &self.shared
+            && let Some(taken) = shared.take(&[SharedBucket::of(name, &who, self.rate)], None).await
+        {
+            return taken.map_err(wait);
+        }
+        self.take_here(who, now_ms)
+    }
+
+    fn take_here(&self, who: K, now_ms: i64) -> Served<()> {
+        let (burst, refill_ms) = self.rate;
         let mut buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let full_at = buckets.get(&who).copied().unwrap_or(now_ms).max(now_ms) + self.refill_ms;
-        let wait_ms = full_at - now_ms - self.burst * self.refill_ms;
+        let full_at = buckets.get(&who).copied().unwrap_or(now_ms).max(now_ms) + refill_ms;
+        let wait_ms = full_at - now_ms - burst * refill_ms;
         if wait_ms > 0 {
-            return Err(ServiceError::too_many(u64::try_from(wait_ms).unwrap_or(0).div_ceil(1_000)));
+            return Err(wait(wait_ms));
         }
         buckets.insert(who, full_at);
         Ok(())
     }
 
-    /// Gives a try back.
-    pub fn give_back(&self, who: K) {
+    fn give_back(&self, who: K) {
         let mut buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let full_at = buckets.get(&who).copied();
         if let Some(full_at) = full_at {
-            buckets.insert(who, full_at - self.refill_ms);
+            buckets.insert(who, full_at - self.rate.1);
         }
     }
+}
+
+/// The refusal of who has no try left for so many milliseconds.
+pub(super) fn wait(wait_ms: i64) -> ServiceError {
+    ServiceError::too_many(u64::try_from(wait_ms).unwrap_or(0).div_ceil(1_000))
 }
 
 #[cfg(test)]
@@ -189,23 +258,23 @@ mod tests {
 
     #[test]
     fn tries_run_out_and_come_back_one_by_one() {
-        let throttle = Throttle::new(3, 1_000);
+        let throttle = Throttle::new((3, 1_000));
         for _ in 0..3 {
-            throttle.take("a", 0).unwrap();
+            throttle.take_here("a", 0).unwrap();
         }
-        assert_eq!(throttle.take("a", 0).unwrap_err().retry_after, Some(1));
-        throttle.take("b", 0).unwrap();
-        throttle.take("a", 1_000).unwrap();
-        throttle.take("a", 1_000).unwrap_err();
+        assert_eq!(throttle.take_here("a", 0).unwrap_err().retry_after, Some(1));
+        throttle.take_here("b", 0).unwrap();
+        throttle.take_here("a", 1_000).unwrap();
+        throttle.take_here("a", 1_000).unwrap_err();
         throttle.give_back("a");
-        throttle.take("a", 1_000).unwrap();
+        throttle.take_here("a", 1_000).unwrap();
     }
 
     #[test]
     fn memory_is_bounded() {
-        let throttle = Throttle::new(3, 1_000);
+        let throttle = Throttle::new((3, 1_000));
         for who in 0..CAPACITY * 3 {
-            throttle.take(who, 0).unwrap();
+            throttle.take_here(who, 0).unwrap();
         }
         assert!(throttle.full_at.lock().unwrap().len() <= CAPACITY);
     }
@@ -215,18 +284,19 @@ mod tests {
         let tries = Throttles::default().sign_in;
         let (bob, stranger, home) = (Account::Known(UserId(1)), from("203.0.113.7"), from("198.51.100.1"));
         let mut guesses = 0;
-        while tries.take(bob, stranger, 0).is_ok() {
+        while tries.take_here(bob, stranger, 0).is_ok() {
             guesses += 1;
         }
         assert_eq!(guesses, 10);
-        tries.take(bob, home, 0).unwrap();
-        tries.take(Account::Known(UserId(2)), stranger, 0).unwrap();
-        let from_everywhere = (0..1_000).filter(|n| tries.take(bob, from(&format!("2001:db8:0:{n:x}::1")), 0).is_ok()).count();
+        tries.take_here(bob, home, 0).unwrap();
+        tries.take_here(Account::Known(UserId(2)), stranger, 0).unwrap();
+        let from_everywhere =
+            (0..1_000).filter(|n| tries.take_here(bob, from(&format!("2001:db8:0:{n:x}::1")), 0).is_ok()).count();
         assert_eq!(from_everywhere, 200 - 11, "the account's own bound holds for all addresses together");
-        tries.take(bob, from("198.51.100.2"), 0).unwrap_err();
+        tries.take_here(bob, from("198.51.100.2"), 0).unwrap_err();
         tries.give_back(bob, home);
-        while tries.take(bob, from("198.51.100.2"), 0).is_ok() {}
-        tries.take(bob, home, 0).unwrap();
+        while tries.take_here(bob, from("198.51.100.2"), 0).is_ok() {}
+        tries.take_here(bob, home, 0).unwrap();
     }
 
     #[test]

@@ -305,6 +305,11 @@ fn clocks(deadlines: &Deadlines, by: Instant) -> Clocks {
 }
 
 impl Arrival {
+    /// Whether the channel served the request: it did not decline it, nor did the gateway answer in its place.
+    pub fn served(&self) -> bool {
+        !matches!(self.answer.said, Said::Declined(_)) && !self.offer.is_estimate()
+    }
+
     /// The id of a Responses or Messages answer, as far as it has been read.
     pub fn response_id(&self) -> Option<String> {
         let tap = match &self.answer.said {

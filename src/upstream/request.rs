@@ -1,5 +1,6 @@
 //! The request as an upstream gets it: address, headers, body.
 
+use std::cell::RefCell;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use super::wire::Outgoing;
 use crate::admission::Inbound;
 use crate::capacity::INLINE_BYTES;
 use crate::routing::RecentItems;
-use crate::translation::hub::{self, LeftOut};
+use crate::translation::hub::{self, CannotCarry, LeftOut};
 use crate::translation::{Ask, Circumstances, Converted, Speech, adapt, convert, native};
 
 /// The version Anthropic's API asks for when the client named none.
@@ -80,7 +81,25 @@ async fn spliced(inbound: &mut Inbound, offer: &Offer) -> Result<(Bytes, LeftOut
     inbound.footprint.work(inbound.body.len(), move || splice(&ask, &body)).await.map_err(Miss::Overloaded)
 }
 
+/// The converted request. Where it refers to what this instance does not know, the others' memory is asked before it is refused:
+/// for the responses it goes on from, then for the items it refers to.
 async fn converted(inbound: &mut Inbound, offer: &Offer, items: &Arc<RecentItems>) -> Result<Converted, Miss> {
+    let (mut worked, mut unknown) = convert_once(inbound, offer, items).await?;
+    for _ in 0..2 {
+        if worked.is_ok() || unknown.is_empty() || !items.recall(inbound.caller.key.owner.id, unknown).await {
+            break;
+        }
+        (worked, unknown) = convert_once(inbound, offer, items).await?;
+    }
+    let converted = worked.map_err(Miss::CannotCarry)?;
+    inbound.footprint.hold_copy(converted.body.len()).await.map_err(Miss::Overloaded)?;
+    Ok(converted)
+}
+
+/// A conversion, and the items it asked for in vain.
+type Tried = (Result<Converted, CannotCarry>, Vec<String>);
+
+async fn convert_once(inbound: &Inbound, offer: &Offer, items: &Arc<RecentItems>) -> Result<Tried, Miss> {
     let caller = &inbound.caller;
     let (client, owner, request_id) = (caller.protocol, caller.key.owner.id, Arc::clone(&caller.request_id));
     let (created, include_usage, stream) = (caller.pending.ts() / 1_000, inbound.ask.include_usage, inbound.ask.stream);
@@ -89,14 +108,19 @@ async fn converted(inbound: &mut Inbound, offer: &Offer, items: &Arc<RecentItems
     let converting = move || {
         let (model, asked, request_id) = (&*model, &*asked, &*request_id);
         let way = Circumstances { client, upstream, model, asked, request_id, created, include_usage, stream };
-        convert(&body, &way, &|id: &str| items.get(owner, id))
+        let unknown = RefCell::new(Vec::new());
+        let converted = convert(&body, &way, &|id: &str| {
+            let known = items.get(owner, id);
+            if known.is_none() {
+                unknown.borrow_mut().push(id.to_owned());
+            }
+            known
+        });
+        (converted, unknown.into_inner())
     };
     // Several times dearer than reading it.
     let weight = inbound.body.len().saturating_mul(4);
-    let worked = inbound.footprint.work(weight, converting).await.map_err(Miss::Overloaded)?;
-    let converted = worked.map_err(Miss::CannotCarry)?;
-    inbound.footprint.hold_copy(converted.body.len()).await.map_err(Miss::Overloaded)?;
-    Ok(converted)
+    inbound.footprint.work(weight, converting).await.map_err(Miss::Overloaded)
 }
 
 /// Makes a client's `idempotency-key` its own: all users share the channel's key, and two of them may choose the same

@@ -73,6 +73,7 @@ pub(super) enum Start {
 pub(super) struct Choose {
     pub(super) candidates: Arc<[Candidate]>,
     pub(super) conversation: Option<u64>,
+    pub(super) elsewhere: Option<ChannelId>,
     pub(super) random: u64,
 }
 
@@ -130,7 +131,9 @@ impl ChannelHealthActor {
     fn choose(&mut self, ask: &Choose, addr: &Addr<Self>) -> Result<Chosen, NoneLive> {
         self.parts.faults.reached("channel_health.choose");
         let (rules, now) = (self.rules(), self.parts.clock.monotonic_ms());
-        let order = self.health.choose(&ask.candidates, ask.conversation, ask.random, &rules, now)?;
+        let here = ask.conversation.and_then(|conversation| self.health.served_last(conversation));
+        let last = here.or(ask.elsewhere);
+        let order = self.health.choose(&ask.candidates, last, ask.random, &rules, now)?;
         let first = order.first().and_then(|first| ask.candidates.get(*first));
         self.parts.faults.reached("channel_health.begin");
         let first = first.and_then(|first| self.try_begin(std::slice::from_ref(first), addr).ok());

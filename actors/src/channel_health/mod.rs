@@ -81,7 +81,8 @@ impl ChannelHealth {
         Self { line: Arc::new(line), slots }
     }
 
-    /// The live candidates in the order to try, with a slot of the first. `random` is any random number.
+    /// The live candidates in the order to try, with a slot of the first. `elsewhere` is the channel that served the conversation
+    /// on another instance; what is remembered here goes before. `random` is any random number.
     ///
     /// # Errors
     /// When every candidate rests.
@@ -89,9 +90,10 @@ impl ChannelHealth {
         &self,
         candidates: &Arc<[Candidate]>,
         conversation: Option<u64>,
+        elsewhere: Option<ChannelId>,
         random: u64,
     ) -> Result<Result<Chosen, NoneLive>, Unanswered> {
-        let mut chosen = self.line.ask(|| Choose { candidates: Arc::clone(candidates), conversation, random }).await?;
+        let mut chosen = self.line.ask(|| Choose { candidates: Arc::clone(candidates), conversation, elsewhere, random }).await?;
         if let Ok(Chosen { order, first }) = &mut chosen
             && let Some(candidate) = order.first().and_then(|first| candidates.get(*first))
             && let Some(mut slot) = first.take()

@@ -140,16 +140,20 @@ impl Health {
         }
     }
 
-    /// Indexes of the live candidates in the order to try.
+    /// The channel that served a conversation last.
+    pub(super) fn served_last(&mut self, conversation: u64) -> Option<ChannelId> {
+        self.served_last.get(&conversation).copied()
+    }
+
+    /// Indexes of the live candidates in the order to try; `last` served the conversation last.
     pub(super) fn choose(
         &mut self,
         candidates: &[Candidate],
-        conversation: Option<u64>,
+        last: Option<ChannelId>,
         random: u64,
         rules: &Rules,
         now_ms: i64,
     ) -> Result<Vec<usize>, NoneLive> {
-        let last = conversation.and_then(|conversation| self.served_last.get(&conversation).copied());
         let mut live = Vec::with_capacity(candidates.len());
         let mut standings = Vec::with_capacity(candidates.len());
         let mut soonest = i64::MAX;

@@ -110,7 +110,7 @@ pub async fn change_password(services: &Services, actor: &Actor, wish: NewPasswo
     checked_password("newPassword", &wish.new_password)?;
     check::length("currentPassword", wish.current_password.expose(), 1, 256)?;
     let (tries, from) = (&services.throttles.password, Network::of(actor.ip));
-    tries.take(actor.id, from, services.ticks())?;
+    tries.take(actor.id, from, services.ticks()).await?;
     let user = users::by_id(&services.db, actor.id.0).await?.ok_or_else(|| ServiceError::new(&NOT_SIGNED_IN))?;
     if !services.passwords.verify(wish.current_password.0, Some(user.password_hash)).await? {
         return Err(ServiceError::field(&WRONG_PASSWORD, "currentPassword"));

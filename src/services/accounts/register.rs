@@ -70,7 +70,7 @@ pub async fn register(services: &Services, visitor: &Visitor, wish: Registration
     checked_password("password", &wish.password)?;
     let display_name = wish.display_name.as_deref().filter(|name| !name.trim().is_empty());
     let display_name = display_name.map(|name| check::name("displayName", name, 100)).transpose()?;
-    services.throttles.register.take(Network::of(visitor.ip), services.ticks())?;
+    services.throttles.register.take(Network::of(visitor.ip), services.ticks()).await?;
 
     let settings = services.settings.settings();
     let openings =

@@ -60,7 +60,7 @@ pub async fn sign_in(services: &Services, visitor: &Visitor, credentials: Creden
     let user = users::by_account(&services.db, &credentials.account).await?;
     let account = Account::of(user.as_ref().map(|user| UserId(user.id)), &credentials.account);
     let tries = &services.throttles.sign_in;
-    tries.take(account, Network::of(visitor.ip), services.ticks())?;
+    tries.take(account, Network::of(visitor.ip), services.ticks()).await?;
 
     let stored = user.as_ref().map(|user| user.password_hash.clone());
     let matches = services.passwords.verify(credentials.password.0, stored).await?;

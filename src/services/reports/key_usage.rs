@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::range;
 use crate::secrets::{digest, hex};
 use crate::services::error::refusals;
-use crate::services::throttle::Network;
+use crate::services::throttle;
 use crate::services::values::{Usd, check};
 use crate::services::{Served, ServiceError, Services};
 use crate::store::key_names;
@@ -104,7 +104,7 @@ pub async fn key_usage(services: &Services, key: &str, ip: Option<IpAddr>, query
     if !["24h", "7d", "30d"].contains(&name.as_str()) {
         return Err(check::bad("range", "24h, 7d or 30d"));
     }
-    let (id, key_name) = known(services, key, Network::of(ip)).await?;
+    let (id, key_name) = known(services, key, ip).await?;
     let range = range::read(services, &name, (None, None))?;
     let span = Span { from: range.from, to: range.to, now: services.now(), user_id: None, key_id: Some(id), channel_id: None };
     let report = stats::report(&services.db, &span, MOST_MODELS).await?;
@@ -118,14 +118,16 @@ pub async fn key_usage(services: &Services, key: &str, ip: Option<IpAddr>, query
     })
 }
 
-async fn known(services: &Services, key: &str, from: Network) -> Served<(i64, String)> {
-    let throttles = &services.throttles;
-    let find = || async { key_names::find(&services.db, &hex(&digest(key))).await };
-    let Err(closed) = throttles.keys.take(from, services.ticks()) else {
-        let found = find().await?.ok_or_else(|| ServiceError::new(&UNKNOWN_KEY))?;
-        throttles.keys.give_back(from);
-        return Ok(found);
+async fn known(services: &Services, key: &str, ip: Option<IpAddr>) -> Served<(i64, String)> {
+    let (guesses, now) = (&services.throttles.keys, services.ticks());
+    let closed = guesses.closed_for(ip, now).map(throttle::wait);
+    let _look_up = match closed.as_ref().map(|_| guesses.look_up()) {
+        Some(None) => return Err(closed.unwrap_or_else(|| ServiceError::new(&UNKNOWN_KEY))),
+        permit => permit,
     };
-    let Ok(_look_up) = throttles.looking_up.try_acquire() else { return Err(closed) };
-    find().await?.ok_or(closed)
+    if let Some(found) = key_names::find(&services.db, &hex(&digest(key))).await? {
+        return Ok(found);
+    }
+    guesses.guessed(ip, now).await;
+    Err(closed.unwrap_or_else(|| ServiceError::new(&UNKNOWN_KEY)))
 }
