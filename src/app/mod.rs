@@ -30,6 +30,8 @@ use crate::services::passwords::Passwords;
 use crate::services::throttle::Throttles;
 use crate::services::{CurrentSettings, ServiceError, Services, SetupGate};
 use crate::store::{Booking, CatalogueStore, Db, StoreError, UnusableDatabase, sealed, users};
+use crate::traces::{Observers, Traces};
+use crate::upstream::tls_config;
 
 pub use data_dir::{BadDataDir, DataDir};
 use instance::Instance;
@@ -73,6 +75,9 @@ pub enum StartError {
     /// The metrics contradict each other.
     #[error("the metrics cannot be registered: {0}")]
     Metrics(String),
+    /// The exporter of traces cannot be made as configured.
+    #[error("traces cannot be sent as the OTEL_… variables say: {0}")]
+    Traces(String),
     /// The system gave no randomness.
     #[error("the system gives no randomness")]
     NoRandomness,
@@ -169,8 +174,13 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids = Arc::new(IdMaker::new(fastrand::i64(..)));
     let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?);
-    let cellar = start_cellar(&config, &storage, &ids, &clock, &metrics, faults).await?;
+    let traces = start_traces(&config, &metrics)?;
+    let observers = Observers { metrics: Arc::clone(&metrics), traces: traces.clone() };
+    let cellar = start_cellar(&config, &storage, &ids, &clock, observers, faults).await?;
     metrics.follow(cellar.cache.reader().clone());
+    if let Some(traces) = &traces {
+        traces.follow(cellar.cache.reader().clone());
+    }
     if cellar.recovered.receipts + cellar.recovered.killed > 0 {
         tracing::info!(receipts = cellar.recovered.receipts, killed = cellar.recovered.killed, "the usage journal was replayed");
     }
@@ -193,8 +203,15 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
     let capacity =
         Capacity::of_this_machine().map_err(|error| StartError::Io { what: "the system starts no thread".to_owned(), error })?;
     let in_flight = Arc::new(AtomicUsize::new(0));
-    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance };
+    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, traces, instance };
     serving::serve(parts).await
+}
+
+/// The thread that sends traces, where a collector is named.
+fn start_traces(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<Traces>, StartError> {
+    let Some(wanted) = &config.traces else { return Ok(None) };
+    let tls = tls_config(config.own_certificates);
+    Traces::start(wanted, &tls, metrics).map(Some).map_err(|error| StartError::Traces(error.to_string()))
 }
 
 async fn start_cellar(
@@ -202,7 +219,7 @@ async fn start_cellar(
     storage: &Storage,
     ids: &Arc<IdMaker>,
     clock: &Arc<dyn Clock>,
-    metrics: &Arc<Metrics>,
+    observers: Observers,
     faults: Arc<dyn Faults>,
 ) -> Result<Cellar, StartError> {
     let journal = FileJournal::open(&storage.data_dir.journal())
@@ -218,7 +235,7 @@ async fn start_cellar(
             JournalSync::Never => JournalSyncMode::Never,
         },
         encoder: Arc::new(live_entries::LiveEntries),
-        observer: Arc::<Metrics>::clone(metrics),
+        observer: Arc::new(observers),
         clock: Arc::clone(clock),
         faults,
         gate_idle_after: GATE_IDLE_AFTER,

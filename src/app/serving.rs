@@ -35,6 +35,7 @@ use crate::services::error::NOT_FOUND;
 use crate::services::system::SystemHandle;
 use crate::services::{ServiceError, Services};
 use crate::session::{Doorstep, careful_headers};
+use crate::traces::Traces;
 use crate::upstream::{Wire, tls_config};
 
 /// Idle connections stay open this long; longer than the proxies usually put in front.
@@ -55,6 +56,7 @@ pub(super) struct Parts {
     pub(super) in_flight: Arc<AtomicUsize>,
     pub(super) capacity: Capacity,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) traces: Option<Traces>,
     pub(super) instance: Instance,
 }
 
@@ -76,6 +78,7 @@ pub struct Running {
     /// Where `/metrics` is found; `None` = nowhere.
     pub metrics_at: Option<SocketAddr>,
     metrics: Option<ServerHandle>,
+    traces: Option<Traces>,
     _instance: Instance,
 }
 
@@ -101,7 +104,7 @@ struct Doors {
 
 impl Doors {
     fn new(parts: &Parts) -> Self {
-        let Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance } = parts;
+        let Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, traces, instance } = parts;
         let tls = tls_config(config.own_certificates);
         let settings = cellar.cache.reader().clone();
         let providers = Providers::start(Arc::clone(&tls), settings, cellar.health.clone());
@@ -131,6 +134,7 @@ impl Doors {
                 late: CancellationToken::new(),
                 capacity: capacity.clone(),
                 metrics: Arc::clone(metrics),
+                traces: traces.clone(),
             },
             console: Console::new(Doorstep { services: services.clone(), proxies }, system.clone(), front_end),
             api_routes: api::routes(),
@@ -183,7 +187,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     };
     let scraping = metrics_listener::open(parts.config.metrics, scraped)?;
     let (metrics_at, metrics) = scraping.unzip();
-    let Parts { config, cellar, services, in_flight, capacity, instance, .. } = parts;
+    let Parts { config, cellar, services, in_flight, capacity, traces, instance, .. } = parts;
     let chores = rt::spawn(chores::run(services.clone(), doors.upstreams.get_ref().clone(), cellar.cache.reader().clone()));
     let late = doors.door.late.clone();
     let app = move || {
@@ -220,6 +224,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
         chores,
         metrics_at,
         metrics,
+        traces,
         _instance: instance,
     })
 }
@@ -250,6 +255,9 @@ impl Running {
         // What is dropped with its connection still has to be booked.
         idle(&self.in_flight, Instant::now() + FAREWELL).await;
         let booked = self.cellar.ledger.drain(by.saturating_duration_since(Instant::now()).max(Duration::from_secs(2))).await;
+        if let Some(traces) = &self.traces {
+            traces.stop().await;
+        }
         self.services.db.close().await;
         if let Some(metrics) = self.metrics {
             metrics.stop(false).await;

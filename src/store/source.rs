@@ -31,7 +31,7 @@ impl CatalogueStore {
     }
 
     async fn find_key(&self, digest: KeyDigest) -> Stored<Option<KeyRecord>> {
-        const SQL: &str = "SELECT k.*, u.username, u.status AS user_status, u.rate_limit_rpm AS user_rpm, u.rate_limit_tpm AS user_tpm, \
+        const SQL: &str = "SELECT k.*, u.username, u.role AS user_role, u.status AS user_status, u.rate_limit_rpm AS user_rpm, u.rate_limit_tpm AS user_tpm, \
             u.max_concurrency AS user_concurrency \
             FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.digest = $1 AND u.deleted_at IS NULL";
         let digest = hex(&digest.0);
@@ -90,6 +90,7 @@ struct KeyRow {
     by_admin: KeyLimits,
     user_id: i64,
     username: String,
+    user_role: String,
     user_status: String,
     user_rpm: Option<i64>,
     user_tpm: Option<i64>,
@@ -102,6 +103,7 @@ impl KeyRow {
         let owner = Owner {
             id: UserId(self.user_id),
             username: self.username,
+            role: parsed("users.role", &self.user_role)?,
             status: parsed("users.status", &self.user_status)?,
             limits: limits(self.user_rpm, self.user_tpm, self.user_concurrency),
         };

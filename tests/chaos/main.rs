@@ -8,6 +8,8 @@
 mod backup;
 mod books;
 mod client;
+#[path = "../support/collector.rs"]
+mod collector;
 mod commands;
 mod files;
 mod full_disk;
@@ -20,6 +22,7 @@ mod logging;
 mod memory;
 mod outage;
 mod raw;
+mod request_ids;
 mod secrets;
 mod server;
 mod shutdown;
