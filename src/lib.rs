@@ -21,5 +21,6 @@ pub mod services;
 pub mod session;
 pub mod store;
 pub mod telemetry;
+pub mod traces;
 pub mod translation;
 pub mod upstream;

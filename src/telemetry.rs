@@ -6,16 +6,20 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tracing::Span;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
+
+/// The target of the span that each request runs in. Of its own, so that no filter takes a request's id from its lines.
+const REQUEST: &str = "request";
 
 /// Lines that could not be written. The process has one log.
 static LOST: AtomicU64 = AtomicU64::new(0);
 
 /// Starts logging for the whole process. A filter that does not parse falls back to `info`.
 pub fn start(filter: Option<&str>, format: LogFormat) {
-    let filter = filter.and_then(|filter| EnvFilter::try_new(filter).ok()).unwrap_or_else(|| EnvFilter::new("info,sqlx=warn"));
+    let filter = filtered(filter);
     let writer = || Forgiving(io::stderr());
     // Colours are for people: in a file they are noise.
     let in_colour = io::stderr().is_terminal();
@@ -26,6 +30,22 @@ pub fn start(filter: Option<&str>, format: LogFormat) {
         LogFormat::Json => lines.json().try_init(),
     };
     drop(started);
+}
+
+/// Which lines are written. The span of a request is on under any filter: what it does not let through is not written, and
+/// what it does names its request.
+fn filtered(filter: Option<&str>) -> EnvFilter {
+    let wanted = filter.and_then(|filter| EnvFilter::try_new(filter).ok());
+    let filter = wanted.unwrap_or_else(|| EnvFilter::new("info,sqlx=warn"));
+    match format!("{REQUEST}=error").parse() {
+        Ok(always) => filter.add_directive(always),
+        Err(_) => filter,
+    }
+}
+
+/// What a request runs in, so that each line that is logged on its behalf carries its id.
+pub fn request_span(request_id: &str) -> Span {
+    tracing::error_span!(target: REQUEST, "request", request_id)
 }
 
 /// Log lines that could not be written since the start.
@@ -62,6 +82,44 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Err(io::ErrorKind::StorageFull.into())
+        }
+    }
+
+    /// What is written of some lines of a request under a filter, as JSON.
+    fn written(filter: Option<&str>, lines: impl FnOnce()) -> Vec<serde_json::Value> {
+        #[derive(Clone, Default)]
+        struct Buffer(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+        impl Write for Buffer {
+            fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().extend_from_slice(line);
+                Ok(line.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let buffer = Buffer::default();
+        let log = buffer.clone();
+        let subscriber = tracing_subscriber::fmt().with_env_filter(filtered(filter)).json().with_writer(move || log.clone());
+        tracing::subscriber::with_default(subscriber.finish(), || request_span("req_1").in_scope(lines));
+        let written = buffer.0.lock().unwrap().clone();
+        String::from_utf8(written).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_line_of_a_request_carries_its_id_under_any_filter() {
+        let lines = || {
+            tracing::error!("bad");
+            tracing::debug!("fine");
+            tracing::debug!(target: "sqlx::query", "elsewhere");
+        };
+        for (filter, count) in [(None, 1), (Some("error"), 1), (Some("trace"), 3), (Some("sqlx=debug"), 1), (Some("off"), 0)] {
+            let written = written(filter, lines);
+            assert_eq!(written.len(), count, "{filter:?}: {written:?}");
+            assert!(written.iter().all(|line| line["span"]["request_id"] == "req_1"), "{filter:?}: {written:?}");
         }
     }
 

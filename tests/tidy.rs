@@ -20,7 +20,7 @@ use source::{Source, count_code_lines, files, names_after, names_crate, relative
 /// The floors from the ground up. A room imports only from floors below its own (`actors` stands below all).
 const FLOORS: &[&[&str]] = &[
     &["capacity", "config", "files", "metrics", "secrets"],
-    &["telemetry"],
+    &["telemetry", "traces"],
     &["translation"],
     &["store", "journal", "redis_store"],
     &["admission"],
@@ -51,6 +51,9 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("deadpool_redis", &["redis_store"], "what instances share stands in redis_store"),
     ("minijinja", &["console", "notices"], "pages are made in console, mails in notices"),
     ("minijinja_embed", &["console", "notices"], "pages are made in console, mails in notices"),
+    ("hyper_util", &["traces"], "calls to providers go through upstream, by awc"),
+    ("opentelemetry_otlp", &["traces"], "traces are made and sent in traces"),
+    ("opentelemetry_sdk", &["traces"], "traces are made and sent in traces"),
     ("prometheus", &["metrics", "app/metrics_listener"], "what is counted, and under which name, stands in metrics"),
     ("sqlx", &["store", "app"], "all SQL stands in store (app only names its errors)"),
 ];

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::settings_cache::Catalogue;
-use crate::vocabulary::{ChannelId, Counted, KeyDigest, KeyId, KeyRecord, Nanos, Receipt, UserId};
+use crate::vocabulary::{ChannelId, Counted, KeyDigest, KeyId, KeyRecord, Nanos, Receipt, Trace, UserId};
 
 /// The database did not answer, or not in a way we understand. Never the caller's fault.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -21,12 +21,14 @@ pub struct StorageIll(pub String);
 #[derive(Clone, Copy, Debug)]
 pub struct EndedRequest<'a> {
     /// Its receipt, also where it gets no row of its own.
-    pub receipt: &'a Receipt,
+    pub receipt: &'a Arc<Receipt>,
     /// The gateway's own work before a provider was asked: from the body's last byte to the first attempt, without the wait for a
     /// slot. `None` where nobody was asked.
     pub overhead: Option<Duration>,
     /// How long it stood in line at its user's gate; `None` where it was never let in.
     pub queued: Option<Duration>,
+    /// Its part of a trace; `None` where nobody records one.
+    pub trace: Option<&'a Trace>,
 }
 
 /// Told once of each request of a known key, when it has ended. Called on the request's own thread, so it must not block.

@@ -18,7 +18,7 @@ use actors::settings_cache::{NoOffer, Offer, Snapshot};
 use actors::system::Cellar;
 use actors::usage_ledger::PendingReceipt;
 use actors::user_gate::Refusal;
-use actors::vocabulary::{IdMaker, KeyRecord, Protocol};
+use actors::vocabulary::{IdMaker, KeyRecord, Protocol, Trace};
 use bytes::Bytes;
 
 pub use admit::{admit, look};
@@ -63,6 +63,8 @@ pub struct Head<'a> {
     pub client_request_id: Option<&'a str>,
     /// When it arrived.
     pub arrived: Instant,
+    /// Its part of a trace; `None` where nobody records one.
+    pub trace: Option<Trace>,
 }
 
 /// A request whose key is good.

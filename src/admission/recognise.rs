@@ -39,7 +39,10 @@ pub async fn recognise(desk: &Desk, head: &Head<'_>) -> Result<Caller, Stopped<R
         day_start,
         client_ip: client_ip.as_deref(),
     };
-    let pending = PendingReceipt::open(&desk.cellar.bookkeeper, &who, head.arrived);
+    let mut pending = PendingReceipt::open(&desk.cellar.bookkeeper, &who, head.arrived);
+    if let Some(trace) = &head.trace {
+        pending.traced(trace.clone());
+    }
     if let Err(why) = usable(&key, head.address, now).and_then(|()| open_for_business(&snapshot)).and_then(|()| recordable(desk))
     {
         return Err(Stopped::with(why, pending));

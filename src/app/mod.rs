@@ -34,6 +34,8 @@ use crate::services::passwords::Passwords;
 use crate::services::throttle::Throttles;
 use crate::services::{CurrentSettings, ServiceError, Services, SetupGate};
 use crate::store::{Booking, CatalogueStore, Company, Db, StoreError, UnusableDatabase, sealed, users};
+use crate::traces::{Observers, Traces};
+use crate::upstream::tls_config;
 
 pub use data_dir::{BadDataDir, DataDir};
 use instance::Instance;
@@ -85,6 +87,9 @@ pub enum StartError {
     /// The metrics contradict each other.
     #[error("the metrics cannot be registered: {0}")]
     Metrics(String),
+    /// The exporter of traces cannot be made as configured.
+    #[error("traces cannot be sent as the OTEL_… variables say: {0}")]
+    Traces(String),
     /// The system gave no randomness.
     #[error("the system gives no randomness")]
     NoRandomness,
@@ -184,9 +189,14 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (ids, lane) = lanes::take(&storage.db, &id).await?;
     let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?);
-    let cellar_parts = cellar_parts(&config, &storage, &ids, &clock, &metrics, faults)?;
+    let traces = start_traces(&config, &metrics)?;
+    let observers = Observers { metrics: Arc::clone(&metrics), traces: traces.clone() };
+    let cellar_parts = cellar_parts(&config, &storage, &ids, &clock, observers, faults)?;
     let (cellar, redis) = together::start(&config, &id, &clock, cellar_parts).await?;
     metrics.follow(cellar.cache.reader().clone());
+    if let Some(traces) = &traces {
+        traces.follow(cellar.cache.reader().clone());
+    }
     if cellar.recovered.receipts + cellar.recovered.killed > 0 {
         tracing::info!(receipts = cellar.recovered.receipts, killed = cellar.recovered.killed, "the usage journal was replayed");
     }
@@ -209,8 +219,16 @@ pub async fn start(config: Config, faults: Arc<dyn Faults>) -> Result<Running, S
     let capacity =
         Capacity::of_this_machine().map_err(|error| StartError::Io { what: "the system starts no thread".to_owned(), error })?;
     let in_flight = Arc::new(AtomicUsize::new(0));
-    let parts = serving::Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, id, lane, redis };
+    let parts =
+        serving::Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, traces, instance, id, lane, redis };
     serving::serve(parts).await
+}
+
+/// The thread that sends traces, where a collector is named.
+fn start_traces(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<Traces>, StartError> {
+    let Some(wanted) = &config.traces else { return Ok(None) };
+    let tls = tls_config(config.own_certificates);
+    Traces::start(wanted, &tls, metrics).map(Some).map_err(|error| StartError::Traces(error.to_string()))
 }
 
 fn cellar_parts(
@@ -218,7 +236,7 @@ fn cellar_parts(
     storage: &Storage,
     ids: &Arc<IdMaker>,
     clock: &Arc<dyn Clock>,
-    metrics: &Arc<Metrics>,
+    observers: Observers,
     faults: Arc<dyn Faults>,
 ) -> Result<CellarParts, StartError> {
     let journal = FileJournal::open(&storage.data_dir.journal())
@@ -234,7 +252,7 @@ fn cellar_parts(
             JournalSync::Never => JournalSyncMode::Never,
         },
         encoder: Arc::new(live_entries::LiveEntries),
-        observer: Arc::<Metrics>::clone(metrics),
+        observer: Arc::new(observers),
         clock: Arc::clone(clock),
         faults,
         shared: Shared::default(),

@@ -39,6 +39,7 @@ use crate::services::error::NOT_FOUND;
 use crate::services::system::SystemHandle;
 use crate::services::{ServiceError, Services};
 use crate::session::{Doorstep, careful_headers};
+use crate::traces::Traces;
 use crate::upstream::{Wire, tls_config};
 
 /// Idle connections stay open this long; longer than the proxies usually put in front.
@@ -59,6 +60,7 @@ pub(super) struct Parts {
     pub(super) in_flight: Arc<AtomicUsize>,
     pub(super) capacity: Capacity,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) traces: Option<Traces>,
     pub(super) instance: Instance,
     pub(super) redis: Option<RedisStore>,
     pub(super) id: InstanceId,
@@ -84,6 +86,7 @@ pub struct Running {
     /// Where `/metrics` is found; `None` = nowhere.
     pub metrics_at: Option<SocketAddr>,
     metrics: Option<ServerHandle>,
+    traces: Option<Traces>,
     _instance: Instance,
     redis: Option<RedisStore>,
 }
@@ -111,7 +114,7 @@ struct Doors {
 
 impl Doors {
     fn new(parts: &Parts) -> Self {
-        let Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, instance, id, redis, .. } = parts;
+        let Parts { config, cellar, services, ids, clock, in_flight, capacity, metrics, traces, instance, id, redis, .. } = parts;
         let tls = tls_config(config.own_certificates);
         let settings = cellar.cache.reader().clone();
         let providers = Providers::start(Arc::clone(&tls), settings, cellar.health.clone());
@@ -146,6 +149,7 @@ impl Doors {
                 late: CancellationToken::new(),
                 capacity: capacity.clone(),
                 metrics: Arc::clone(metrics),
+                traces: traces.clone(),
             },
             console: Console::new(Doorstep { services: services.clone(), proxies }, system.clone(), front_end, forms),
             api_routes: api::routes(),
@@ -199,7 +203,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
     };
     let scraping = metrics_listener::open(parts.config.metrics, scraped)?;
     let (metrics_at, metrics) = scraping.unzip();
-    let Parts { config, cellar, services, in_flight, capacity, instance, id, lane, redis, clock, .. } = parts;
+    let Parts { config, cellar, services, in_flight, capacity, traces, instance, id, lane, redis, clock, .. } = parts;
     if let Some(redis) = &redis {
         let facts = facts(&cellar, &in_flight, listening, clock.now_ms());
         let joined = redis.join(together::listener(&cellar), facts).await;
@@ -243,6 +247,7 @@ pub(super) async fn serve(parts: Parts) -> Result<Running, StartError> {
         lane,
         metrics_at,
         metrics,
+        traces,
         _instance: instance,
         redis,
     })
@@ -292,6 +297,9 @@ impl Running {
             redis.leave().await;
         }
         self.lane.give_back().await;
+        if let Some(traces) = &self.traces {
+            traces.stop().await;
+        }
         self.services.db.close().await;
         if let Some(metrics) = self.metrics {
             metrics.stop(false).await;

@@ -126,7 +126,10 @@ impl WorkPool {
 
 fn job<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> (Job, oneshot::Receiver<T>) {
     let (done, result) = oneshot::channel();
+    // What it logs belongs to the request, on that thread, too.
+    let span = tracing::Span::current();
     let job: Job = Box::new(move || {
+        let _entered = span.enter();
         if !done.is_closed() {
             // A panic drops `done`, which tells the caller.
             let worked = catch_unwind(AssertUnwindSafe(work));

@@ -3,6 +3,7 @@
 mod database_url;
 mod proxies;
 mod secret_files;
+mod traces;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use secrecy::SecretString;
 
 pub use proxies::TrustedProxies;
 use secret_files::SecretFiles;
+pub use traces::{Sampling, TracesConfig};
 
 /// Shortest secret, in `APP_SECRET` and in its file.
 pub const LEAST_SECRET_BYTES: usize = 32;
@@ -106,6 +108,8 @@ pub struct Config {
     pub console_without_npm: bool,
     /// Where `/metrics` is answered.
     pub metrics: MetricsListen,
+    /// Where traces go; `None` = nowhere.
+    pub traces: Option<TracesConfig>,
 }
 
 /// Where `/metrics` is answered.
@@ -165,6 +169,7 @@ impl Config {
             patience: Patience::default(),
             console_without_npm: cfg!(debug_assertions) && get("CONSOLE_WITHOUT_NPM").is_some(),
             metrics: metrics_listen(&get)?,
+            traces: traces::read(&get)?,
         })
     }
 

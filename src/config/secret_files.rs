@@ -7,10 +7,11 @@ use std::io::Read;
 use super::{BadConfig, bad};
 
 /// Each variable that may hold a secret, and the one that names its file.
-const SECRETS: [(&str, &str); 5] = [
+const SECRETS: [(&str, &str); 6] = [
     ("APP_SECRET", "APP_SECRET_FILE"),
     ("APP_SECRET_PREVIOUS", "APP_SECRET_PREVIOUS_FILE"),
     ("DATABASE_URL", "DATABASE_URL_FILE"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS_FILE"),
     ("REDIS_URL", "REDIS_URL_FILE"),
     ("SETUP_CODE", "SETUP_CODE_FILE"),
 ];

@@ -10,6 +10,7 @@ use actors::settings_cache::Snapshot;
 use actors::vocabulary::{KeyRecord, Nanos, Protocol, Usage};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use tracing::Instrument;
 
 use super::head::RequestId;
 use super::{Door, failure, family_of, models};
@@ -90,7 +91,7 @@ async fn openai_answer(
     tell: impl FnOnce(&KeyRecord, &Statement) -> Value,
 ) -> HttpResponse {
     let (family, id) = (family_of(request), RequestId::new());
-    match asked(request, road, door).await {
+    match asked(request, road, door).instrument(id.span()).await {
         Ok((key, account)) => {
             let mut response = private();
             id.write(family, &mut response);

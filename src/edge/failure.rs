@@ -10,8 +10,8 @@ use actors::settings_cache::NoOffer;
 use actors::user_gate::Refusal;
 use actors::vocabulary::{Ending, Family};
 
-use super::cause;
 use super::head::RequestId;
+use super::{cause, timing};
 use crate::admission::{Refused, Stopped};
 use crate::relay::{Failure, Why};
 use crate::routing::NoRoute;
@@ -131,7 +131,7 @@ fn limit_headers(family: Family, limit: i64, counted: Counted, reset_ms: i64) ->
 /// Tells the client why there is no answer, and closes the request's receipt.
 pub fn answer(failure: Failure, family: Family, id: &RequestId) -> HttpResponse {
     let Stopped { why, pending } = failure;
-    let (response, told) = match &why {
+    let (mut response, told) = match &why {
         Why::Failed(Failed::NoSuchModel(answered)) => {
             let mut response = HttpResponse::build(StatusCode::from_u16(answered.status).unwrap_or(StatusCode::NOT_FOUND));
             if let Some(content_type) = answered.headers.get(header::CONTENT_TYPE) {
@@ -150,6 +150,7 @@ pub fn answer(failure: Failure, family: Family, id: &RequestId) -> HttpResponse 
         }
     };
     if let Some(mut pending) = pending {
+        timing::tell(&mut response, pending.spent());
         pending.note(|receipt| receipt.cause = Some(cause::of(&why)));
         pending.close_later(told.ending, response.status().as_u16(), Some(why.to_string()));
     }

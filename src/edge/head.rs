@@ -9,6 +9,7 @@ use actors::vocabulary::Family;
 
 use crate::config::TrustedProxies;
 use crate::secrets::RELAY_KEY_PREFIX;
+use crate::telemetry::request_span;
 use crate::upstream::may_go_upstream;
 
 /// Longest client id kept as a label.
@@ -26,6 +27,11 @@ impl RequestId {
     pub fn new() -> Self {
         let ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis()) & ((1 << 48) - 1);
         Self(format!("req_{ms:012x}{:020x}", fastrand::u128(..) >> 48))
+    }
+
+    /// What the request runs in, so that its log lines carry this id.
+    pub fn span(&self) -> tracing::Span {
+        request_span(&self.0)
     }
 
     /// Writes it on an answer; Anthropic's clients look for it under another name.

@@ -11,6 +11,7 @@ mod models;
 mod path;
 mod recording;
 mod respond;
+mod timing;
 mod unpack;
 mod usage;
 
@@ -27,6 +28,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource};
 use actors::vocabulary::{Family, Protocol};
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use futures_util::future::{Either, ready};
 use head::{RequestId, client_address};
@@ -36,6 +38,7 @@ use crate::capacity::{Capacity, Footprint};
 use crate::config::{Patience, TrustedProxies};
 use crate::metrics::Metrics;
 use crate::relay::{Failure, Road, Why, relay};
+use crate::traces::Traces;
 use crate::translation::{Ask, Fault, structure};
 
 use body::{Announced, BadBody};
@@ -62,6 +65,8 @@ pub struct Door {
     pub capacity: Capacity,
     /// Counts those whose key is not known: nobody else hears of them.
     pub metrics: Arc<Metrics>,
+    /// Makes spans of requests; `None` = nobody wants any.
+    pub traces: Option<Traces>,
 }
 
 /// Counts a request until its answer has gone out.
@@ -157,11 +162,24 @@ fn cors_refusal(origin: &str) -> HttpResponse {
     Told::refusal(Fault::INVALID, message).respond(Family::OpenAi, &RequestId::new())
 }
 
-/// One relayed request.
+/// One relayed request, in a span of its own.
 async fn serve(protocol: Protocol, request: HttpRequest, payload: Payload, road: Data<Road>, door: Data<Door>) -> HttpResponse {
     let arrived = Instant::now();
-    let under_way = UnderWay::begin(&door);
     let id = RequestId::new();
+    let span = id.span();
+    served(protocol, request, payload, road, door, id, arrived).instrument(span).await
+}
+
+async fn served(
+    protocol: Protocol,
+    request: HttpRequest,
+    payload: Payload,
+    road: Data<Road>,
+    door: Data<Door>,
+    id: RequestId,
+    arrived: Instant,
+) -> HttpResponse {
+    let under_way = UnderWay::begin(&door);
     let reading = read(protocol, &request, payload, &road, &door, &id, arrived);
     let read = tokio::select! {
         biased;
@@ -208,6 +226,7 @@ async fn read(
         request_id: &id.0,
         client_request_id: head::label(headers),
         arrived,
+        trace: door.traces.as_ref().map(|traces| traces.begin(headers)),
     };
     let caller = match recognise(&road.desk, &head).await {
         Ok(caller) => caller,
@@ -277,9 +296,11 @@ fn bad_body(bad: &BadBody, caller: Caller, id: &RequestId) -> HttpResponse {
     let retry_ms = matches!(bad, BadBody::Overloaded(_)).then_some(1_000);
     let told = Told { retry_ms, ..Told::refusal(fault, bad.to_string()) };
     let (mut pending, family) = (caller.pending, caller.protocol.family());
+    let mut response = told.respond(family, id);
+    timing::tell(&mut response, pending.spent());
     pending.note(|receipt| receipt.cause = Some(cause::of_body(bad)));
     pending.close_later(told.ending, fault.status, Some(bad.to_string()));
-    told.respond(family, id)
+    response
 }
 
 /// Whose shape an answer outside a protocol's own routes takes.

@@ -6,6 +6,7 @@ use actors::settings_cache::Snapshot;
 use actors::vocabulary::{Family, KeyRecord, Protocol};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tracing::Instrument;
 
 use super::head::{self, RequestId};
 use super::{Door, client_address, failure};
@@ -35,7 +36,7 @@ pub(super) async fn list(
 ) -> HttpResponse {
     let wanted = wanted.map(Query::into_inner).unwrap_or_default();
     let (family, id) = (shape(&request, &wanted), RequestId::new());
-    let key = match caller(&request, &road, &door).await {
+    let key = match caller(&request, &road, &door).instrument(id.span()).await {
         Ok(key) => key,
         Err(refused) => return failure::answer(Stopped { why: refused.into(), pending: None }, family, &id),
     };
@@ -53,7 +54,7 @@ pub(super) async fn list(
 pub(super) async fn one(request: HttpRequest, road: Data<Road>, door: Data<Door>, model: Path<String>) -> HttpResponse {
     let wanted = Query::<Wanted>::from_query(request.query_string()).map(Query::into_inner).unwrap_or_default();
     let (family, id) = (shape(&request, &wanted), RequestId::new());
-    let key = match caller(&request, &road, &door).await {
+    let key = match caller(&request, &road, &door).instrument(id.span()).await {
         Ok(key) => key,
         Err(refused) => return failure::answer(Stopped { why: refused.into(), pending: None }, family, &id),
     };

@@ -6,6 +6,7 @@ use actors::ports::{Account, KeySpent};
 use actors::vocabulary::limits::{effective, least};
 use actors::vocabulary::{KeyRecord, Nanos, UserStatus};
 use serde_json::value::RawValue;
+use tracing::Instrument;
 
 use super::head::RequestId;
 use super::{Door, failure, family_of, models};
@@ -41,7 +42,7 @@ struct KeyUsage {
 pub(super) async fn usage(request: HttpRequest, road: Data<Road>, door: Data<Door>) -> HttpResponse {
     let (family, id) = (family_of(&request), RequestId::new());
     let refuse = |why: Refused| failure::answer(Stopped { why: why.into(), pending: None }, family, &id);
-    let key = match models::caller(&request, &road, &door).await {
+    let key = match models::caller(&request, &road, &door).instrument(id.span()).await {
         Ok(key) => key,
         Err(why) => return refuse(why),
     };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
 use actors::ports::StorageIll;
-use actors::usage_ledger::PendingReceipt;
+use actors::usage_ledger::{PendingReceipt, Spent};
 use actors::vocabulary::{Cause, Ending, Protocol, Usage, UserId};
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +39,8 @@ pub struct Answer {
     pub left_out: LeftOut,
     /// Whether the gateway estimated what it says.
     pub is_estimate: bool,
+    /// Where the time went until now, where that may be told.
+    pub spent: Option<Spent>,
     /// The body.
     pub body: Body,
 }
@@ -68,6 +70,7 @@ pub async fn answer(
     let mut speech = arrival.answer.speech;
     let (upstream, is_estimate) = (arrival.offer.protocol, arrival.offer.is_estimate());
     let left_out = arrival.answer.left_out;
+    let spent = arrival.inbound.caller.pending.spent();
     let declined = matches!(arrival.answer.said, Said::Declined(_));
     let content_type = speech.content_type().filter(|_| !declined);
     let memory = Memory { items: Arc::clone(items), user: arrival.inbound.caller.key.owner.id };
@@ -114,7 +117,7 @@ pub async fn answer(
             Body::Stream(Box::new(MeteredStream::new(parts, held, events)))
         }
     };
-    Ok(Answer { status, headers, protocol, upstream, content_type, left_out, is_estimate, body })
+    Ok(Answer { status, headers, protocol, upstream, content_type, left_out, is_estimate, spent, body })
 }
 
 /// Notes what was used so far, and where the upstream's word for it is not taken.

@@ -44,6 +44,7 @@ pub struct Metrics {
     refusals: IntCounterVec,
     attempts: IntCounterVec,
     failovers: IntCounterVec,
+    spans: IntCounterVec,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -97,6 +98,12 @@ impl Metrics {
             refusals: counter(&registry, "refusals_total", "Requests that the gateway refused, all of them.", &["reason"])?,
             attempts: counter(&registry, "attempts_total", "Attempts at channels.", &["channel", "outcome"])?,
             failovers: counter(&registry, "failovers_total", "Attempts that failed and were followed by another.", &["cause"])?,
+            spans: counter(
+                &registry,
+                "trace_spans_total",
+                "Spans for the collector of traces: sent, not_taken by it, or one too many to wait (queue_full).",
+                &["outcome"],
+            )?,
             registry,
         })
     }
@@ -109,6 +116,11 @@ impl Metrics {
     /// A request was refused whose key is not known, so that it has no receipt.
     pub fn refused(&self, reason: &str) {
         self.refusals.with_label_values(&[reason]).inc();
+    }
+
+    /// What became of spans for the collector of traces.
+    pub fn spans(&self, outcome: &str, count: usize) {
+        self.spans.with_label_values(&[outcome]).inc_by(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     /// All of it in Prometheus' text format, with the gauges as they stand.
@@ -164,7 +176,7 @@ impl Metrics {
 }
 
 impl RequestObserver for Metrics {
-    fn ended(&self, EndedRequest { receipt, overhead, queued }: EndedRequest<'_>) {
+    fn ended(&self, EndedRequest { receipt, overhead, queued, .. }: EndedRequest<'_>) {
         let (route, model) = (receipt.protocol.path(), self.model(receipt));
         let channel = receipt.channel_name.as_deref().unwrap_or(NONE);
         let status = receipt.status.to_string();

@@ -159,7 +159,7 @@ pub(super) async fn refused(
 fn note_stale(pending: &mut PendingReceipt, offer: &Offer, stale: Stale) {
     let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     let started_ms = pending.elapsed_ms().saturating_sub(ms(stale.began.elapsed()));
-    pending.attempted(Attempt {
+    pending.attempted_before(Attempt {
         channel_id: offer.channel.id,
         channel_name: offer.channel.name.clone(),
         upstream_model: offer.upstream_model.to_string(),

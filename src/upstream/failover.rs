@@ -218,6 +218,7 @@ impl<'a> Trip<'a> {
         let clocks = clocks(&self.route.deadlines, self.by);
         let tried = attempt(self.wire, inbound, offer, clocks, self.route.input_tokens, self.items).await;
         if let Err(Miss::CannotCarry(_) | Miss::Overloaded(_)) = &tried {
+            inbound.caller.pending.asked_nobody();
             inbound.caller.pending.note(|receipt| receipt.upstream_protocol = asked_before);
             slot.report(Verdict::Nothing, None);
             return tried.map(|answer| (answer, slot));
@@ -249,6 +250,7 @@ impl<'a> Trip<'a> {
                 Ok((answer, slot))
             }
             Err(miss) => {
+                tracing::debug!(channel = offer.channel.name, status, cause = miss.cause().word, "an attempt failed");
                 pending.withdrawn();
                 slot.report(miss.verdict(), None);
                 Err(miss)

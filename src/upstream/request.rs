@@ -7,6 +7,7 @@ use std::sync::Arc;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, Uri};
 use actors::settings_cache::Offer;
+use actors::usage_ledger::PendingReceipt;
 use actors::vocabulary::{Channel, Family, Protocol};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -55,6 +56,7 @@ pub(super) async fn ready(inbound: &mut Inbound, offer: &Offer, items: &Arc<Rece
         (body, "", Speech::Converted(Box::new(conversion)), left_out, choices)
     };
     own_idempotency(&mut headers, inbound, offer);
+    own_trace(&mut headers, &inbound.caller.pending);
     let uri = address(&offer.channel, offer.protocol.path(), query).ok_or(Miss::Unusable)?;
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let accept = if inbound.ask.stream && choices == 1 { "text/event-stream" } else { "application/json" };
@@ -144,6 +146,18 @@ fn own_idempotency(headers: &mut HeaderMap, inbound: &Inbound, offer: &Offer) {
     });
     if let Ok(own) = HeaderValue::from_str(&own) {
         headers.insert(NAME, own);
+    }
+}
+
+/// Tells the upstream which span its work belongs to, where traces are recorded. Nothing of a trace comes from the client's
+/// headers themselves, which are not among those that go upstream.
+fn own_trace(headers: &mut HeaderMap, pending: &PendingReceipt) {
+    let Some((parent, state)) = pending.trace_to_upstream() else { return };
+    if let Ok(parent) = HeaderValue::from_str(&parent.to_string()) {
+        headers.insert(HeaderName::from_static("traceparent"), parent);
+    }
+    if let Some(state) = state.and_then(|state| HeaderValue::from_str(state).ok()) {
+        headers.insert(HeaderName::from_static("tracestate"), state);
     }
 }
 

@@ -8,6 +8,8 @@
 mod backup;
 mod books;
 mod client;
+#[path = "../support/collector.rs"]
+mod collector;
 mod commands;
 mod files;
 mod full_disk;
@@ -22,6 +24,7 @@ mod outage;
 mod raw;
 #[path = "../together/server.rs"]
 mod redis;
+mod request_ids;
 mod secrets;
 mod server;
 mod shutdown;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use actors::ports::{Faults, NoFaults};
 use api_proxy::app::{self, Running};
-use api_proxy::config::{Config, JournalSync, MetricsListen, Patience, TrustedProxies};
+use api_proxy::config::{Config, JournalSync, MetricsListen, Patience, TracesConfig, TrustedProxies};
 use api_proxy::mock_upstream::{MockUpstream, Script};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -64,11 +64,18 @@ pub struct Wish {
     pub patience: Patience,
     pub workers: usize,
     pub trusted_proxies: TrustedProxies,
+    pub traces: Option<TracesConfig>,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { faults: Arc::new(NoFaults), patience: Patience::default(), workers: 1, trusted_proxies: TrustedProxies::default() }
+        Self {
+            faults: Arc::new(NoFaults),
+            patience: Patience::default(),
+            workers: 1,
+            trusted_proxies: TrustedProxies::default(),
+            traces: None,
+        }
     }
 }
 
@@ -140,6 +147,7 @@ fn config(data_dir: PathBuf, url: &str, wish: Wish) -> Config {
         patience: wish.patience,
         console_without_npm: false,
         metrics: MetricsListen::At("127.0.0.1:0".parse().unwrap()),
+        traces: wish.traces,
     }
 }
 

@@ -14,6 +14,8 @@
 mod app;
 mod books;
 mod caller;
+#[path = "../support/collector.rs"]
+mod collector;
 mod database;
 mod reply;
 
@@ -38,4 +40,5 @@ mod settings;
 mod slots;
 mod streams;
 mod supervision;
+mod traces;
 mod upstreams;

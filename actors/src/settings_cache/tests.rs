@@ -10,7 +10,7 @@ use super::{Catalogue, SettingsCache};
 use crate::ports::{Account, CatalogueSource, Change, NoFaults, StorageIll, SystemClock};
 
 use crate::vocabulary::caller::StoredLimits;
-use crate::vocabulary::{ChannelScope, KeyDigest, KeyId, KeyRecord, KeyStatus, Narrowing, Owner, UserId, UserStatus};
+use crate::vocabulary::{ChannelScope, KeyDigest, KeyId, KeyRecord, KeyStatus, Narrowing, Owner, Role, UserId, UserStatus};
 
 const OWNER: UserId = UserId(1);
 const SOMEBODY: UserId = UserId(2);
@@ -42,7 +42,13 @@ impl CatalogueSource for ChangesWhileReading {
 }
 
 fn key() -> KeyRecord {
-    let owner = Owner { id: OWNER, username: "ann".to_owned(), status: UserStatus::Active, limits: StoredLimits::default() };
+    let owner = Owner {
+        id: OWNER,
+        username: "ann".to_owned(),
+        role: Role::User,
+        status: UserStatus::Active,
+        limits: StoredLimits::default(),
+    };
     KeyRecord {
         id: KeyId(1),
         name: "laptop".to_owned(),

@@ -25,7 +25,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 pub use condition::Failure;
-pub use pending::{Bookkeeper, PendingReceipt, Who};
+pub use pending::{Bookkeeper, PendingReceipt, Spent, Who};
 pub use recovery::{Recovered, recover};
 
 use actor::{Book, Drain, Parts, Post, PostLater, UsageLedgerActor};

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tracing::Instrument;
+
 use super::UsageLedger;
 use crate::log_broadcaster::LogBroadcaster;
 use crate::ports::{EndedRequest, Entry, RequestObserver, StorageIll};
 use crate::user_gate::{Hold, Settlement};
-use crate::vocabulary::{Attempt, Cause, Ending, KeyRecord, Nanos, Protocol, Receipt, ReceiptId, Timings, Usage};
+use crate::vocabulary::{
+    Attempt, Cause, Ending, KeyRecord, Nanos, Protocol, Receipt, ReceiptId, Role, Timings, Trace, TraceParent, Usage,
+};
 
 /// nginx's status for a client that closed the connection; never sent, only logged.
 pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -91,10 +95,31 @@ pub struct PendingReceipt {
     hold: Option<Hold>,
     bookkeeper: Bookkeeper,
     arrived: Instant,
-    /// Time from arrival until the body was there, and until a provider was first asked.
+    /// Whether its key is an admin's.
+    is_admins: bool,
+    /// Time from arrival until the body was there, until it was let in, and until a provider was first asked.
     read_after: Option<Duration>,
+    admitted_after: Option<Duration>,
     asked_after: Option<Duration>,
+    trace: Option<Box<Trace>>,
     billable: bool,
+}
+
+/// Where a request's time has gone so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Reading the body.
+    pub read: Duration,
+    /// Letting it in, without the wait.
+    pub admit: Duration,
+    /// In line at the user's gate.
+    pub queue: Duration,
+    /// Choosing a channel, and waiting for a slot of one.
+    pub route: Duration,
+    /// From the first attempt on, failed ones included.
+    pub upstream: Duration,
+    /// All of it.
+    pub total: Duration,
 }
 
 impl PendingReceipt {
@@ -137,10 +162,39 @@ impl PendingReceipt {
             hold: None,
             bookkeeper: bookkeeper.clone(),
             arrived,
+            is_admins: who.key.owner.role != Role::User,
             read_after: None,
+            admitted_after: None,
             asked_after: None,
+            trace: None,
             billable: false,
         }
+    }
+
+    /// The request is part of a trace.
+    pub fn traced(&mut self, trace: Trace) {
+        self.trace = Some(Box::new(trace));
+    }
+
+    /// What the upstream of the attempt under way is told of the trace: its parent, and the client's `tracestate`.
+    pub fn trace_to_upstream(&self) -> Option<(TraceParent, Option<&str>)> {
+        let trace = self.trace.as_deref()?;
+        Some((trace.to_upstream()?, trace.state.as_deref()))
+    }
+
+    /// Where its time has gone so far, if its key is an admin's.
+    pub fn spent(&self) -> Option<Spent> {
+        if !self.is_admins {
+            return None;
+        }
+        let total = self.elapsed();
+        let read = self.read_after.unwrap_or(total);
+        let admitted = self.admitted_after.unwrap_or(total);
+        let asked = self.asked_after.unwrap_or(total);
+        let queue = self.hold.as_ref().map(Hold::queued).unwrap_or_default();
+        let admit = admitted.saturating_sub(read).saturating_sub(queue);
+        let (route, upstream) = (asked.saturating_sub(admitted), total.saturating_sub(asked));
+        Some(Spent { read, admit, queue, route, upstream, total })
     }
 
     /// Writes facts into the receipt.
@@ -175,12 +229,24 @@ impl PendingReceipt {
     /// A provider is about to be asked, for the first time or again. Answers the milliseconds since the request arrived.
     pub fn asks_upstream(&mut self) -> i64 {
         self.asked_after = self.asked_after.or_else(|| Some(self.elapsed()));
-        self.elapsed_ms()
+        let at = self.elapsed_ms();
+        if let Some(trace) = &mut self.trace {
+            trace.asks(at);
+        }
+        at
+    }
+
+    /// The provider that was about to be asked cannot be.
+    pub fn asked_nobody(&mut self) {
+        if let Some(trace) = &mut self.trace {
+            trace.asked_nobody();
+        }
     }
 
     /// Admission granted this.
     pub fn admitted(&mut self, hold: Hold) {
         self.hold = Some(hold);
+        self.admitted_after = Some(self.elapsed());
         let at = self.elapsed_ms();
         self.note(|receipt| receipt.timings.admitted_ms = Some(at));
         if let Some(receipt) = self.receipt.as_deref().filter(|_| self.bookkeeper.logs.is_read()) {
@@ -220,18 +286,24 @@ impl PendingReceipt {
     /// The upstream told its usage in figures that nobody can believe; `figure` is the first of them.
     pub fn disbelieved(&mut self, figure: &str) {
         let Some(receipt) = self.receipt.as_deref_mut().filter(|receipt| receipt.error.is_none()) else { return };
-        tracing::warn!(
-            request_id = receipt.request_id,
-            channel = receipt.channel_name,
-            figure,
-            "a provider's usage is not believed"
-        );
+        tracing::warn!(channel = receipt.channel_name, figure, "a provider's usage is not believed");
         receipt.error = Some(format!("the provider's usage is not believed ({figure}); it was counted from the text"));
         self.bookkeeper.ledger.disbelieved();
     }
 
     /// A try ended.
     pub fn attempted(&mut self, attempt: Attempt) {
+        if let Some(trace) = &mut self.trace {
+            trace.attempted();
+        }
+        self.note(|receipt| receipt.attempts.push(attempt));
+    }
+
+    /// A try ended that was followed by another within the same attempt.
+    pub fn attempted_before(&mut self, attempt: Attempt) {
+        if let Some(trace) = &mut self.trace {
+            trace.attempted_before();
+        }
         self.note(|receipt| receipt.attempts.push(attempt));
     }
 
@@ -252,7 +324,7 @@ impl PendingReceipt {
     pub async fn close(mut self, ending: Ending, status: u16, error: Option<String>) -> Result<(), StorageIll> {
         let Some(entry) = self.finish(ending, status, error) else { return Ok(()) };
         // A task of its own: a client that leaves now drops the caller, but neither bill nor hold.
-        let posting = actix::spawn(async move {
+        let posting = async move {
             let posted = self.bookkeeper.ledger.post(&entry).await;
             match (&posted, entry) {
                 (Err(_), Entry::Closed(receipt)) => {
@@ -262,7 +334,8 @@ impl PendingReceipt {
                 (_, entry) => self.settle(entry),
             }
             posted
-        });
+        };
+        let posting = actix::spawn(posting.in_current_span());
         posting.await.unwrap_or_else(|_| Err(StorageIll("the receipt could not be posted".to_owned())))
     }
 
@@ -300,11 +373,12 @@ impl PendingReceipt {
 
     /// Gives back what a request held that cost nothing and gets no row. Live readers saw it only if it held something.
     fn let_go(&mut self, receipt: Box<Receipt>) {
+        let receipt = Arc::from(receipt);
         self.observe(&receipt);
         let Some(hold) = self.hold.take() else { return };
         hold.settle(if receipt.ending == Ending::Refused { Settlement::Refused } else { Settlement::UpstreamFailed });
         if self.bookkeeper.logs.is_read() {
-            self.bookkeeper.logs.publish(&Arc::from(receipt), false);
+            self.bookkeeper.logs.publish(&receipt, false);
         }
     }
 
@@ -328,11 +402,11 @@ impl PendingReceipt {
 }
 
 impl PendingReceipt {
-    fn observe(&self, receipt: &Receipt) {
+    fn observe(&self, receipt: &Arc<Receipt>) {
         let queued = self.hold.as_ref().map(Hold::queued);
         let overhead = self.read_after.zip(self.asked_after).map(|(read, asked)| asked.saturating_sub(read));
         let overhead = overhead.map(|took| took.saturating_sub(queued.unwrap_or_default()));
-        self.bookkeeper.observer.ended(EndedRequest { receipt, overhead, queued });
+        self.bookkeeper.observer.ended(EndedRequest { receipt, overhead, queued, trace: self.trace.as_deref() });
     }
 
     /// How a request ended that nobody closed. Cut by the end of the process, it owes what went out: nothing before the

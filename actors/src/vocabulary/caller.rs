@@ -95,6 +95,8 @@ pub struct Owner {
     pub id: UserId,
     /// Its name, for the log.
     pub username: String,
+    /// What it may administer: admins are told more of their own requests.
+    pub role: Role,
     /// Only active owners' keys work.
     pub status: UserStatus,
     /// Its limits over all keys.

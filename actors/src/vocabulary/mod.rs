@@ -13,6 +13,7 @@ pub mod money;
 pub mod narrowing;
 pub mod receipt;
 pub mod settings;
+pub mod trace;
 pub mod usage;
 
 pub use caller::{ChannelScope, KeyRecord, KeyStatus, Owner, Role, UserStatus};
@@ -25,4 +26,5 @@ pub use money::{Multiplier, Nanos, Price, PriceList, Tariff};
 pub use narrowing::Narrowing;
 pub use receipt::{Attempt, Counted, Ending, Receipt, Timings};
 pub use settings::Settings;
+pub use trace::{SpanId, Trace, TraceId, TraceParent};
 pub use usage::Usage;
