@@ -116,7 +116,9 @@ impl Fleet {
     /// Sends the form of a new gift card to one of them.
     async fn makes_card(&self, at: usize, ticket: &str) -> (StatusCode, String) {
         let fields = [("ticket", ticket), ("amountUsd", "7"), ("count", "1"), ("expiresAt", "")];
-        let reply = self.as_admin(at, Method::POST, "/admin/gift-cards").form(&fields).send().await.unwrap();
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.as_admin(at, Method::POST, "/admin/gift-cards").body(body);
+        let reply = request.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
         (reply.status(), reply.text().await.unwrap())
     }
 
