@@ -59,11 +59,13 @@ impl CatalogueStore {
     }
 
     async fn find_accounts(&self, users: &[UserId]) -> Stored<Vec<(UserId, Account)>> {
+        type UserSums = (i64, i64, i64);
+        type KeySums = (i64, i64, i64, i64, i64);
         let ids: Vec<i64> = users.iter().map(|user| user.0).collect();
         let users = format!("SELECT id, quota_nanos, used_nanos FROM users WHERE id IN ({})", listed(&ids));
         let keys =
             format!("SELECT user_id, id, used_nanos, day_start, day_tokens FROM api_keys WHERE user_id IN ({})", listed(&ids));
-        let (users, keys): (Vec<(i64, i64, i64)>, Vec<(i64, i64, i64, i64, i64)>) = snapshot!(self.db, tx => {
+        let (users, keys): (Vec<UserSums>, Vec<KeySums>) = snapshot!(self.db, tx => {
             let users = sqlx::query_as(sqlx::AssertSqlSafe(users)).fetch_all(&mut *tx).await?;
             (users, sqlx::query_as(sqlx::AssertSqlSafe(keys)).fetch_all(&mut *tx).await?)
         });
@@ -72,7 +74,7 @@ impl CatalogueStore {
             let spent = KeySpent { id: KeyId(id), used: Nanos(used), day_start, day_tokens };
             of_user.entry(user).or_default().push(spent);
         }
-        let account = |(id, quota, used): (i64, i64, i64)| {
+        let account = |(id, quota, used): UserSums| {
             let keys = of_user.remove(&id).unwrap_or_default();
             (UserId(id), Account { quota: Nanos(quota), used: Nanos(used), keys })
         };
