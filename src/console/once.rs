@@ -265,6 +265,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_for_other_instances_is_what_it_was() {
+        let unpacked = |told: Told| Told::unpacked(&told.packed());
+        let page = unpacked(Told::Page(SecretString::from("apage")));
+        assert!(matches!(page, Some(Told::Page(html)) if html.expose_secret() == "apage"));
+        assert!(matches!(unpacked(Told::At("/console".to_owned())), Some(Told::At(address)) if address == "/console"));
+        assert!(Told::unpacked(&SecretString::from("")).is_none());
+    }
+
+    #[test]
     fn who_opens_many_forms_loses_their_own_oldest_and_nobody_fills_the_memory() {
         let (tickets, now) = (Tickets::default(), Instant::now());
         tickets.add("first", ONE, now);

@@ -7,6 +7,7 @@
 #[path = "../support/redis.rs"]
 mod redis;
 
+mod fleet;
 mod forms;
 mod gateways;
 mod pair;

@@ -107,6 +107,17 @@ async fn without_redis_each_remembers_by_itself() {
 }
 
 #[actix_web::test]
+async fn a_redis_that_says_nothing_is_not_waited_for() {
+    let pair = Pair::start().await;
+    let (one, other) = memories(&pair);
+    let items = RecentItems::new(Some(one));
+    items.remember(UMA, vec![response("a")]);
+    pair.redis.pause();
+    assert_eq!(other.recall(Memory::Item, UMA, &["a", "b"]).await, [None, None]);
+    assert!(items.knows(UMA, "a") && !items.recall(UMA, vec!["b".to_owned()]).await);
+}
+
+#[actix_web::test]
 async fn a_value_of_somebody_elses_secret_is_nothing() {
     let pair = Pair::start().await;
     let (one, _) = memories(&pair);

@@ -75,6 +75,12 @@ impl RedisServer {
         self.child.wait().unwrap();
     }
 
+    /// Stops it in its tracks: connections stay open, nothing answers. It is killed all the same when this is dropped.
+    pub fn pause(&self) {
+        let sent = Command::new("kill").args(["-STOP", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// Runs a script.
     pub async fn eval<T: redis::FromRedisValue>(&self, script: &str, keys: &[&str], arguments: &[String]) -> T {
         let client = redis::Client::open(self.url()).unwrap();
