@@ -22,7 +22,7 @@ mod logging;
 mod memory;
 mod outage;
 mod raw;
-#[path = "../together/server.rs"]
+#[path = "../support/redis.rs"]
 mod redis;
 mod request_ids;
 mod secrets;

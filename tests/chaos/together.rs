@@ -16,7 +16,7 @@ use crate::books::{Database, Storage};
 use crate::client::{Client, Outcome};
 use crate::gateway::Gateway;
 use crate::line::{Line, State};
-use crate::redis::Redis;
+use crate::redis::RedisServer;
 use crate::waiting::eventually;
 use crate::world::{ADMIN_PASSWORD, CLAUDE, World};
 
@@ -32,7 +32,7 @@ const TIGHT: usize = 3;
 /// The processes, what they share, and a database behind a line.
 struct Fleet {
     world: World,
-    redis: Redis,
+    redis: RedisServer,
     line: Line,
     /// The database, past the line.
     direct: Database,
@@ -53,7 +53,7 @@ impl Fleet {
         url.set_port(Some(line.address.port())).unwrap();
         world.database = Database { url: url.to_string() };
         let homes = (0..INSTANCES).map(|_| (tempfile::tempdir().unwrap(), free_port())).collect();
-        let mut fleet = Self { world, redis: Redis::start(), line, direct, homes, running: Vec::new() };
+        let mut fleet = Self { world, redis: RedisServer::start().await, line, direct, homes, running: Vec::new() };
         for instance in 0..INSTANCES {
             let gateway = fleet.serve(instance).await;
             if instance == 0 {

@@ -1,5 +1,7 @@
 //! A Redis of a test's own, on a free port of this machine, which keeps nothing on disk.
 
+#![allow(dead_code, reason = "each of the test binaries uses what it needs")]
+
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -77,8 +79,23 @@ impl RedisServer {
 
     /// Stops it in its tracks: connections stay open, nothing answers. It is killed all the same when this is dropped.
     pub fn pause(&self) {
-        let sent = Command::new("kill").args(["-STOP", &self.child.id().to_string()]).status().unwrap();
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, which: &str) {
+        let sent = Command::new("kill").args([which, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// What `redis-cli` prints.
+    pub fn say(&self, command: &[&str]) -> String {
+        let output = Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(command).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Runs a script.

@@ -9,7 +9,7 @@ use actors::vocabulary::settings::BalancePolicy;
 use actors::vocabulary::{Limits, Nanos};
 
 use crate::instance::{Accounts, Instance, PATIENCE, USER, ask, eventually, with_load, with_slots};
-use crate::server::Redis;
+use crate::redis::RedisServer;
 
 /// The same behaviour with and without others.
 macro_rules! on_memory_and_redis {
@@ -26,7 +26,7 @@ macro_rules! on_memory_and_redis {
             use super::*;
             $(#[actix_web::test]
             async fn $name() {
-                let redis = Redis::start();
+                let redis = RedisServer::start().await;
                 let accounts = Accounts::of(1_000);
                 let instance = Instance::of(&redis, "one", &accounts).await;
                 super::$name(instance, accounts).await;
@@ -178,7 +178,7 @@ async fn free_requests_count_in_the_windows_alone(instance: Instance, accounts: 
 
 #[actix_web::test]
 async fn two_instances_have_one_limit() {
-    let redis = Redis::start();
+    let redis = RedisServer::start().await;
     let accounts = Accounts::of(1_000_000);
     let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
     let limits = Limits { concurrency: Some(3), rpm: Some(5), tpm: None };
@@ -210,7 +210,7 @@ async fn two_instances_have_one_limit() {
 
 #[actix_web::test]
 async fn fifty_at_once_over_two_instances_get_what_the_balance_pays_for() {
-    let redis = Redis::start();
+    let redis = RedisServer::start().await;
     let accounts = Accounts::of(350);
     let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
     let hundred = ask(100);
@@ -224,7 +224,7 @@ async fn fifty_at_once_over_two_instances_get_what_the_balance_pays_for() {
 
 #[actix_web::test]
 async fn what_is_spent_and_not_booked_is_spent_everywhere_and_booked_it_counts_once() {
-    let redis = Redis::start();
+    let redis = RedisServer::start().await;
     let accounts = Accounts::of(1_000);
     let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
     drop(other.admit(&ask(1)).await.unwrap());
@@ -245,7 +245,7 @@ async fn what_is_spent_and_not_booked_is_spent_everywhere_and_booked_it_counts_o
 
 #[actix_web::test]
 async fn a_raised_quota_is_in_force_elsewhere_once_one_has_read_it() {
-    let redis = Redis::start();
+    let redis = RedisServer::start().await;
     let accounts = Accounts::of(100);
     let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
     drop((one.admit(&ask(100)).await.unwrap(), ()));
@@ -259,7 +259,7 @@ async fn a_raised_quota_is_in_force_elsewhere_once_one_has_read_it() {
 
 #[actix_web::test]
 async fn who_waited_much_longer_at_another_instance_goes_first() {
-    let redis = Redis::start();
+    let redis = RedisServer::start().await;
     let accounts = Accounts::of(1_000_000);
     let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
     let mut held = one.admit(&with_slots(1, 1)).await.ok();

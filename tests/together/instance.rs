@@ -15,7 +15,7 @@ use actors::vocabulary::{KeyDigest, KeyId, KeyRecord, Limits, Nanos, ReceiptId, 
 use api_proxy::redis_store::{Heard, InstanceFacts, Membership, RedisAccounts, RedisStore, Rhythm};
 use async_trait::async_trait;
 
-use crate::server::Redis;
+use crate::redis::RedisServer;
 
 pub const USER: UserId = UserId(9_007_199_254_740_001);
 pub const KEY: KeyId = KeyId(9_007_199_254_740_101);
@@ -72,7 +72,7 @@ impl Instance {
         Self::with(accounts, None, None)
     }
 
-    pub async fn of(redis: &Redis, id: &str, accounts: &Arc<Accounts>) -> Self {
+    pub async fn of(redis: &RedisServer, id: &str, accounts: &Arc<Accounts>) -> Self {
         let membership = Membership { id, required: true, rhythm: rhythm() };
         let store = RedisStore::open(&redis.url(), membership, Arc::new(SystemClock)).await.unwrap();
         let instance = Self::with(accounts, Some(Arc::new(RedisAccounts(store.clone()))), Some(store.clone()));
@@ -130,7 +130,7 @@ impl Instance {
     }
 
     /// What nobody waits for has been told when nothing is held any more, here and in Redis.
-    pub async fn holds_nothing(&self, redis: &Redis) {
+    pub async fn holds_nothing(&self, redis: &RedisServer) {
         let state = || self.gates.observe(USER).unwrap_or_default();
         eventually(|| state().slots == 0 && state().held == Nanos::ZERO).await;
         let id = self.store.as_ref().unwrap().id().to_owned();

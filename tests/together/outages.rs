@@ -5,7 +5,7 @@ use actors::user_gate::shared::Standing;
 use actors::vocabulary::Limits;
 
 use crate::instance::{Accounts, Instance, USER, ask, eventually, with_slots};
-use crate::server::Redis;
+use crate::redis::RedisServer;
 
 fn is_together(standing: Standing) -> bool {
     standing == Standing::Together
@@ -13,7 +13,7 @@ fn is_together(standing: Standing) -> bool {
 
 #[actix_web::test]
 async fn without_redis_each_keeps_its_part_and_back_it_counts_once() {
-    let redis = Redis::start();
+    let redis = RedisServer::start().await;
     let accounts = Accounts::of(1_000_000);
     let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
     let four = with_slots(10, 4);
@@ -48,7 +48,7 @@ async fn without_redis_each_keeps_its_part_and_back_it_counts_once() {
 
 #[actix_web::test]
 async fn what_redis_forgets_is_told_again() {
-    let redis = Redis::start();
+    let redis = RedisServer::start().await;
     let accounts = Accounts::of(1_000);
     let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
     let three = with_slots(10, 3);
@@ -68,7 +68,7 @@ async fn what_redis_forgets_is_told_again() {
 
 #[actix_web::test]
 async fn an_instance_that_falls_silent_gives_back_what_it_held_and_not_what_it_owes() {
-    let redis = Redis::start();
+    let redis = RedisServer::start().await;
     let accounts = Accounts::of(1_000);
     let other = Instance::of(&redis, "other", &accounts).await;
     {
@@ -92,7 +92,7 @@ async fn an_instance_that_falls_silent_gives_back_what_it_held_and_not_what_it_o
 
 #[actix_web::test]
 async fn windows_are_one_over_both_and_parts_of_it_without_redis() {
-    let redis = Redis::start();
+    let redis = RedisServer::start().await;
     let accounts = Accounts::of(1_000_000);
     let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
     let limited = |rpm| actors::user_gate::Ask { user_limits: Limits { rpm: Some(rpm), ..Limits::default() }, ..ask(1) };
