@@ -285,6 +285,10 @@ on_both! {
             let parts = took("read") + took("queue") + took("own") + took("upstream");
             assert!((parts - took("total")).abs() < 0.01, "all of the time is somewhere: {told}");
         }
+        for (role, is_told) in [("admin", true), ("user", false)] {
+            app.admin("PATCH", &format!("/api/users/{}", app.user), json!({"role": role})).await;
+            assert_eq!(app.caller().asks("hello").whole().await.expects(200).has("server-timing"), is_told, "{role} now");
+        }
         app.finish().await;
     }
 }
