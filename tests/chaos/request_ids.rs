@@ -114,7 +114,7 @@ on_both! {
         assert!(spans.iter().any(|span| span.says("api_proxy.request_id") == id));
         assert_eq!(spans[0].resource["service.name"], "from-attributes");
         assert_eq!(spans[0].resource["deployment.environment.name"], "chaos");
-        let (headers, _) = &collector.posts()[0];
+        let headers = &collector.posts()[0].headers;
         let sent = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         assert_eq!(sent("authorization"), Some("Bearer token-of-the-collector"));
         assert_eq!(sent("content-encoding"), Some("gzip"));

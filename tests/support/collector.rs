@@ -17,9 +17,16 @@ use prost::Message;
 /// Longest wait for spans.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What was posted.
+#[derive(Clone)]
+pub struct Post {
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
 #[derive(Default)]
 struct Taken {
-    posts: Vec<(Vec<(String, String)>, Vec<u8>)>,
+    posts: Vec<Post>,
     /// Answered instead of 200.
     refusal: Option<u16>,
     refused: usize,
@@ -40,7 +47,7 @@ async fn take(request: HttpRequest, body: Bytes, taken: Data<Mutex<Taken>>) -> H
     }
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     let headers = request.headers().iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect();
-    taken.posts.push((headers, body.to_vec()));
+    taken.posts.push(Post { headers, body: body.to_vec() });
     HttpResponse::Ok().content_type("application/x-protobuf").finish()
 }
 
@@ -71,16 +78,16 @@ impl Collector {
         self.taken.lock().unwrap().refused
     }
 
-    /// Each post's headers, and the bytes of its body.
-    pub fn posts(&self) -> Vec<(Vec<(String, String)>, Vec<u8>)> {
+    /// Each post so far.
+    pub fn posts(&self) -> Vec<Post> {
         self.taken.lock().unwrap().posts.clone()
     }
 
     /// Every span taken so far.
     pub fn spans(&self) -> Vec<Told> {
         let mut spans = Vec::new();
-        for (_, body) in self.posts() {
-            let request = ExportTraceServiceRequest::decode(&*body).unwrap();
+        for post in self.posts() {
+            let request = ExportTraceServiceRequest::decode(&*post.body).unwrap();
             for of_resource in request.resource_spans {
                 let resource = attributes(&of_resource.resource.unwrap_or_default().attributes);
                 let all = of_resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
@@ -131,10 +138,6 @@ impl Told {
 
     pub fn parent(&self) -> String {
         hex(&self.span.parent_span_id)
-    }
-
-    pub fn millis(&self) -> u64 {
-        (self.span.end_time_unix_nano - self.span.start_time_unix_nano) / 1_000_000
     }
 
     pub fn has_failed(&self) -> bool {

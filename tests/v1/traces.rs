@@ -91,7 +91,7 @@ on_both! {
             assert_eq!(attempt.says(key), value, "{key}");
         }
         assert_eq!(told(&app, 0), [attempt.ids().0, attempt.ids().1, "01".to_owned()], "the provider's parent is the attempt");
-        let (headers, _) = &collector.posts()[0];
+        let headers = &collector.posts()[0].headers;
         assert!(headers.contains(&("x-token".to_owned(), TOKEN.to_owned())));
         assert!(headers.contains(&("content-type".to_owned(), "application/x-protobuf".to_owned())));
         app.finish().await;
@@ -249,8 +249,8 @@ on_both! {
         }
         collector.waits_for(6).await;
         let key = app.caller().key;
-        for (_, body) in collector.posts() {
-            let body = String::from_utf8_lossy(&body).into_owned();
+        for post in collector.posts() {
+            let body = String::from_utf8_lossy(&post.body).into_owned();
             for secret in [prompt, "nobodys-business", "session-of-nobody", "sk-upstream", TOKEN, &key] {
                 assert!(!body.contains(secret), "{secret}");
             }
@@ -284,6 +284,10 @@ on_both! {
             let took = |wanted: &str| stages.iter().find(|(name, _)| *name == wanted).unwrap().1;
             let parts = took("read") + took("queue") + took("own") + took("upstream");
             assert!((parts - took("total")).abs() < 0.01, "all of the time is somewhere: {told}");
+        }
+        for (role, is_told) in [("admin", true), ("user", false)] {
+            app.admin("PATCH", &format!("/api/users/{}", app.user), json!({"role": role})).await;
+            assert_eq!(app.caller().asks("hello").whole().await.expects(200).has("server-timing"), is_told, "{role} now");
         }
         app.finish().await;
     }
