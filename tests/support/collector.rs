@@ -1,5 +1,7 @@
 //! A collector of traces: takes what is posted as OTLP over HTTP, and remembers it.
 
+#![allow(dead_code, reason = "each of the test binaries uses what it needs")]
+
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -17,9 +19,12 @@ use prost::Message;
 /// Longest wait for spans.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A post's headers and body.
+pub type Post = (Vec<(String, String)>, Vec<u8>);
+
 #[derive(Default)]
 struct Taken {
-    posts: Vec<(Vec<(String, String)>, Vec<u8>)>,
+    posts: Vec<Post>,
     /// Answered instead of 200.
     refusal: Option<u16>,
     refused: usize,
@@ -72,7 +77,7 @@ impl Collector {
     }
 
     /// Each post's headers, and the bytes of its body.
-    pub fn posts(&self) -> Vec<(Vec<(String, String)>, Vec<u8>)> {
+    pub fn posts(&self) -> Vec<Post> {
         self.taken.lock().unwrap().posts.clone()
     }
 
