@@ -65,9 +65,12 @@ impl Fleet {
         self.key = self.admin(Method::POST, "/api/keys", json!({"name": "test"})).await["key"].as_str().unwrap().to_owned();
     }
 
+    /// Makes a channel that both know.
     pub async fn channel(&self, name: &str, kind: &str, key: &str) {
         let channel = json!({"name": name, "type": kind, "baseUrl": self.provider.base_url(), "apiKey": key});
         self.admin(Method::POST, "/api/channels", channel).await;
+        let is_known = |gateway: &Running| gateway.cellar.cache.reader().load().channels().iter().any(|one| one.name == name);
+        eventually("all know the channel", async || self.gateways.iter().flatten().all(is_known)).await;
     }
 
     pub fn script(&self) -> Script {
