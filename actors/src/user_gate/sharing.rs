@@ -152,7 +152,7 @@ impl UserGate {
             return;
         };
         self.ahead_ms = Some(reply.now_ms - self.now_ms());
-        self.books.learn(&reply);
+        self.books.learn(&reply, &share);
         if reply.decision == Decision::AccountMissing {
             if let Asking::Extend(wish, ..) = asking {
                 self.line.wishes.push_front(wish);

@@ -133,13 +133,13 @@ impl Books {
         self.lock().untold.as_ref().is_some_and(|untold| untold.is_stale)
     }
 
-    /// Takes in quota and spending as all instances know them. Spending only grows; what ended here while the answer was
-    /// on its way is in ours alone.
-    pub(in crate::user_gate) fn learn(&self, reply: &Reply) {
+    /// Takes in quota and spending as all instances know them, with what ended here while the answer to `share` was on its way.
+    pub(in crate::user_gate) fn learn(&self, reply: &Reply, share: &Share) {
         let Some((quota, used)) = reply.balance else { return };
         let mut pages = self.lock();
-        let before = pages.purse.map_or(Nanos::ZERO, |purse| purse.used);
-        pages.purse = Some(Purse { quota, used: used.max(before) });
+        let unbooked = pages.untold.as_ref().map_or(Nanos::ZERO, |untold| untold.cost);
+        let since = unbooked.minus(share.unbooked).max(Nanos::ZERO);
+        pages.purse = Some(Purse { quota, used: used.plus(since) });
     }
 
     /// The account was read for the others, too; `token` is when the reading began, in milliseconds of the shared clock.
