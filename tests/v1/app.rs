@@ -65,6 +65,8 @@ pub struct Wish {
     pub workers: usize,
     pub trusted_proxies: TrustedProxies,
     pub traces: Option<TracesConfig>,
+    /// Where the Redis is that it shares with others.
+    pub redis: Option<String>,
 }
 
 impl Default for Wish {
@@ -75,6 +77,7 @@ impl Default for Wish {
             workers: 1,
             trusted_proxies: TrustedProxies::default(),
             traces: None,
+            redis: None,
         }
     }
 }
@@ -134,7 +137,7 @@ fn config(data_dir: PathBuf, url: &str, wish: Wish) -> Config {
         data_dir,
         database_url: Some(SecretString::from(url.to_owned())),
         database_pool_size: 6,
-        redis_url: None,
+        redis_url: wish.redis.map(SecretString::from),
         redis_required: true,
         app_secret: Some(SecretString::from("a secret of the tests, 32 chars long")),
         previous_secrets: Vec::new(),

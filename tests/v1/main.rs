@@ -17,6 +17,8 @@ mod caller;
 #[path = "../support/collector.rs"]
 mod collector;
 mod database;
+#[path = "../support/redis.rs"]
+mod redis;
 mod reply;
 
 mod absurd;

@@ -7,9 +7,10 @@ use std::process::{Command, Stdio};
 use api_proxy::mock_upstream::{Reply as Scripted, Usage};
 use serde_json::json;
 
-use crate::app::{TestApp, eventually, spawn_app};
+use crate::app::{TestApp, Wish, eventually, spawn_app, spawn_app_with};
 use crate::database::Storage;
 use crate::on_both;
+use crate::redis::RedisServer;
 
 async fn scraped(app: &TestApp) -> String {
     let address = app.running().metrics_at.unwrap();
@@ -101,12 +102,14 @@ on_both! {
 /// The dashboard and the alert rules ask for nothing that is not there.
 #[actix_web::test]
 async fn what_dashboard_and_alerts_ask_for_exists() {
+    let redis = RedisServer::start().await;
+    let together = spawn_app_with(Storage::Postgres, Wish { redis: Some(redis.url()), ..Wish::default() }).await;
     let app = spawn_app(Storage::Sqlite).await;
     app.channel(json!({"name": "other", "type": "claude"})).await;
     app.provider().push(Scripted::status(500));
     app.caller().asks("hello").streamed().await.expects(200);
     app.caller().asks("hello").model("nobody-has-it").whole().await.expects(404);
-    let text = scraped(&app).await;
+    let text = scraped(&app).await + &scraped(&together).await;
     let there: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let asked = concat!(
         include_str!("../../docker/grafana/dashboards/api-proxy.json"),
@@ -119,6 +122,7 @@ async fn what_dashboard_and_alerts_ask_for_exists() {
         assert!(there.contains(&base), "{name}");
     }
     app.finish().await;
+    together.finish().await;
 }
 
 #[actix_web::test]
