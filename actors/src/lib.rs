@@ -5,7 +5,7 @@
 //! | mailbox | capacity | asked (reply) | told (no reply; bounded by requests under way) |
 //! |---|---|---|---|
 //! | `UserGate` | 1,024 each | `Admit`, `Extend`, `Withdraw`, `Refresh` | `Wake`, also when another instance gave something back |
-//! | `ChannelHealth` | 8,192 | `Choose`, `Begin`, `Close`, `Observe` | `Freed`, `Heard`; reports lie in its letterbox |
+//! | `ChannelHealth` | 8,192 | `Choose`, `Begin`, `Close`, `Observe` | `Freed`, `ApplyNews`; reports lie in its letterbox |
 //! | `SettingsCache` | 4,096 | `Reload`, `LoadKey` | `Look`, when another instance tells of a change |
 //! | `LogBroadcaster` | 4,096 | `Subscribe`, `Dismiss` | `Publish`, only while somebody reads |
 //! | `UsageLedger` | 16,384 | `Drain` | `Post` (its acknowledgement is the answer), `PostLater` |

@@ -85,13 +85,13 @@ pub struct Cellar {
     pub bookkeeper: Bookkeeper,
     /// What the journal held when the process started.
     pub recovered: Recovered,
-    peers: Told,
+    peers: PeersHandle,
 }
 
 #[derive(Clone)]
-struct Told(Arc<dyn Peers>);
+struct PeersHandle(Arc<dyn Peers>);
 
-impl fmt::Debug for Told {
+impl fmt::Debug for PeersHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Peers")
     }
@@ -156,7 +156,7 @@ impl Cellar {
         let _first = gates_slot.set(gates.clone());
         cache.reload().await?;
         let bookkeeper = Bookkeeper::new(ledger.clone(), logs.clone(), parts.observer);
-        Ok(Self { gates, health, cache, logs, ledger, bookkeeper, recovered, peers: Told(peers) })
+        Ok(Self { gates, health, cache, logs, ledger, bookkeeper, recovered, peers: PeersHandle(peers) })
     }
 
     /// Puts a change that was just committed in force; here it is when this returns, and the other instances are told.

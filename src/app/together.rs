@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 
 use super::StartError;
 use crate::config::Config;
-use crate::redis_store::{Heard, Listener, Membership, RedisAccounts, RedisPeers, RedisSlots, RedisStore, Rhythm};
+use crate::redis_store::{Listener, Membership, PeerEvent, RedisAccounts, RedisPeers, RedisSlots, RedisStore, Rhythm};
 
 /// Starts the actors, together with the other instances where there is a Redis.
 pub(super) async fn start(
@@ -37,12 +37,12 @@ pub(super) async fn start(
 pub(super) fn listener(cellar: &Cellar) -> Listener {
     let cellar = cellar.clone();
     Box::new(move |heard| match heard {
-        Heard::Freed(user) => cellar.gates.freed_elsewhere(user),
-        Heard::Changed => cellar.cache.look(),
-        Heard::LogEntry(user, admin, owner) => {
+        PeerEvent::Freed(user) => cellar.gates.freed_elsewhere(user),
+        PeerEvent::Changed => cellar.cache.look(),
+        PeerEvent::LogEntry(user, admin, owner) => {
             cellar.logs.deliver(LiveEntry { user, encoded: Encoded { admin: admin.into(), user: owner.into() } });
         }
-        Heard::Channel(news) => cellar.health.heard(news),
-        Heard::TellAll => cellar.gates.tell_all(),
+        PeerEvent::Channel(news) => cellar.health.apply_news(news),
+        PeerEvent::TellAll => cellar.gates.tell_all(),
     })
 }

@@ -72,12 +72,15 @@ impl Inner {
                 }
             })
             .collect();
-        let alive = seen.iter().filter(|one| one.is_alive).count();
-        self.last_instances.store(u32::try_from(alive).unwrap_or(u32::MAX).max(1), Ordering::Relaxed);
         let others_read = seen.iter().any(|one| !one.is_this && one.is_alive && one.facts.readers > 0);
         self.others_read.store(others_read, Ordering::Relaxed);
         *self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = seen;
         Ok(was_known == "1")
+    }
+
+    /// The same, as long as this instance has not left.
+    pub(super) async fn beat_unless_left(&self) -> Result<bool, SharedUnavailable> {
+        if self.has_left.load(Ordering::Acquire) { Ok(true) } else { self.beat().await }
     }
 
     /// Takes out what a process before this one, with the same data directory, left behind. Its journal is booked by now.
@@ -130,16 +133,5 @@ impl Inner {
         let _listed: i64 = self.ask(redis::cmd("ZREM").arg(named("instances", "seen")).arg(id)).await?;
         let _known: i64 = self.ask(redis::cmd("HDEL").arg(named("instances", "facts")).arg(id)).await?;
         Ok(())
-    }
-
-    /// One command within the deadline.
-    pub(super) async fn ask<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, SharedUnavailable> {
-        let Some(connection) = self.connection.load_full() else { return Err(SharedUnavailable) };
-        let mut commands = redis::aio::MultiplexedConnection::clone(&connection);
-        match tokio::time::timeout(super::COMMAND_DEADLINE, command.query_async(&mut commands)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => self.lost(&connection, &super::words(&error)),
-            Err(_late) => self.lost(&connection, "no answer in time"),
-        }
     }
 }

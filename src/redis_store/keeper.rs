@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actors::user_gate::shared::Standing;
@@ -14,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::news::CHANNELS;
-use super::{COMMAND_DEADLINE, Heard, Inner, named, words};
+use super::{COMMAND_DEADLINE, Inner, PeerEvent, named, words};
 
 /// Longest wait for a connection.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(2);
@@ -76,7 +75,7 @@ impl Keeper {
                     self.first = None;
                     self.serve(listening).await;
                     self.inner.connection.store(None);
-                    let alone = Standing::Alone(self.inner.last_instances.load(Ordering::Relaxed));
+                    let alone = Standing::Alone(self.inner.instances_alive());
                     self.inner.stands(alone);
                 }
                 Err(problem) => {
@@ -102,14 +101,14 @@ impl Keeper {
             inner.clear_own_share().await.map_err(lost)?;
         }
         inner.beat().await.map_err(lost)?;
-        let instances = inner.last_instances.load(Ordering::Relaxed);
+        let instances = inner.instances_alive();
         // At its start this instance has no share that the others could miss.
         inner.stands(if self.joined_before { Standing::Rejoining(instances) } else { Standing::Together });
         if self.joined_before {
             tracing::info!("Redis answers again");
         }
         self.joined_before = true;
-        inner.tell(Heard::TellAll);
+        inner.tell(PeerEvent::TellAll);
         inner.tell_all_slots();
         inner.catch_up_on_channels().await.map_err(lost)?;
         Ok(listening)
@@ -130,13 +129,13 @@ impl Keeper {
                 }
             };
             tokio::select! {
-                _ = beat.tick(), if !inner.has_left.load(Ordering::Acquire) => match inner.beat().await {
+                _ = beat.tick() => match inner.beat_unless_left().await {
                     Ok(true) => {}
                     Ok(false) => {
                         tracing::warn!("Redis has forgotten what it was told; every instance tells its share again");
-                        inner.stands(Standing::Rejoining(inner.last_instances.load(Ordering::Relaxed)));
+                        inner.stands(Standing::Rejoining(inner.instances_alive()));
                         together_at = Some(Instant::now() + self.inner.rhythm.rejoin);
-                        inner.tell(Heard::TellAll);
+                        inner.tell(PeerEvent::TellAll);
                         inner.tell_all_slots();
                     }
                     Err(_) => return,
@@ -144,7 +143,7 @@ impl Keeper {
                 () = joining => {
                     together_at = None;
                     inner.stands(Standing::Together);
-                    inner.tell(Heard::TellAll);
+                    inner.tell(PeerEvent::TellAll);
                 }
                 _ = bury.tick() => if inner.bury_the_silent().await.is_err() { return },
                 command = self.outbox.recv() => match command {
@@ -162,18 +161,13 @@ impl Keeper {
 
     /// Sends a command, and whatever else waits, in one go.
     async fn send(&mut self, first: redis::Cmd) -> bool {
-        let Some(connection) = self.inner.connection.load_full() else { return false };
         let mut pipeline = redis::pipe();
         pipeline.add_command(first).ignore();
         for _ in 1..1_000 {
             let Ok(command) = self.outbox.try_recv() else { break };
             pipeline.add_command(command).ignore();
         }
-        let mut commands = MultiplexedConnection::clone(&connection);
-        match timeout(COMMAND_DEADLINE, pipeline.query_async::<()>(&mut commands)).await {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => self.inner.lost::<()>(&connection, &words(&error)).is_ok(),
-            Err(_late) => self.inner.lost::<()>(&connection, "no answer in time").is_ok(),
-        }
+        let ask = async |mut connection: MultiplexedConnection| pipeline.query_async::<()>(&mut connection).await;
+        self.inner.within_deadline(ask).await.is_ok()
     }
 }

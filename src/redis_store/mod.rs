@@ -13,17 +13,17 @@ mod slots;
 mod tries;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use actors::ports::{ChannelNews, Clock};
 use actors::user_gate::shared::{SharedUnavailable, Standing};
 use actors::vocabulary::{ChannelId, UserId};
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use dashmap::DashMap;
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{self, FromRedisValue, ScriptInvocation};
+use deadpool_redis::redis::{self, FromRedisValue, RedisResult, ScriptInvocation};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -77,7 +77,7 @@ pub struct Membership<'a> {
 }
 
 /// What comes from the other instances.
-pub enum Heard {
+pub enum PeerEvent {
     /// Something of a user's limits was given back.
     Freed(UserId),
     /// Something that is cached changed in the database.
@@ -91,7 +91,7 @@ pub enum Heard {
 }
 
 /// Takes in what the others say. Must not block.
-pub type Listener = Box<dyn Fn(Heard) + Send + Sync>;
+pub type Listener = Box<dyn Fn(PeerEvent) + Send + Sync>;
 
 /// What this instance says of itself with each heartbeat.
 pub type Facts = Box<dyn Fn() -> InstanceFacts + Send + Sync>;
@@ -117,9 +117,7 @@ struct Inner {
     rhythm: Rhythm,
     clock: Arc<dyn Clock>,
     connection: ArcSwapOption<MultiplexedConnection>,
-    /// 0 = together, 1 = rejoining, 2 = alone.
-    standing: AtomicU8,
-    parts: AtomicU32,
+    standing: ArcSwap<Standing>,
     /// Told when a command failed, so that the keeper looks at the connection at once.
     look: Notify,
     losses: AtomicU64,
@@ -138,7 +136,6 @@ struct Inner {
     /// Attempts under way on channels whose slots are shared.
     counters: DashMap<ChannelId, Arc<AtomicU32>>,
     versions: Mutex<i64>,
-    last_instances: AtomicU32,
     /// It ends: no more heartbeats.
     has_left: AtomicBool,
 }
@@ -186,8 +183,7 @@ impl RedisStore {
             versions: Mutex::new(clock.now_ms().saturating_mul(1_000)),
             clock,
             connection: ArcSwapOption::empty(),
-            standing: AtomicU8::new(2),
-            parts: AtomicU32::new(1),
+            standing: ArcSwap::from_pointee(Standing::Alone(1)),
             look: Notify::new(),
             losses: AtomicU64::new(0),
             failures: AtomicU64::new(0),
@@ -200,7 +196,6 @@ impl RedisStore {
             seen: Mutex::default(),
             others_read: AtomicBool::new(false),
             counters: DashMap::new(),
-            last_instances: AtomicU32::new(1),
             has_left: AtomicBool::new(false),
         };
         Ok(Self { inner: Arc::new(inner), closing: CancellationToken::new() })
@@ -236,10 +231,11 @@ impl RedisStore {
     /// Tells the others that this instance ends: it holds nothing any more, and has booked everything.
     pub async fn leave(&self) {
         let inner = &self.inner;
+        // First, or a heartbeat would put it on the list again.
+        inner.has_left.store(true, Ordering::Release);
         if inner.standing() == Standing::Together && inner.forget(&inner.id).await.is_ok() {
             let _another_time = inner.leave(&inner.id).await;
         }
-        inner.has_left.store(true, Ordering::Release);
         self.close();
     }
 
@@ -262,22 +258,17 @@ impl RedisStore {
 
 impl Inner {
     fn standing(&self) -> Standing {
-        let parts = self.parts.load(Ordering::Acquire);
-        match self.standing.load(Ordering::Acquire) {
-            0 => Standing::Together,
-            1 => Standing::Rejoining(parts),
-            _ => Standing::Alone(parts),
-        }
+        **self.standing.load()
     }
 
     fn stands(&self, standing: Standing) {
-        self.parts.store(standing.parts(), Ordering::Release);
-        let word = match standing {
-            Standing::Together => 0,
-            Standing::Rejoining(_) => 1,
-            Standing::Alone(_) => 2,
-        };
-        self.standing.store(word, Ordering::Release);
+        self.standing.store(Arc::new(standing));
+    }
+
+    /// Instances that were alive when this one heard of them last; itself at least.
+    fn instances_alive(&self) -> u32 {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        u32::try_from(seen.iter().filter(|one| one.is_alive).count()).unwrap_or(u32::MAX).max(1)
     }
 
     /// How long a heartbeat counts, in milliseconds.
@@ -290,18 +281,30 @@ impl Inner {
         self.clock.monotonic_ms().saturating_add(self.ahead_ms.load(Ordering::Relaxed))
     }
 
-    fn tell(&self, heard: Heard) {
+    fn tell(&self, heard: PeerEvent) {
         if let Some(listener) = self.listener.get() {
             listener(heard);
         }
     }
 
-    /// Runs a script within the deadline. Where that fails, this instance is alone from now on.
+    /// Runs a script. Where that fails, this instance is alone from now on.
     async fn run<T: FromRedisValue>(&self, invocation: &ScriptInvocation<'_>) -> Result<T, SharedUnavailable> {
+        self.within_deadline(async |mut connection: MultiplexedConnection| invocation.invoke_async(&mut connection).await).await
+    }
+
+    /// Runs one command. Where that fails, this instance is alone from now on.
+    async fn ask<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, SharedUnavailable> {
+        self.within_deadline(async |mut connection: MultiplexedConnection| command.query_async(&mut connection).await).await
+    }
+
+    /// Puts a question to Redis within [`COMMAND_DEADLINE`].
+    async fn within_deadline<T>(
+        &self,
+        ask: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
+    ) -> Result<T, SharedUnavailable> {
         let Some(connection) = self.connection.load_full() else { return Err(SharedUnavailable) };
-        let mut commands = MultiplexedConnection::clone(&connection);
         let begun = std::time::Instant::now();
-        match tokio::time::timeout(COMMAND_DEADLINE, invocation.invoke_async(&mut commands)).await {
+        match tokio::time::timeout(COMMAND_DEADLINE, ask(MultiplexedConnection::clone(&connection))).await {
             Ok(Ok(answer)) => {
                 let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
                 self.latency_us.store(took, Ordering::Relaxed);
@@ -317,7 +320,7 @@ impl Inner {
         self.failures.fetch_add(1, Ordering::Relaxed);
         let before = self.connection.compare_and_swap(connection, None);
         if before.as_ref().is_some_and(|before| Arc::ptr_eq(before, connection)) {
-            self.stands(Standing::Alone(self.last_instances.load(Ordering::Relaxed)));
+            self.stands(Standing::Alone(self.instances_alive()));
             self.losses.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(problem, "Redis does not answer; this instance keeps to its part of every limit");
             self.look.notify_one();

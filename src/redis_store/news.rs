@@ -9,7 +9,7 @@ use actors::vocabulary::{ChannelId, UserId};
 use deadpool_redis::redis;
 use serde::{Deserialize, Serialize};
 
-use super::{Heard, Inner, RedisStore, named};
+use super::{Inner, PeerEvent, RedisStore, named};
 
 /// The channels that everybody listens to.
 pub(super) const CHANNELS: [&str; 4] = ["freed", "changed", "log", "channel"];
@@ -102,12 +102,12 @@ impl Inner {
     pub(super) fn heard(&self, channel: &str, payload: &[u8]) {
         let heard = match channel.rsplit(':').next() {
             Some("freed") => self.freed(payload),
-            Some("changed") => (payload != self.id.as_bytes()).then_some(Heard::Changed),
+            Some("changed") => (payload != self.id.as_bytes()).then_some(PeerEvent::Changed),
             Some("log") => self.log_entry(payload),
             Some("channel") => serde_json::from_slice::<StoredNews>(payload)
                 .ok()
                 .filter(|news| news.from != self.id)
-                .map(|news| Heard::Channel(news.heard(self.now_ms()))),
+                .map(|news| PeerEvent::Channel(news.heard(self.now_ms()))),
             _ => None,
         };
         if let Some(heard) = heard {
@@ -115,13 +115,13 @@ impl Inner {
         }
     }
 
-    fn freed(&self, payload: &[u8]) -> Option<Heard> {
+    fn freed(&self, payload: &[u8]) -> Option<PeerEvent> {
         let (from, user) = std::str::from_utf8(payload).ok()?.split_once(' ')?;
         (from != self.id).then_some(())?;
-        user.parse().ok().map(Heard::Freed)
+        user.parse().ok().map(PeerEvent::Freed)
     }
 
-    fn log_entry(&self, payload: &[u8]) -> Option<Heard> {
+    fn log_entry(&self, payload: &[u8]) -> Option<PeerEvent> {
         let space = payload.iter().position(|byte| *byte == b' ')?;
         let (from, rest) = (payload.get(..space)?, payload.get(space + 1..)?);
         (from != self.id.as_bytes()).then_some(())?;
@@ -129,7 +129,7 @@ impl Inner {
         let (length, rest) = rest.split_at_checked(4)?;
         let length = usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;
         let (admin, owner) = rest.split_at_checked(length)?;
-        Some(Heard::LogEntry(UserId(i64::from_be_bytes(user.try_into().ok()?)), admin.to_vec(), owner.to_vec()))
+        Some(PeerEvent::LogEntry(UserId(i64::from_be_bytes(user.try_into().ok()?)), admin.to_vec(), owner.to_vec()))
     }
 
     /// What the others learned of channels before this instance listened.
@@ -137,7 +137,7 @@ impl Inner {
         let stored: Vec<(String, String)> = self.ask(redis::cmd("HGETALL").arg(named("channels", "news"))).await?;
         for (_, text) in stored {
             if let Ok(news) = serde_json::from_str::<StoredNews>(&text) {
-                self.tell(Heard::Channel(news.heard(self.now_ms())));
+                self.tell(PeerEvent::Channel(news.heard(self.now_ms())));
             }
         }
         Ok(())

@@ -1,18 +1,19 @@
 //! Slots of channels in Redis: each instance tells how many attempts it has under way.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock};
 
 use actors::ports::SharedSlots;
 use actors::user_gate::shared::Standing;
 use actors::vocabulary::ChannelId;
 use async_trait::async_trait;
-use deadpool_redis::redis::{self, Script, ScriptInvocation};
+use deadpool_redis::redis;
 
 use super::{Inner, RedisStore, named};
 
-const TEXT: &str = include_str!("scripts/slots.lua");
-static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(TEXT));
+const SCRIPT: &str = include_str!("scripts/slots.lua");
+/// In place of a limit: nothing is asked.
+const ONLY_TELLS: u32 = 0;
 
 /// Channels' slots, shared.
 #[derive(Clone, Debug)]
@@ -23,13 +24,10 @@ impl SharedSlots for RedisSlots {
     async fn take(&self, channel: ChannelId, in_flight: &Arc<AtomicU32>, limit: u32) -> bool {
         let inner = &self.0.inner;
         inner.counters.entry(channel).or_insert_with(|| Arc::clone(in_flight));
-        if inner.standing() == Standing::Together {
-            let (version, attempts) = inner.versioned(|| in_flight.load(Ordering::Acquire));
-            let mut call = SCRIPT.prepare_invoke();
-            arguments(&mut call, inner, channel, version, attempts, limit);
-            if let Ok(within) = inner.run::<u8>(&call).await {
-                return within == 1;
-            }
+        if inner.standing() == Standing::Together
+            && let Ok(within) = inner.ask::<u8>(&inner.share_of_slots(channel, in_flight, limit)).await
+        {
+            return within == 1;
         }
         in_flight.load(Ordering::Acquire) <= limit.div_ceil(inner.standing().parts())
     }
@@ -39,31 +37,18 @@ impl SharedSlots for RedisSlots {
     }
 }
 
-fn arguments(call: &mut ScriptInvocation<'_>, inner: &Inner, channel: ChannelId, version: i64, attempts: u32, limit: u32) {
-    call.key(named("channel", channel))
-        .key(named("instances", "seen"))
-        .arg(&inner.id)
-        .arg(version)
-        .arg(attempts)
-        .arg(limit)
-        .arg(inner.lease_ms());
-}
-
 impl Inner {
-    fn tell_slots(&self, channel: ChannelId, in_flight: &Arc<AtomicU32>) {
+    fn tell_slots(&self, channel: ChannelId, in_flight: &AtomicU32) {
+        self.send(self.share_of_slots(channel, in_flight, ONLY_TELLS));
+    }
+
+    /// Tells the attempts under way on a channel, and asks whether they are within its `limit`.
+    fn share_of_slots(&self, channel: ChannelId, in_flight: &AtomicU32, limit: u32) -> redis::Cmd {
         let (version, attempts) = self.versioned(|| in_flight.load(Ordering::Acquire));
         let mut command = redis::cmd("EVAL");
+        command.arg(SCRIPT).arg(2).arg(named("channel", channel)).arg(named("instances", "seen"));
+        command.arg(&self.id).arg(version).arg(attempts).arg(limit).arg(self.lease_ms());
         command
-            .arg(TEXT)
-            .arg(2)
-            .arg(named("channel", channel))
-            .arg(named("instances", "seen"))
-            .arg(&self.id)
-            .arg(version)
-            .arg(attempts)
-            .arg(0)
-            .arg(self.lease_ms());
-        self.send(command);
     }
 
     /// Tells the attempts under way on every channel.

@@ -8,7 +8,7 @@ use actors::user_gate::{Ask, Extension, LimitOf, Refusal, Settlement};
 use actors::vocabulary::settings::BalancePolicy;
 use actors::vocabulary::{Limits, Nanos};
 
-use crate::instance::{Accounts, Instance, PATIENCE, USER, ask, eventually, with_load, with_slots};
+use crate::instance::{Accounts, Instance, PATIENCE, USER, ask, eventually, pair, with_load, with_slots};
 use crate::redis::RedisServer;
 
 /// The same behaviour with and without others.
@@ -178,9 +178,7 @@ async fn free_requests_count_in_the_windows_alone(instance: Instance, accounts: 
 
 #[actix_web::test]
 async fn two_instances_have_one_limit() {
-    let redis = RedisServer::start().await;
-    let accounts = Accounts::of(1_000_000);
-    let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
+    let (redis, _, one, other) = pair(1_000_000).await;
     let limits = Limits { concurrency: Some(3), rpm: Some(5), tpm: None };
     let limited = Ask { user_limits: limits, ..ask(10) };
     let mut holds = Vec::new();
@@ -210,9 +208,7 @@ async fn two_instances_have_one_limit() {
 
 #[actix_web::test]
 async fn fifty_at_once_over_two_instances_get_what_the_balance_pays_for() {
-    let redis = RedisServer::start().await;
-    let accounts = Accounts::of(350);
-    let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
+    let (redis, _, one, other) = pair(350).await;
     let hundred = ask(100);
     let tries = (0..50).map(|n| if n % 2 == 0 { &one } else { &other }).map(|instance| instance.try_admit(&hundred));
     let granted: Vec<_> = futures_util::future::join_all(tries).await.into_iter().filter_map(Result::ok).collect();
@@ -224,9 +220,7 @@ async fn fifty_at_once_over_two_instances_get_what_the_balance_pays_for() {
 
 #[actix_web::test]
 async fn what_is_spent_and_not_booked_is_spent_everywhere_and_booked_it_counts_once() {
-    let redis = RedisServer::start().await;
-    let accounts = Accounts::of(1_000);
-    let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
+    let (_redis, accounts, one, other) = pair(1_000).await;
     drop(other.admit(&ask(1)).await.unwrap());
     let receipt = one.serve(one.admit(&ask(900)).await.unwrap(), 900);
     let is_refused = || async { other.try_admit(&ask(200)).await.unwrap_err() };
@@ -245,9 +239,7 @@ async fn what_is_spent_and_not_booked_is_spent_everywhere_and_booked_it_counts_o
 
 #[actix_web::test]
 async fn a_raised_quota_is_in_force_elsewhere_once_one_has_read_it() {
-    let redis = RedisServer::start().await;
-    let accounts = Accounts::of(100);
-    let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
+    let (_redis, accounts, one, other) = pair(100).await;
     drop((one.admit(&ask(100)).await.unwrap(), ()));
     eventually(|| one.gates.observe(USER).unwrap().slots == 0).await;
     drop(other.admit(&ask(100)).await.unwrap());
@@ -259,9 +251,7 @@ async fn a_raised_quota_is_in_force_elsewhere_once_one_has_read_it() {
 
 #[actix_web::test]
 async fn who_waited_much_longer_at_another_instance_goes_first() {
-    let redis = RedisServer::start().await;
-    let accounts = Accounts::of(1_000_000);
-    let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
+    let (_redis, _, one, other) = pair(1_000_000).await;
     let mut held = one.admit(&with_slots(1, 1)).await.ok();
     let waits = actix_web::rt::spawn({
         let gates = other.gates.clone();

@@ -12,7 +12,7 @@ use actors::user_gate::shared::{SharedAccounts, Standing};
 use actors::user_gate::{Ask, GateParts, Hold, Load, Settlement, UserGates};
 use actors::vocabulary::settings::BalancePolicy;
 use actors::vocabulary::{KeyDigest, KeyId, KeyRecord, Limits, Nanos, ReceiptId, Usage, UserId};
-use api_proxy::redis_store::{Heard, InstanceFacts, Membership, RedisAccounts, RedisStore, Rhythm};
+use api_proxy::redis_store::{InstanceFacts, Membership, PeerEvent, RedisAccounts, RedisStore, Rhythm};
 use async_trait::async_trait;
 
 use crate::redis::RedisServer;
@@ -67,6 +67,14 @@ pub fn rhythm() -> Rhythm {
     Rhythm { beat: ms(100), lease: ms(1_000), rejoin: ms(400), buried_after: Duration::from_secs(3_600) }
 }
 
+/// Two instances of a gateway over one Redis, and their user with so much money.
+pub async fn pair(quota: i64) -> (RedisServer, Arc<Accounts>, Instance, Instance) {
+    let redis = RedisServer::start().await;
+    let accounts = Accounts::of(quota);
+    let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
+    (redis, accounts, one, other)
+}
+
 impl Instance {
     pub fn alone(accounts: &Arc<Accounts>) -> Self {
         Self::with(accounts, None, None)
@@ -78,9 +86,9 @@ impl Instance {
         let instance = Self::with(accounts, Some(Arc::new(RedisAccounts(store.clone()))), Some(store.clone()));
         let gates = instance.gates.clone();
         let listener = Box::new(move |heard| match heard {
-            Heard::Freed(user) => gates.freed_elsewhere(user),
-            Heard::TellAll => gates.tell_all(),
-            Heard::Changed | Heard::LogEntry(..) | Heard::Channel(_) => {}
+            PeerEvent::Freed(user) => gates.freed_elsewhere(user),
+            PeerEvent::TellAll => gates.tell_all(),
+            PeerEvent::Changed | PeerEvent::LogEntry(..) | PeerEvent::Channel(_) => {}
         });
         store.join(listener, Box::new(InstanceFacts::default)).await.unwrap();
         instance

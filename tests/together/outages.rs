@@ -4,7 +4,7 @@ use actors::user_gate::Refusal;
 use actors::user_gate::shared::Standing;
 use actors::vocabulary::Limits;
 
-use crate::instance::{Accounts, Instance, USER, ask, eventually, with_slots};
+use crate::instance::{Accounts, Instance, USER, ask, eventually, pair, with_slots};
 use crate::redis::RedisServer;
 
 fn is_together(standing: Standing) -> bool {
@@ -13,9 +13,7 @@ fn is_together(standing: Standing) -> bool {
 
 #[actix_web::test]
 async fn without_redis_each_keeps_its_part_and_back_it_counts_once() {
-    let redis = RedisServer::start().await;
-    let accounts = Accounts::of(1_000_000);
-    let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
+    let (redis, _, one, other) = pair(1_000_000).await;
     let four = with_slots(10, 4);
     let before = [one.admit(&four).await.unwrap(), other.admit(&four).await.unwrap()];
     // Both have heard of each other.
@@ -48,9 +46,7 @@ async fn without_redis_each_keeps_its_part_and_back_it_counts_once() {
 
 #[actix_web::test]
 async fn what_redis_forgets_is_told_again() {
-    let redis = RedisServer::start().await;
-    let accounts = Accounts::of(1_000);
-    let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
+    let (redis, _, one, other) = pair(1_000).await;
     let three = with_slots(10, 3);
     let held = [one.admit(&three).await.unwrap(), one.admit(&three).await.unwrap()];
     let unbooked = one.serve(one.admit(&ask(900)).await.unwrap(), 900);
@@ -92,9 +88,7 @@ async fn an_instance_that_falls_silent_gives_back_what_it_held_and_not_what_it_o
 
 #[actix_web::test]
 async fn windows_are_one_over_both_and_parts_of_it_without_redis() {
-    let redis = RedisServer::start().await;
-    let accounts = Accounts::of(1_000_000);
-    let (one, other) = (Instance::of(&redis, "one", &accounts).await, Instance::of(&redis, "other", &accounts).await);
+    let (redis, _, one, other) = pair(1_000_000).await;
     let limited = |rpm| actors::user_gate::Ask { user_limits: Limits { rpm: Some(rpm), ..Limits::default() }, ..ask(1) };
     for instance in [&one, &other, &one, &other] {
         instance.try_admit(&limited(4)).await.unwrap().settle(actors::user_gate::Settlement::UpstreamFailed);

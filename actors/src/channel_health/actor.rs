@@ -98,7 +98,7 @@ pub(super) struct Observe;
 /// Another instance learned something of a channel.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Heard(pub(super) ChannelNews);
+pub(super) struct ApplyNews(pub(super) ChannelNews);
 
 impl ChannelHealthActor {
     pub(super) fn new(parts: Parts) -> Self {
@@ -261,15 +261,15 @@ impl Handler<Observe> for ChannelHealthActor {
     }
 }
 
-impl Handler<Heard> for ChannelHealthActor {
+impl Handler<ApplyNews> for ChannelHealthActor {
     type Result = ();
 
-    fn handle(&mut self, Heard(news): Heard, ctx: &mut Self::Context) {
+    fn handle(&mut self, ApplyNews(news): ApplyNews, ctx: &mut Self::Context) {
         let vitals = Arc::clone(&self.parts.vitals);
         vitals.took();
         let _crash_is_counted = guard(&vitals, ctx, |ctx| {
             self.read_letters();
-            self.health.heard(news, self.parts.clock.monotonic_ms());
+            self.health.apply_news(news, self.parts.clock.monotonic_ms());
             self.serve_waiters(&ctx.address());
         });
     }

@@ -21,7 +21,7 @@ pub use choice::{Standing, order};
 pub use slot::ChannelSlot;
 pub use state::{Candidate, ChannelState, NoneLive, Verdict};
 
-use actor::{Begin, ChannelHealthActor, Choose, Close, Heard, Observe, Parts, Start};
+use actor::{ApplyNews, Begin, ChannelHealthActor, Choose, Close, Observe, Parts, Start};
 use slot::Letterbox;
 
 use crate::ports::{ChannelNews, Clock, Faults, SharedSlots};
@@ -164,8 +164,8 @@ impl ChannelHealth {
     }
 
     /// Takes in what another instance learned of a channel.
-    pub fn heard(&self, news: ChannelNews) {
-        self.line.tell(Heard(news));
+    pub fn apply_news(&self, news: ChannelNews) {
+        self.line.tell(ApplyNews(news));
     }
 
     /// Ends every rest of a channel.

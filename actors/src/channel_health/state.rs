@@ -266,7 +266,7 @@ impl Health {
 
     /// Takes in what another instance learned of a channel. Its rests count here, too; what it says of a circuit replaces what
     /// was known, since whoever said it last has tried last.
-    pub(super) fn heard(&mut self, news: ChannelNews, now_ms: i64) {
+    pub(super) fn apply_news(&mut self, news: ChannelNews, now_ms: i64) {
         let patient = self.patients.entry(news.channel).or_default();
         patient.breaker.set(news.open_ms.map(|left| now_ms.saturating_add(left)), news.cooldown_ms);
         patient.resting_until = if news.rest_ms > 0 { now_ms.saturating_add(news.rest_ms.min(LONGEST_REST_MS)) } else { 0 };

@@ -176,7 +176,7 @@ impl PendingReceipt {
         self.trace = Some(Box::new(trace));
     }
 
-    /// What the upstream of the attempt under way is told of the trace: its parent, and the client's `tracestate`.
+    /// `traceparent` and `tracestate` for the current attempt's upstream request; `None` when the request is not traced.
     pub fn trace_to_upstream(&self) -> Option<(TraceParent, Option<&str>)> {
         let trace = self.trace.as_deref()?;
         Some((trace.to_upstream()?, trace.state.as_deref()))

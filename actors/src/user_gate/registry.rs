@@ -221,7 +221,7 @@ impl UserGates {
         self.with_gate(user, |slot| slot.books.freed_elsewhere());
     }
 
-    /// The state that instances share may have forgotten what this one told: all of it is told again.
+    /// Makes every gate publish its whole share again, after Redis came back or lost its data.
     pub fn tell_all(&self) {
         for slot in &self.shelf.gates {
             slot.books.tell_all();

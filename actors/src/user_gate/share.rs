@@ -1,4 +1,4 @@
-//! This instance's share of a user's limits, as it is told to the others. Part of the books; empty without others.
+//! What changed in this instance's share of a user's limits since it was last published, and the usage that is not booked yet.
 
 use std::collections::{HashMap, HashSet};
 
@@ -106,7 +106,7 @@ impl UntoldChanges {
         self.by_key.get(&key).copied().unwrap_or_default()
     }
 
-    /// Whether everything is told and booked.
+    /// Whether nothing remains to be published or booked.
     pub(super) fn is_settled(&self) -> bool {
         !self.is_stale && self.unbooked.is_empty()
     }
@@ -129,9 +129,8 @@ impl UntoldChanges {
 
     /// Takes back what a message that was lost had taken along. The corrections are not told again.
     pub(super) fn untold(&mut self, keys: impl IntoIterator<Item = KeyId>, account: Option<AccountFigures>, gave_back: bool) {
-        self.is_stale = true;
+        self.tell_all(keys);
         self.gave_back |= gave_back;
-        self.keys.extend(keys);
         let Some(lost) = account else { return };
         match &mut self.account {
             None => self.account = Some(lost),
@@ -143,7 +142,7 @@ impl UntoldChanges {
         }
     }
 
-    /// Everything is told anew with the next message.
+    /// Marks these keys, and the user, for the next message.
     pub(super) fn tell_all(&mut self, keys: impl IntoIterator<Item = KeyId>) {
         self.is_stale = true;
         self.keys.extend(keys);

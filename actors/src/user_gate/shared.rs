@@ -116,7 +116,7 @@ pub struct AccountFigures {
 /// What is asked with a share.
 #[derive(Clone, Copy, Debug)]
 pub enum Question<'a> {
-    /// Nothing: the share is told.
+    /// No question; the message only publishes the share.
     Nothing,
     /// A request wants in.
     Admit {

@@ -111,7 +111,7 @@ impl Books {
         Some(share)
     }
 
-    /// A share got lost on its way, or perhaps did: everything it said is told again.
+    /// Publishing `share` failed, or may have: its contents go out again with the next message.
     pub(in crate::user_gate) fn untold(&self, share: Share) {
         let mut pages = self.lock();
         if let Some(untold) = &mut pages.untold {
@@ -119,7 +119,7 @@ impl Books {
         }
     }
 
-    /// The shared state may have forgotten this share: all of it is told again.
+    /// Publishes the whole share with the next message, because Redis may have lost it.
     pub(in crate::user_gate) fn tell_all(&self) {
         let mut pages = self.lock();
         let Pages { untold, keys, .. } = &mut *pages;
